@@ -1,0 +1,1 @@
+"""The instruments that every lesson uses. They know no lesson."""
