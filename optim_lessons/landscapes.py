@@ -68,7 +68,7 @@ def quadratic(*, condition=10.0, angle=0.0):
         return _vector(a * x + b * y, b * x + d * y)
 
     start = [-4 * c - 1.5 * s, -4 * s + 1.5 * c]
-    return Landscape(f"ravine, κ = {condition:g}", f, grad, start, [[0, 0]], ((-5, 5), (-3, 3)))
+    return Landscape("ravine", f, grad, start, [[0, 0]], ((-5, 5), (-3, 3)))
 
 
 def _d2l_f(w):

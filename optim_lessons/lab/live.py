@@ -1,0 +1,129 @@
+"""A figure that redraws only what moves, and a picture widget that follows a stream of changes.
+
+A scene says how to build the picture and how to move it::
+
+    def build(figure, *, condition):          # the still part: axes, background, labels
+        line = figure.subplots().plot([], [], animated=True)[0]
+        def move(*, lr):                      # the moving part; returns the reading in words
+            line.set_data(...)
+            return f"lr {lr:g}: ..."
+        return move
+
+    Scene(build, still={"condition": 10.0}, moving={"lr": 0.1})
+
+Whatever is to move is made with animated=True.
+"""
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import ipywidgets
+import numpy as np
+
+from optim_lessons.lab.plots import canvas_image, canvas_png, look, new_figure
+
+_PAUSE = 0.005  # seconds in which newer values may arrive before a picture is drawn
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture with knobs.
+
+    build: build(figure, **still) draws what stands still and returns move(**moving), which sets the
+    animated artists and returns a sentence.  still, moving: knob → default; a change of a still knob
+    builds the picture anew, a change of a moving one only moves it.  size: inches.
+    """
+
+    build: Callable
+    moving: dict
+    still: dict = field(default_factory=dict)
+    size: tuple = (9.6, 4.0)
+
+
+class LiveFigure:
+    """A scene on its figure. The background is kept; a redraw restores it and draws what moves."""
+
+    def __init__(self, scene, dpi=100):
+        self.scene = scene
+        self.figure = new_figure(scene.size, dpi)
+        self._built_for = None
+
+    def draw(self, values):
+        """Draw the scene for a dict of all knobs; return the reading."""
+        still = {name: values[name] for name in self.scene.still}
+        with np.errstate(all="ignore"):
+            if still != self._built_for:
+                self._build(still)
+            reading = self._move(**{name: values[name] for name in self.scene.moving})
+            self.figure.canvas.restore_region(self._background)
+            for artist in self._moving:
+                artist.axes.draw_artist(artist)
+        return reading
+
+    def _build(self, still):
+        self._built_for = None  # if building fails, the next draw builds again
+        self.figure.clear()
+        with look():
+            self._move = self.scene.build(self.figure, **still)
+            self.figure.canvas.draw()
+        self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        moving = self.figure.findobj(lambda artist: artist.get_animated() and artist.axes is not None)
+        self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
+        self._built_for = still
+
+    def jpeg(self):
+        """Return what was drawn last, encoded quickly."""
+        file = io.BytesIO()
+        canvas_image(self.figure.canvas).save(file, "JPEG", quality=90, subsampling=0)
+        return file.getvalue()
+
+    def png(self):
+        """Return what was drawn last as a small PNG."""
+        return canvas_png(self.figure.canvas)
+
+
+class LivePicture(ipywidgets.Image):
+    """A live figure as a widget. `show` takes the newest values and draws them soon, once.
+
+    on_drawn: called with the reading after each picture.  on_error: called with the exception when a
+    picture could not be drawn; the last good one stays.
+    """
+
+    def __init__(self, scene, on_drawn, on_error):
+        super().__init__(format="jpeg", layout=ipywidgets.Layout(width="100%", max_width="1200px"))
+        self.live = LiveFigure(scene)
+        self._on_drawn, self._on_error = on_drawn, on_error
+        self._newest = None
+        self._timer = None
+        self._lock = threading.RLock()  # a notebook may deliver slider moves in a second thread
+
+    def show(self, values):
+        """Draw these values after a short pause, unless newer ones arrive before; without a loop, at once."""
+        self._newest = values
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if self._timer is None:
+            self._timer = loop.call_later(_PAUSE, self.flush)
+
+    def flush(self):
+        """Draw the newest values now, if they are not drawn yet."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            values, self._newest = self._newest, None
+            if values is None:
+                return
+            try:
+                reading = self.live.draw(values)
+                self.value = self.live.jpeg()
+            except Exception as error:  # whatever the learner's function raises is shown beside the sliders
+                self._on_error(error)
+            else:
+                self._on_drawn(reading)

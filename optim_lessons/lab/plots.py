@@ -1,0 +1,170 @@
+"""Still pictures: one look for every lesson, and one colour and line style per rule.
+
+Functions that draw take the axes first and data ready-made, and return the artists.
+"""
+
+import io
+import math
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+
+from optim_lessons.lab.shipped import shipped
+
+# Okabe and Ito's colours, told apart with any colour vision; line styles carry the same message.
+RULE_STYLES = {
+    "gradient_descent": {"color": "#222222", "linestyle": "-", "marker": "o"},
+    "sgd": {"color": "#777777", "linestyle": ":", "marker": "o"},
+    "momentum": {"color": "#d55e00", "linestyle": "--", "marker": "s"},
+    "nesterov": {"color": "#b0518a", "linestyle": "-.", "marker": "D"},
+    "adagrad": {"color": "#008060", "linestyle": (0, (6, 1.5)), "marker": "^"},
+    "rmsprop": {"color": "#b87700", "linestyle": (0, (4, 1, 1, 1)), "marker": "v"},
+    "adam": {"color": "#0060a8", "linestyle": "-", "marker": "P"},
+    "amsgrad": {"color": "#3c9bd6", "linestyle": "--", "marker": "X"},
+}
+OWN_STYLE = {"color": "#6a3d9a", "linestyle": "-", "marker": "o"}
+ALERT = "#b3261e"
+HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#7f9dbb", "#b3c6d8", "#dde6ec", "#fbfaf5"])
+BANDS = 18
+
+
+def rule_style(rule):
+    """Return the colour, line style and marker of a rule (my_adam looks like adam)."""
+    name = getattr(rule, "__name__", "").removeprefix("my_")
+    return dict(RULE_STYLES.get(name, OWN_STYLE))
+
+
+def rule_label(rule):
+    """Return a rule's name as prose writes it: "gradient descent"."""
+    return getattr(rule, "__name__", "rule").replace("_", " ")
+
+
+def new_figure(size=(9.6, 4.0), dpi=100):
+    """Return an empty figure that belongs to nobody: it is in no list of open figures."""
+    with look():
+        figure = Figure(figsize=size, dpi=dpi)
+        FigureCanvasAgg(figure)
+    return figure
+
+
+def look():
+    """Return the context in which figures are built: the course's Matplotlib style."""
+    return matplotlib.rc_context(fname=shipped("assets") / "optim_lessons.mplstyle")
+
+
+def height_map(ax, landscape, **options):
+    """Draw a landscape from above, darkest where it is lowest, with stars on its minima; return the image."""
+    (x0, x1), (y0, y1) = landscape.box
+    image = ax.imshow(
+        height_bands(landscape), extent=(x0, x1, y0, y1), origin="lower", aspect="auto", zorder=0, **options
+    )
+    minima = landscape.minima
+    if 0 < len(minima) <= 4:
+        star = {"color": "white", "markeredgecolor": "#333333", "markersize": 13, "zorder": 1}
+        ax.plot(minima[:, 0], minima[:, 1], "*", **star, **options)
+    ax.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="w[0]", ylabel="w[1]")
+    return image
+
+
+def height_bands(landscape, points=(320, 260)):
+    """Return the colours of a landscape seen from above, shape (rows, columns, 3): bands of equal area."""
+    xs, ys = (np.linspace(*side, n) for side, n in zip(landscape.box, points, strict=True))
+    heights = landscape(np.stack(np.meshgrid(xs, ys), axis=-1))
+    levels = np.quantile(heights[::4, ::4], np.linspace(0, 1, BANDS + 1)[1:-1])
+    band = np.searchsorted(levels, heights)
+    colours = HEIGHTS(band / (BANDS - 1))[..., :3]
+    edge = np.zeros(band.shape, bool)
+    edge[:-1] |= band[:-1] != band[1:]
+    edge[:, :-1] |= band[:, :-1] != band[:, 1:]
+    colours[edge] *= 0.9
+    return colours
+
+
+def inside(ws, box, margin=0.0):
+    """Return how many points of a path lie in the box before the first one that does not (NaN included)."""
+    (x0, x1), (y0, y1) = box
+    dx, dy = margin * (x1 - x0), margin * (y1 - y0)
+    x, y = ws[..., 0], ws[..., 1]
+    good = (x >= x0 - dx) & (x <= x1 + dx) & (y >= y0 - dy) & (y <= y1 + dy)
+    return len(good) if good.all() else int(np.argmin(good))
+
+
+def path_line(ax, rule, **changes):
+    """Add a rule's line for a path in the plane, without points yet; return it."""
+    style = rule_style(rule) | {"markersize": 3.5, "linewidth": 1.4} | changes
+    return ax.plot([], [], **style)[0]
+
+
+def set_path(line, ws, box):
+    """Show a path on its line, up to and with the first point outside the box, kept near enough to draw."""
+    seen = ws[: inside(ws, box) + 1]
+    seen = seen[np.isfinite(seen).all(axis=-1)]
+    (x0, x1), (y0, y1) = box
+    reach_x, reach_y = 20 * (x1 - x0), 20 * (y1 - y0)
+    line.set_data(
+        np.clip(seen[:, 0], x0 - reach_x, x1 + reach_x), np.clip(seen[:, 1], y0 - reach_y, y1 + reach_y)
+    )
+
+
+def loss_axis(ax, start, lowest, steps=100, log=True, decades=12):
+    """Prepare an axis of loss against step: log, of the loss above the lowest one, or linear.
+
+    start: loss at the start.  lowest: loss at the minimum.
+    """
+    ax.set(xlim=(0, steps), xlabel="step")
+    if not log or not start > lowest:
+        rise = max(abs(start - lowest), 1e-12)
+        ax.set(ylim=(lowest - 0.1 * rise, start + 0.4 * rise), ylabel="loss")
+        return
+    top = 10.0 ** math.ceil(math.log10(start - lowest) + 1)
+    above = "loss" if lowest == 0 else "loss − minimum"
+    ax.set(yscale="log", ylim=(top * 10.0**-decades, top), ylabel=above)
+
+
+def set_loss(line, losses, lowest=0.0):
+    """Show losses on their line; a log axis shows them above the lowest, and what is 0 there at its foot."""
+    losses = np.asarray(losses, dtype=float)
+    losses = losses[np.isfinite(losses)]
+    if line.axes.get_yscale() == "log":
+        low, high = line.axes.get_ylim()
+        losses = np.clip(losses - lowest, low, high * 1e3)
+    line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
+
+
+class Picture:
+    """A finished figure with its description; a notebook shows the figure, and text where it cannot.
+
+    figure: a Matplotlib figure.  text: one or two sentences that say what is to be seen, with its numbers.
+    """
+
+    def __init__(self, figure, text):
+        self.figure = figure
+        self.text = text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        png = figure_png(self.figure)
+        return {"image/png": png, "text/plain": self.text}, {"image/png": {"alt": self.text}}
+
+
+def figure_png(figure, colours=128):
+    """Return a figure as a small PNG, with a palette of so many colours."""
+    figure.canvas.draw()
+    return canvas_png(figure.canvas, colours)
+
+
+def canvas_png(canvas, colours=128):
+    """Return what a canvas shows now as a small PNG, with a palette of so many colours."""
+    picture = canvas_image(canvas).quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def canvas_image(canvas):
+    """Return what a canvas shows now as a Pillow image, without transparency."""
+    pixels = canvas.buffer_rgba()
+    return Image.frombuffer("RGBA", pixels.shape[1::-1], pixels, "raw", "RGBA", 0, 1).convert("RGB")

@@ -1,0 +1,170 @@
+"""Pictures with knobs that every lesson uses: a rule on a landscape, and rules racing."""
+
+import inspect
+
+import numpy as np
+
+from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.live import Scene
+from optim_lessons.lab.path import path
+from optim_lessons.lab.plots import (
+    height_bands,
+    height_map,
+    inside,
+    loss_axis,
+    path_line,
+    rule_label,
+    rule_style,
+    set_loss,
+    set_path,
+)
+
+
+def walk(rule, landscape):
+    """Return the scene of a rule on a landscape: its path from above, and its loss against the step.
+
+    rule: an update rule.  landscape: a Landscape, or a function that returns one; the function's keyword
+    defaults become knobs. The rule's own knobs, the start and the number of steps are knobs too.
+    """
+    make, shape = _factory(landscape)
+    first = make(**shape)
+    start = {"start_x": float(first.start[0]), "start_y": float(first.start[1])}
+
+    def build(figure, *, steps):
+        above = figure.add_axes((0.075, 0.135, 0.49, 0.77), title=first.name)
+        beside = figure.add_axes((0.655, 0.135, 0.33, 0.77))
+        ground = height_map(above, first, animated=bool(shape))
+        line = path_line(above, rule, animated=True)
+        end = above.plot([], [], "o", color=rule_style(rule)["color"], markersize=8, animated=True)[0]
+        lowest, level = floor(first)
+        loss_axis(beside, float(first(first.start)), lowest, steps, log=level)
+        loss_line = beside.plot([], [], animated=True, **rule_style(rule) | {"marker": ""})[0]
+        settings = beside.set_title("", fontsize=10, animated=True)
+        shown = [shape, first]
+
+        def move(*, start_x, start_y, **knobs):
+            chosen = {name: knobs.pop(name) for name in shape}
+            if chosen != shown[0]:
+                surface = make(**chosen)
+                ground.set_data(height_bands(surface))
+                shown[:] = chosen, surface
+            surface = shown[1]
+            ws = path(rule, surface.grad, np.array([start_x, start_y], dtype=float), steps, **knobs)
+            losses = surface(ws)
+            set_path(line, ws, surface.box)
+            end.set_data(ws[-1:, 0], ws[-1:, 1])
+            end.set_visible(inside(ws, surface.box) == len(ws))
+            set_loss(loss_line, losses, floor(surface)[0])
+            settings.set_text(_settings(knobs | chosen))
+            return f"{rule_label(rule).capitalize()} {reading(ws, losses, surface.box)}"
+
+        return move
+
+    return Scene(build, moving=parts(rule).knobs | shape | start, still={"steps": 60})
+
+
+def race(rules, landscapes, noisy):
+    """Return the scene of several rules from one start: their paths on a landscape, their losses.
+
+    rules: dict label → rule.  landscapes: dict name → Landscape.  noisy: a function (grad, noise, seed) that
+    returns a noisy gradient; the rule labelled "SGD" gets it, the others the exact one, unless noise_for_all.
+    Every rule runs at the best of the same 40 learning rates for this landscape and number of steps, found
+    without noise; the knob lr_scale multiplies them all. noise: relative to the slope at the start.
+    """
+    names = list(landscapes)
+
+    def build(figure, *, landscape, steps):
+        surface = landscapes[landscape]
+        above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
+        beside = figure.add_axes((0.575, 0.13, 0.25, 0.78), title="loss against step")
+        height_map(above, surface)
+        lowest, level = floor(surface)
+        base = lowest if level else 0.0
+        loss_axis(beside, float(surface(surface.start)), lowest, steps, log=level)
+        slope = float(np.linalg.norm(surface.grad(surface.start)))
+        best = {label: best_lr_of(rule, surface, steps) for label, rule in rules.items()}
+        looks = {label: _race_style(label, rule) for label, rule in rules.items()}
+        paths = {
+            label: path_line(above, rules[label], animated=True, **look) for label, look in looks.items()
+        }
+        losses = {
+            label: beside.plot([], [], animated=True, label=label, **look | {"marker": ""})[0]
+            for label, look in looks.items()
+        }
+        beside.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), handlelength=2.6)
+
+        def move(*, lr_scale, noise, noise_for_all, seed):
+            final = {}
+            shaken = noisy(surface.grad, noise * slope, seed)
+            for label, rule in rules.items():
+                grad = shaken if noise_for_all or label == "SGD" else surface.grad
+                ws = path(rule, grad, surface.start, steps, lr=lr_scale * best[label])
+                heights = surface(ws)
+                set_path(paths[label], ws, surface.box)
+                set_loss(losses[label], heights, lowest)
+                final[label] = heights[-1] - base if np.isfinite(ws[-1]).all() else np.inf
+            order = sorted(final, key=final.get)
+            places = ", ".join(
+                f"{label} {final[label]:.2g}" if np.isfinite(final[label]) else f"{label} diverged"
+                for label in order
+            )
+            measure = "Loss above the minimum" if level else "Loss"
+            return f"{measure} after {steps} steps, best first: {places}."
+
+        return move
+
+    still = {"landscape": names[0], "steps": 100}
+    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0}
+    return Scene(build, moving, still, size=(10.6, 4.2))
+
+
+def best_lr_of(rule, landscape, steps, lrs=None):
+    """Return the lr, out of 40 between 1e-4 and 10 (or the given ones), that ends lowest; inf loses."""
+    lrs = np.geomspace(1e-4, 10, 40) if lrs is None else np.asarray(lrs)
+    with np.errstate(all="ignore"):
+        ends = landscape(path(rule, landscape.grad, landscape.start, steps, lr=lrs[:, None])[-1])
+    return float(lrs[np.argmin(np.where(np.isfinite(ends), ends, np.inf))])
+
+
+def _race_style(label, rule):
+    style = rule_style(rule)
+    return style | {"color": "#777777", "linestyle": ":"} if label == "SGD" else style
+
+
+def _settings(knobs):
+    return "   ".join(f"{name} {value:.3g}" for name, value in knobs.items())
+
+
+def floor(landscape):
+    """Return the height of a landscape's lowest minimum, and whether all its minima are that low."""
+    heights = landscape(landscape.minima)
+    return float(heights.min()), bool(np.ptp(heights) < 1e-9)
+
+
+def reading(ws, losses, box):
+    """Say in words how a path of shape (steps + 1, 2) went."""
+    steps = len(ws) - 1
+    lost = np.flatnonzero(~np.isfinite(ws).all(axis=-1))
+    out = inside(ws, box)
+    if lost.size:
+        return (
+            f"left the picture at step {out} and the finite numbers at step {lost[0]}. "
+            "Each step overshoots more than the last: try a smaller lr."
+        )
+    x, y = ws[-1]
+    end = f"after {steps} steps the loss is {losses[-1]:.3g}, at ({x:.3g}, {y:.3g})."
+    if out <= steps:
+        back = inside(ws[-1:], box)
+        return f"left the picture at step {out}" + (" and came back; " if back else "; ") + end
+    return end
+
+
+def _factory(landscape):
+    if hasattr(landscape, "grad"):
+        return (lambda: landscape), {}
+    if not callable(landscape):
+        raise TypeError(
+            f"the landscape is {landscape!r}: give one such as rosenbrock, or a function such as quadratic"
+        )
+    defaults = {name: p.default for name, p in inspect.signature(landscape).parameters.items()}
+    return landscape, {name: value for name, value in defaults.items() if isinstance(value, int | float)}
