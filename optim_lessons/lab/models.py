@@ -1,0 +1,308 @@
+"""Losses of real models as functions of one flat vector, with their gradients.
+
+    net = mlp(X, y, sizes=(64, 32, 10))
+    path(gradient_descent, net.grad, net.init(0), 100, lr=0.1)             # all examples in each step
+    path(gradient_descent, net.batch_grad(32), net.init(0), 100, lr=0.1)   # 32 of them, drawn from (seed, t)
+
+The last axis of w holds all the weights of a model; the axes before it are models trained side by side.
+"""
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from optim_lessons.lab.knobs import check_value
+
+
+def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
+    """Return a multi-layer perceptron on data: layers of weighted sums with an activation between them.
+
+    X: inputs, shape (examples, sizes[0]).  y: class labels (whole numbers), or the numbers to predict.
+    sizes: inputs, hidden units..., outputs.  activation: "tanh" or "relu".
+    loss: "cross_entropy" (softmax) or "squared" (½ of the squared error), the mean over the examples.
+    l2: adds ½·l2·‖w‖² to the loss, all weights and biases alike.
+    Raises TypeError or ValueError, with the reason, if these do not fit together.
+    """
+    return Model(X, y, tuple(sizes), activation, loss, l2)
+
+
+def linear(X, y, *, l2=0.0):
+    """Return linear regression: ½ of the mean squared error. Its curvature is that of XᵀX / examples."""
+    _check_inputs(X)
+    y = np.asarray(y) if not hasattr(y, "ndim") else y
+    outputs = 1 if y.ndim == 1 else y.shape[-1]
+    return Model(X, y, (X.shape[-1], outputs), "tanh", "squared", l2)
+
+
+def softmax(X, y, *, l2=0.0):
+    """Return softmax regression, a network without a hidden layer; for two classes, logistic regression.
+
+    y: class labels 0, 1, ...; the largest one says how many classes there are.
+    """
+    _check_inputs(X)
+    return Model(X, y, (X.shape[-1], int(np.max(y)) + 1), "tanh", "cross_entropy", l2)
+
+
+# Each activation and its slope, the latter from the activation's own value h.
+ACTIVATIONS = {
+    "tanh": (np.tanh, lambda h: 1 - h * h),
+    "relu": (lambda z: np.maximum(z, 0), lambda h: h > 0),
+}
+
+
+def _squared(out, target):
+    error = out - target
+    return 0.5 * (error * error).sum(axis=-1).mean(axis=-1), error
+
+
+def _cross_entropy(out, target):
+    out = out - out.max(axis=-1, keepdims=True)  # exp cannot overflow
+    e = np.exp(out)
+    total = e.sum(axis=-1, keepdims=True)
+    loss = (np.log(total[..., 0]) - (out * target).sum(axis=-1)).mean(axis=-1)
+    return loss, e / total - target
+
+
+# Each loss, from outputs and targets: its value and, times the number of examples, its slope.
+LOSSES = {"cross_entropy": _cross_entropy, "squared": _squared}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network on its data: net(w) is the loss, net.grad(w) its gradient, net.init(seed) a start.
+
+    w: shape (..., n); losses have shape (...). Both work in w's dtype and on w's kind of array.
+    Other data than the model's own can be given: net(w, X, y), net.accuracy(w, X, y).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    sizes: tuple
+    activation: str = "tanh"
+    loss: str = "cross_entropy"
+    l2: float = 0.0
+    _copies: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        """Refuse what does not fit together."""
+        _check_name("activation", self.activation, ACTIVATIONS)
+        _check_name("loss", self.loss, LOSSES)
+        if np.any(check_value("l2", self.l2) < 0):
+            raise ValueError(f"l2 is {self.l2}: a negative penalty makes the weights grow")
+        _check_sizes(self.sizes)
+        _check_data(self, self.X, self.y)
+
+    @property
+    def n(self):
+        """The number of weights and biases."""
+        return sum((a + 1) * b for a, b in pairwise(self.sizes))
+
+    @property
+    def classifies(self):
+        """True if y holds class labels, False if it holds numbers to predict."""
+        return self.y.dtype.kind in "iu"
+
+    def init(self, seed=0, dtype=float):
+        """Return random weights from a seed: He's for relu, Glorot's for tanh, biases 0.
+
+        seed: a whole number, or several: range(5) gives 5 starts, shape (5, n); grid(seed=...) an axis.
+        """
+        seeds = as_seeds(seed)
+        starts = [self._start(np.random.default_rng(int(s))) for s in seeds.reshape(-1)]
+        return np.array(starts, dtype=dtype).reshape(*seeds.shape, self.n)
+
+    def _start(self, rng):
+        parts = []
+        for a, b in pairwise(self.sizes):
+            variance = 2 / a if self.activation == "relu" else 2 / (a + b)
+            parts += [math.sqrt(variance) * rng.standard_normal(a * b), np.zeros(b)]
+        return np.concatenate(parts)
+
+    def layers(self, w):
+        """Return each layer's weights (..., inputs, outputs) and biases (..., outputs), as views of w."""
+        if w.shape[-1:] != (self.n,):
+            parts = " + ".join(f"{a}·{b} + {b}" for a, b in pairwise(self.sizes))
+            raise ValueError(f"w has shape {w.shape}, but its last axis must be {self.n}: {parts} weights")
+        runs, layers, end = w.shape[:-1], [], 0
+        for a, b in pairwise(self.sizes):
+            start, middle, end = end, end + a * b, end + (a + 1) * b
+            layers.append((w[..., start:middle].reshape(*runs, a, b), w[..., middle:end]))
+        return layers
+
+    def __call__(self, w, X=None, y=None):
+        """Return the loss at w, the penalty included: on all examples, or on others."""
+        loss, _ = LOSSES[self.loss](self.outputs(w, X), self._target(w, X, y))
+        return loss + 0.5 * (self._l2(w) * w * w).sum(axis=-1) if self._penalised else loss
+
+    def grad(self, w, X=None, y=None):
+        """Return the gradient of the loss at w, in the shape of w: on all examples, or on others."""
+        return self._grad(w, self._inputs(w, X), self._target(w, X, y))
+
+    def _grad(self, w, X, target):
+        layers = self.layers(w)
+        hs = self._forward(layers, X)
+        slope = ACTIVATIONS[self.activation][1]
+        d = LOSSES[self.loss](hs[-1], target)[1] / X.shape[-2]
+        g = np.empty_like(w)
+        end = self.n
+        for (W, _), h in zip(reversed(layers), reversed(hs[:-1]), strict=True):
+            a, b = W.shape[-2:]
+            start, middle = end - (a + 1) * b, end - b
+            g[..., middle:end] = d.sum(axis=-2)
+            g[..., start:middle] = (h.swapaxes(-1, -2) @ d).reshape(*w.shape[:-1], a * b)
+            if start:
+                d = (d @ W.swapaxes(-1, -2)) * slope(h)
+            end = start
+        return g + self._l2(w) * w if self._penalised else g
+
+    def batch_grad(self, size, seed=0):
+        """Return the gradient on minibatches as a function of (w, t): `size` examples, drawn from (seed, t).
+
+        An epoch is one pass over a fresh shuffle, without replacement; its last batch takes what is left.
+        seed: a whole number, or one for each run, as for `init`.
+        """
+        examples, seeds = len(self.X), as_seeds(seed)
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= examples:
+            raise ValueError(
+                f"the batch size is {size!r}: take 1 to {examples} examples, as many as there are"
+            )
+        per_epoch = math.ceil(examples / size)
+        shuffled = {}
+
+        def grad(w, t):
+            epoch, batch = divmod(t, per_epoch)
+            if epoch not in shuffled:
+                shuffled.clear()
+                # Not (seed, epoch): that would deal epoch 0 the very numbers that init drew from the seed.
+                orders = [np.random.default_rng((int(s), epoch + 1)) for s in seeds.reshape(-1)]
+                orders = np.array([rng.permutation(examples) for rng in orders])
+                shuffled[epoch] = orders.reshape(*seeds.shape, examples)
+            rows = np.asarray(shuffled[epoch][..., batch * size : (batch + 1) * size], like=w)
+            X, target = (np.take(a, rows, axis=0) for a in self._data(w))
+            return self._grad(w, X, target)
+
+        return grad
+
+    def outputs(self, w, X=None):
+        """Return what the network says of each example, shape (..., examples, outputs)."""
+        return self._forward(self.layers(w), self._inputs(w, X))[-1]
+
+    def accuracy(self, w, X=None, y=None):
+        """Return the share of examples whose largest output is their class, shape (...)."""
+        return self.measure(w, X, y)[1]
+
+    def measure(self, w, X=None, y=None):
+        """Return the loss without the penalty, and the accuracy (None if y holds numbers to predict)."""
+        out, target = self.outputs(w, X), self._target(w, X, y)
+        loss, _ = LOSSES[self.loss](out, target)
+        if not self.classifies:
+            return loss, None
+        return loss, (out.argmax(axis=-1) == target.argmax(axis=-1)).mean(axis=-1)
+
+    def _forward(self, layers, X):
+        """Return the inputs of each layer, and the last one's outputs."""
+        activate = ACTIVATIONS[self.activation][0]
+        hs = [X]
+        for i, (W, b) in enumerate(layers, 1):
+            z = hs[-1] @ W + b[..., None, :]
+            hs.append(activate(z) if i < len(layers) else z)
+        return hs
+
+    def _inputs(self, w, X):
+        return self._data(w)[0] if X is None else np.asarray(X, dtype=w.dtype, like=w)
+
+    def _target(self, w, X, y):
+        if (X is None) != (y is None):
+            raise TypeError("X and y come together: give both, or neither for the model's own data")
+        if y is None:
+            return self._data(w)[1]
+        _check_data(self, X, y)
+        return self._as_target(w, y)
+
+    def _data(self, w):
+        """Return the model's inputs and targets as w's kind of array, made once for each kind and dtype."""
+        kind = type(w), w.dtype
+        if kind not in self._copies:
+            self._copies[kind] = np.asarray(self.X, dtype=w.dtype, like=w), self._as_target(w, self.y)
+        return self._copies[kind]
+
+    def _as_target(self, w, y):
+        if self.classifies:
+            y = np.asarray(y, like=w)[:, None] == np.arange(self.sizes[-1], like=w)
+        elif y.ndim == 1:
+            y = y[:, None]
+        return np.asarray(y, dtype=w.dtype, like=w)
+
+    @property
+    def _penalised(self):
+        return np.ndim(self.l2) > 0 or self.l2 > 0
+
+    def _l2(self, w):
+        return np.asarray(self.l2, dtype=w.dtype, like=w) if np.ndim(self.l2) else self.l2
+
+
+def as_seeds(seed):
+    """Return seeds as an array of whole numbers: shape () for one, (k,) for a list, (...) for a grid axis."""
+    seeds = np.asarray(seed)
+    if (
+        seeds.dtype.kind not in "iuf"
+        or seeds.size == 0
+        or (seeds != np.floor(seeds)).any()
+        or (seeds < 0).any()
+    ):
+        raise ValueError(f"seed is {seed!r}: a seed is a whole number from 0 on, or a list of them")
+    if seeds.ndim > 1 and seeds.shape[-1] != 1:
+        raise ValueError(f"seed has shape {seeds.shape}: give a list of seeds, or **grid(seed=...)")
+    return (seeds[..., 0] if seeds.ndim > 1 else seeds).astype(int)
+
+
+def _check_name(what, name, known):
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"{what} is {name!r}: the known ones are {', '.join(known)}")
+
+
+def _check_sizes(sizes):
+    whole = all(isinstance(s, int | np.integer) and not isinstance(s, bool) and s > 0 for s in sizes)
+    if len(sizes) < 2 or not whole:
+        raise ValueError(f"sizes is {sizes}: inputs, hidden units..., outputs, such as (64, 32, 10)")
+
+
+def _check_inputs(X):
+    if not hasattr(X, "ndim") or X.ndim != 2 or 0 in X.shape:
+        what = f"has shape {X.shape}" if hasattr(X, "ndim") else f"is a {type(X).__name__}"
+        raise ValueError(f"X {what}: inputs are an array of shape (examples, features)")
+    if X.dtype.kind != "f":
+        raise TypeError(f"X holds {X.dtype} numbers: inputs are real numbers, write X.astype(float)")
+    if not np.isfinite(X).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(X))[0])
+        raise ValueError(
+            f"X[{row}, {column}] is {float(X[row, column])}: one such number spoils every weight"
+        )
+
+
+def _check_data(net, X, y):
+    _check_inputs(X)
+    y = np.asarray(y) if not hasattr(y, "ndim") else y
+    inputs, outputs = net.sizes[0], net.sizes[-1]
+    if X.shape[1] != inputs:
+        raise ValueError(f"X has {X.shape[1]} features, but sizes {net.sizes} begins with {inputs}")
+    if len(y) != len(X):
+        raise ValueError(f"X has {len(X)} examples, y has {len(y)}: there is one y for each example")
+    if y.dtype.kind in "iu":
+        if y.ndim != 1 or y.min() < 0 or y.max() >= outputs:
+            wrong = f"has shape {y.shape}" if y.ndim != 1 else f"runs from {y.min()} to {y.max()}"
+            raise ValueError(
+                f"y {wrong}: class labels are 0 to {outputs - 1}, as sizes {net.sizes} ends with {outputs}; "
+                "whole numbers that are no labels are written y.astype(float)"
+            )
+        return
+    if y.dtype.kind != "f" or net.loss == "cross_entropy":
+        raise TypeError(f"y holds {y.dtype} numbers: class labels are whole numbers, write y.astype(int)")
+    if y.ndim > 2 or (y.shape[1] if y.ndim == 2 else 1) != outputs:
+        raise ValueError(f"y has shape {y.shape}, but sizes {net.sizes} ends with {outputs}")
+    if not np.isfinite(y).all():
+        raise ValueError(
+            f"y holds NaN or infinity, first at example {int(np.argwhere(~np.isfinite(y))[0][0])}"
+        )
