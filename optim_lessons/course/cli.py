@@ -1,0 +1,131 @@
+"""The command `optim-lessons`: opens JupyterLab on a copy of the course that is the learner's own."""
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from optim_lessons import __version__
+from optim_lessons.course import workbook
+
+_ABOUT = """\
+Open the course in JupyterLab, on a working copy that is yours to write in.
+Files that are in the copy already are never overwritten."""
+
+
+def main(argv=None):
+    """Run the command and return its exit status: 2 if something about the request does not work."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a folder's name may not fit the terminal's encoding
+    request = _parser().parse_args(argv)
+    try:
+        lesson = find_lesson(request.lesson)
+    except LookupError as error:
+        return _refuse(error)
+    folder = Path(request.folder or workbook.default_folder()).expanduser().absolute()
+    try:
+        new = workbook.update(folder)
+    except OSError as error:
+        return _refuse(
+            f"cannot write the course to {str(folder)!r}: {error.strerror or error}.\n"
+            "The course needs a folder that you may write to. Name one: optim-lessons --folder FOLDER"
+        )
+    print(f"Your copy of the course: {folder} ({len(new)} new, {len(workbook.lessons()) - len(new)} kept)")
+    return _serve(folder, lesson, request.port, request.browser)
+
+
+def find_lesson(wanted):
+    """Return a lesson's full name from its number ("1", "01") or its name, the first one for None.
+
+    Raises LookupError, with the lessons listed, if there is none like that.
+    """
+    known = workbook.lessons()
+    if not known:
+        raise LookupError("this installation holds no lessons: install the package again")
+    if wanted is None:
+        return known[0]
+    word = wanted.lower().removesuffix(".ipynb").replace("-", "_")
+    for name in known:
+        number, _, title = name.partition("_")
+        if word in (name, title) or (word.isdecimal() and int(word) == int(number)):
+            return name
+    raise LookupError(f"there is no lesson {wanted!r}. The lessons are:\n  " + "\n  ".join(known))
+
+
+def _parser():
+    # A later command (check, grade, ...) is a first word that no lesson's name is.
+    parser = argparse.ArgumentParser(
+        prog="optim-lessons", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "lesson", nargs="?", metavar="LESSON", help="its number or name: 1, 01, gradient_descent (default: 0)"
+    )
+    parser.add_argument(
+        "--folder",
+        metavar="F",
+        help="the working copy (default: course/ in a clone, else ./optim-lessons-course)",
+    )
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="only print the address, open no browser"
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8888,
+        metavar="N",
+        help="default: 8888; if it is taken, the next free one",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _port(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a port is a whole number from 1 to 65535")
+    return int(text)
+
+
+def _serve(folder, lesson, port, browser):
+    # With kernels of the same name about, the one beside this interpreter is the one that has the course.
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    from jupyterlab.labapp import LabApp  # half a second that a wrong lesson's name need not wait for
+
+    page = f"lab/tree/{lesson}.ipynb"
+    arguments = [
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.open_browser={browser}",
+        f"--ServerApp.root_dir={folder}",
+        # Given here, so that no setting of the user's switches the token off.
+        f"--IdentityProvider.token={secrets.token_hex(24)}",
+        f"--LabApp.default_url=/{page}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",  # the other one asks the network what it could install
+        "--log-level=WARN",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("You are root: JupyterLab gets --allow-root, which it asks for before it runs as root.")
+        arguments.append("--allow-root")
+    try:
+        server = LabApp.initialize_server(argv=arguments)
+    except OSError as error:
+        return _refuse(
+            f"JupyterLab did not start: {error}.\n"
+            "It must be able to write its own files. Name folders for them in the environment variables\n"
+            "JUPYTER_RUNTIME_DIR, JUPYTER_CONFIG_DIR and JUPYTER_DATA_DIR, then start again."
+        )
+    address = f"{server.connection_url}{page}?token={server.identity_provider.token}"
+    print(f"The course is open at {address}\nControl-C in this window ends it.", flush=True)
+    server.start()
+    return 0
+
+
+def _refuse(reason):
+    print(f"optim-lessons: {reason}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

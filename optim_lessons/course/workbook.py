@@ -1,0 +1,145 @@
+"""The learner's working copy of the course: made once, filled up later, never overwritten."""
+
+import ast
+import copy
+import os
+import tempfile
+import textwrap
+import uuid
+from pathlib import Path
+
+from optim_lessons.lab.shipped import shipped, source_tree
+
+
+def lessons():
+    """Return the names of the course's notebooks, in order: "00_start_here", "01_gradient_descent", ..."""
+    return sorted(path.stem for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def default_folder():
+    """Return where the working copy belongs: course/ in a clone, else ./optim-lessons-course."""
+    tree = source_tree()
+    return tree / "course" if tree else Path.cwd() / "optim-lessons-course"
+
+
+def update(folder):
+    """Copy the lessons that are missing into folder and return their names; what is there stays as it is.
+
+    Each lesson appears whole or not at all, however the program ends. Raises OSError if the folder cannot
+    be made or written to.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):  # a learner must be able to save, even if no lesson is missing
+        pass
+    missing = [name for name in lessons() if not os.path.lexists(folder / f"{name}.ipynb")]
+    return [
+        name
+        for name in missing
+        if write_new(folder / f"{name}.ipynb", (shipped("notebooks") / f"{name}.ipynb").read_bytes())
+    ]
+
+
+def write_new(path, data):
+    """Write bytes to a file that does not exist yet; return whether it was written. Never overwrites."""
+    draft = write_draft(path, data)
+    try:
+        _rename_to_new(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def write_draft(path, data):
+    """Write bytes to a new hidden file beside path, down to the disk, and return that file's path."""
+    draft = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.part")
+    try:
+        with open(draft, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
+
+
+def _rename_to_new(draft, path):
+    if os.name == "nt":
+        os.rename(draft, path)  # on Windows this refuses to overwrite
+        return
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a memory stick's
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(draft, path)
+
+
+def solved(notebook, lesson, exercises=None):
+    """Return a copy of a lesson's notebook in which every exercise is answered.
+
+    notebook: as nbformat reads it.  lesson: its name, or the two digits it begins with.  exercises: the
+    course's table if not given. An exercise stands where its name is defined at the top level of a cell;
+    that definition is replaced by the solution, the rest of the cell stays. Raises LookupError if an
+    exercise of the lesson is not in the notebook.
+    """
+    if exercises is None:
+        from optim_lessons.course.exercises import EXERCISES as exercises  # the table knows every lesson
+    answered = copy.deepcopy(notebook)
+    for exercise in exercises.values():
+        if exercise.id[:2] != lesson[:2]:
+            continue
+        cell, statement = _find(answered, exercise)
+        lines = cell.source.splitlines()
+        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+        solution = textwrap.dedent(exercise.solution).strip()
+        lines[first - 1 : statement.end_lineno] = solution.splitlines()
+        cell.source = "\n".join(lines)
+    return answered
+
+
+def _find(notebook, exercise):
+    """Return the cell that defines the exercise's name and the defining statement; an open answer goes first."""
+    places = [
+        (not _is_open(statement), index, statement)
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+        for statement in top_level(cell.source)
+        if exercise.name in _defines(statement)
+    ]
+    if not places:
+        raise LookupError(
+            f"exercise {exercise.id}: no cell of the notebook defines {exercise.name}; "
+            f"the lesson needs a cell with `{exercise.name} = ...` or `def {exercise.name}(...): ...`"
+        )
+    _, index, statement = min(places, key=lambda place: place[:2])
+    return notebook.cells[index], statement
+
+
+def top_level(source):
+    """Return the statements of a cell's source; none if it is not plain Python, such as a %magic."""
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []
+
+
+def _defines(statement):
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Assign):
+        return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return set()
+
+
+def _is_open(statement):
+    """Whether a statement is an answer not given yet: name = ..., or a function whose body ends in `...`."""
+    last = (
+        statement.value if isinstance(statement, ast.Assign) else getattr(statement.body[-1], "value", None)
+    )
+    return isinstance(last, ast.Constant) and last.value is ...

@@ -1,0 +1,123 @@
+"""What the tests share. Nothing heavier than pytest is imported here: GPU machines have little more."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+CI = bool(os.environ.get("CI"))
+
+BROWSERS = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+]
+GET_A_BROWSER = (
+    "no Chromium found. Debian, Ubuntu: apt install chromium; macOS: brew install --cask chromium; "
+    "Windows: winget install Google.Chrome"
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Let a benchmark run once, as a test, unless it is asked to measure (--benchmark-enable or -only)."""
+    if config.pluginmanager.hasplugin("benchmark") and not config.option.benchmark_only:
+        config.option.benchmark_disable = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Turn a skipped browser test into a failure in CI: there, a missing browser is a broken machine."""
+    report = yield
+    if CI and report.skipped and item.get_closest_marker("browser"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but in CI every browser test must run: {report.longrepr[-1]}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return the path of a Chromium or Chrome."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return found or pytest.skip(GET_A_BROWSER)
+
+
+class LabServer(NamedTuple):
+    """A running JupyterLab: the address it printed (a lesson, with the token) and its working copy."""
+
+    url: str
+    folder: Path
+
+    def address(self, page):
+        """Return the address of a page, such as "lab/tree/01_x.ipynb" or "api/status", with the token."""
+        root, _, token = self.url.partition("?")
+        return f"{root[: root.index('/', len('http://')) + 1]}{page}?{token}"
+
+    def ask(self, page, data=None):
+        """Send a request to the server and return the response; with data, a POST."""
+        return urllib.request.urlopen(self.address(page), data=data, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def jupyter_environment(tmp_path_factory):
+    """Return an environment in which Jupyter and IPython find no settings of the user's."""
+    home = tmp_path_factory.mktemp("jupyter")
+    names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
+    folders = {name: str(home / name.lower()) for name in names}
+    return os.environ | folders | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+@pytest.fixture(scope="module")
+def lab_server(tmp_path_factory, jupyter_environment):
+    """Yield a LabServer on a fresh working copy, started by the course's own command; one for each test file."""
+    command = [sys.executable, "-m", "optim_lessons.course.cli"]
+    with running_lab(command, tmp_path_factory.mktemp("working copy"), jupyter_environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_lab(command, folder, environment, cwd=None):
+    """Run the course's command on a folder, yield its LabServer, then shut it down, its kernels too."""
+    log = folder.with_name(f"{folder.name} log.txt")
+    with open(log, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            [*command, "--no-browser", "--folder", str(folder)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=cwd,
+        )
+    try:
+        server = LabServer(_printed_address(process, log), folder)
+        yield server
+        server.ask("api/shutdown", data=b"{}").close()
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _printed_address(process, log):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        running = process.poll() is None
+        text = log.read_text(encoding="utf-8")
+        if "Control-C" in text:
+            return next(word for word in text.split() if word.startswith("http"))
+        if not running:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start. It said:\n{text}")
