@@ -79,20 +79,22 @@ def check_value(name, value):
     Raises TypeError for what is no real number, ValueError for a number that is not allowed; both name
     the knob, the value, what is allowed and why.
     """
-    if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and dtype.kind not in "fiu":
+        what = f"an array of {dtype}" if np.ndim(value) else f"{value!r}, a {dtype}"
+        raise TypeError(f"{name} is {what}: a knob is a real number, such as 0.1")
+    if isinstance(value, bool | str | bytes) or value is None:
         raise TypeError(
             f"{name} is {value!r}, a {type(value).__name__}: a knob is a real number, such as 0.1"
         )
-    if not hasattr(value, "ndim") or isinstance(value, np.generic):
+    if dtype is None or np.ndim(value) == 0:
         try:
-            value = float(value)
+            value = float(value)  # an np.float64 or a 0-d array would lift float32 weights to float64
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"{name} is {value!r}, a {type(value).__name__}: a knob is a real number, such as 0.1, "
                 f"a function of t, or an axis of a sweep made by grid({name}=...)"
             ) from error
-    elif value.dtype.kind not in "fiu":
-        raise TypeError(f"{name} is an array of {value.dtype}: a knob is a real number")
     low, high, why = limits(name)
     allowed = (value >= low) & (value < high) & np.isfinite(value)
     if not np.all(allowed):
