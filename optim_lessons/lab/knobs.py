@@ -73,26 +73,26 @@ def limits(name):
     return Limits(-np.inf, np.inf, "")
 
 
-def check_value(name, value):
+def check_value(name, value, when=""):
     """Return the knob's value as a float (or a float array), or say what is wrong with it.
 
     Raises TypeError for what is no real number, ValueError for a number that is not allowed; both name
-    the knob, the value, what is allowed and why.
+    the knob, the value, what is allowed and why. when: " at step 3", for a value from a schedule.
     """
     dtype = getattr(value, "dtype", None)
     if dtype is not None and dtype.kind not in "fiu":
         what = f"an array of {dtype}" if np.ndim(value) else f"{value!r}, a {dtype}"
-        raise TypeError(f"{name} is {what}: a knob is a real number, such as 0.1")
+        raise TypeError(f"{name} is {what}{when}: a knob is a real number, such as 0.1")
     if isinstance(value, bool | str | bytes) or value is None:
         raise TypeError(
-            f"{name} is {value!r}, a {type(value).__name__}: a knob is a real number, such as 0.1"
+            f"{name} is {value!r}, a {type(value).__name__}{when}: a knob is a real number, such as 0.1"
         )
     if dtype is None or np.ndim(value) == 0:
         try:
             value = float(value)  # an np.float64 or a 0-d array would lift float32 weights to float64
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"{name} is {value!r}, a {type(value).__name__}: a knob is a real number, such as 0.1, "
+                f"{name} is {value!r}, a {type(value).__name__}{when}: a knob is a real number, such as 0.1, "
                 f"a function of t, or an axis of a sweep made by grid({name}=...)"
             ) from error
     low, high, why = limits(name)
@@ -100,7 +100,7 @@ def check_value(name, value):
     if not np.all(allowed):
         wrong = value if np.ndim(value) == 0 else value[~allowed].reshape(-1)[0]
         reason = f": {why}" if np.isfinite(wrong) else ""
-        raise ValueError(f"{name} is {float(wrong):g}, but must be {_range(low, high)}{reason}")
+        raise ValueError(f"{name} is {float(wrong):g}{when}, but must be {_range(low, high)}{reason}")
     return value
 
 

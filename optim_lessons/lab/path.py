@@ -20,7 +20,12 @@ def grid(**knobs):
     """
     axes = {}
     for i, (name, values) in enumerate(knobs.items()):
-        values = values if hasattr(values, "ndim") else np.asarray(values, dtype=float)
+        axis = values if hasattr(values, "ndim") else np.asarray(values)
+        if axis.dtype.kind not in "fiu":
+            raise TypeError(
+                f"{name} is {values!r}: each axis of a sweep is a list of numbers, not {axis.dtype}"
+            )
+        values = axis
         if values.ndim > 1:
             raise ValueError(f"{name} has shape {values.shape}: each axis of a sweep is a list of values")
         shape = [1] * (len(knobs) + 1)
@@ -49,6 +54,9 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ValueError(f"steps is {steps!r}: the number of steps is a whole number, 0 or more")
     names = list(parts(rule).state)
+    unknown = [name for name in keep or () if name not in names]
+    if unknown:
+        raise ValueError(f"the rule has no state {unknown[0]!r}; its state is {', '.join(names) or 'empty'}")
     walk = iterate(rule, grad, w0, project=project, **knobs)
     w, *state = next(walk)
     kept = {"w": 0} | {name: i for i, name in enumerate(names, 1) if keep is None or name in keep}
@@ -58,7 +66,7 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
             history[name][t] = point[i]
     lost = ~np.isfinite(history["w"]).all(axis=-1) if w.ndim else ~np.isfinite(history["w"])
     if lost.any():
-        lost = np.cumsum(lost, axis=0) > 0  # what is lost stays lost, also where a projection brings it back
+        lost = np.cumsum(lost, axis=0) > 0  # what is lost stays lost
         for values in history.values():
             values[lost] = np.nan
     return history
@@ -67,11 +75,12 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
 def iterate(rule, grad, w0, *, project=None, **knobs):
     """Yield (w, *state) before the first step and after each one, for as long as a run stays finite.
 
-    Everything else is as for `path`. Reading on after an interrupt goes on where it stopped.
+    Everything else is as for `path`. Reading on later goes on where it stopped.
     """
     check_names(rule, knobs)
     schedules = {name: value for name, value in knobs.items() if callable(value)}
     fixed = {name: check_value(name, value) for name, value in knobs.items() if name not in schedules}
+    fixed = {name: value.copy() if np.ndim(value) else value for name, value in fixed.items()}
     w = _start(w0, fixed)
     slope = _gradient(grad, w)
     state = list(parts(rule).state.values())
@@ -84,16 +93,22 @@ def _walk(rule, slope, w, state, project, fixed, schedules):
     for t in itertools.count():
         with np.errstate(all="ignore"):
             g = slope(w, t)
-            if g.shape != shape or g.dtype.kind != "f":
+            if not _fits(g, w):
                 _refuse_gradient(g, w, t)
-            now = {name: check_value(name, schedule(t)) for name, schedule in schedules.items()}
+            now = {
+                name: check_value(name, schedule(t), f" at step {t}") for name, schedule in schedules.items()
+            }
+            _same_library(w, now)
             new = rule(w, g, *state, **fixed, **now)
-            w, *state = new if isinstance(new, tuple) else (new,)
-            if w is None or w is ... or w.shape != shape or len(state) != len(parts(rule).state):
+            new_w, *state = new if isinstance(new, tuple) else (new,)
+            if not _fits(new_w, w) or len(state) != len(parts(rule).state):
                 _refuse_result(rule, new, shape)
-            w, *state = (_cast(x, dtype) for x in (w, *state))
+            w, *state = (_cast(x, dtype) for x in (new_w, *state))
             if project is not None:
-                w = _cast(project(w), dtype)
+                inside = project(w)
+                if not _fits(inside, w):
+                    _refuse_projection(inside, shape)
+                w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
             if not _any_finite(w):
                 return
         yield (w, *state)
@@ -112,6 +127,7 @@ def _start(w0, fixed):
         raise TypeError(
             f"w0 is {w0.dtype}: squares of small gradients round to zero there; use float32 or float64"
         )
+    _same_library(w0, fixed)
     for name, value in fixed.items():
         if np.ndim(value) and value.shape[-1] != 1:
             raise ValueError(
@@ -137,8 +153,28 @@ def _any_finite(w):
 
 
 def _as_floats(w0):
-    text = np.array2string(w0.astype(float), separator=", ") if w0.size <= 4 else "w0.astype(float)"
-    return text.replace(".,", ".0,").replace(".]", ".0]") if w0.size <= 4 else text
+    return w0.astype(float).tolist() if w0.size <= 4 else "w0.astype(float)"
+
+
+def _library(x):
+    """Return the name of the library an array belongs to: "numpy", "cupy", ..."""
+    return "numpy" if isinstance(x, np.ndarray | np.generic) else type(x).__module__.partition(".")[0]
+
+
+def _same_library(w, knobs):
+    for name, value in knobs.items():
+        if np.ndim(value) and _library(value) != _library(w):
+            raise TypeError(
+                f"{name} is a {_library(value)} array, the weights are a {_library(w)} array: nothing moves "
+                "between CPU and GPU behind your back; make both with the same library"
+            )
+
+
+def _fits(x, w):
+    """Say whether x can stand beside the weights: the same shape and library, real numbers, enough digits."""
+    if type(x) is not type(w) and (not hasattr(x, "dtype") or _library(x) != _library(w)):
+        return False
+    return x.shape == w.shape and x.dtype.kind == "f" and x.dtype.itemsize >= 4
 
 
 def _gradient(grad, w):
@@ -148,22 +184,21 @@ def _gradient(grad, w):
             f"the gradient is {type(grad).__name__}: give a function of w, such as landscape.grad"
         )
     slope = grad if _takes_t(grad) else lambda w, t: grad(w)
+    if w.ndim > 1:
+        _try_one_more_axis(slope, w)
+    return slope
 
-    def guarded(w, t):
-        try:
-            g = slope(w, t)
-        except IndexError as error:
-            error.add_note(_LAST_AXIS.format(w.shape))
-            raise
-        return g if hasattr(g, "dtype") else _refuse_gradient(g, w, t)
 
-    if w.ndim > 1 and w.shape[0] == w.shape[-1]:
-        # With as many runs as coordinates, w[0] gives the right shape and the wrong numbers.
+def _try_one_more_axis(slope, w):
+    # With as many runs as coordinates, w[0] gives the right shape and the wrong numbers; one axis more
+    # tells them apart.
+    try:
         with np.errstate(all="ignore"):
-            g = guarded(w[None], 0)
-        if g.shape != (1, *w.shape):
-            raise ValueError(_LAST_AXIS.format(w.shape))
-    return guarded
+            g = slope(w[None], 0)
+    except IndexError as error:
+        raise ValueError(_LAST_AXIS.format(w.shape)) from error
+    if w.shape[0] == w.shape[-1] and hasattr(g, "shape") and g.shape != (1, *w.shape):
+        raise ValueError(_LAST_AXIS.format(w.shape))
 
 
 _LAST_AXIS = (
@@ -194,6 +229,16 @@ def _refuse_gradient(g, w, t):
             f"the gradient at step {t} has shape {g.shape}, the weights {w.shape}: "
             f"there is one slope for each weight, and shapes are never broadcast.{hint}"
         )
+    if _library(g) != _library(w):
+        raise TypeError(
+            f"the gradient at step {t} is a {_library(g)} array, the weights are a {_library(w)} array: "
+            "nothing moves between CPU and GPU behind your back"
+        )
+    if g.dtype == np.float16:
+        raise TypeError(
+            f"the gradient at step {t} is float16: squares of small gradients round to zero there; "
+            "use float32 or float64"
+        )
     raise TypeError(
         f"the gradient at step {t} holds {g.dtype} numbers: slopes are real numbers, float32 or float64"
     )
@@ -205,12 +250,26 @@ def _refuse_result(rule, new, shape):
     if w is None or w is ...:
         raise NotImplementedError(f"{name} returned {w}: it is not written yet, or a return is missing")
     expected = ", ".join(["w", *parts(rule).state])
+    if not hasattr(w, "dtype"):
+        raise TypeError(
+            f"{name} returned a {type(w).__name__}, but its signature promises arrays: return {expected}"
+        )
     if len(state) != len(parts(rule).state):
         raise ValueError(
             f"{name} returned {1 + len(state)} value(s), but its signature promises "
             f"{1 + len(parts(rule).state)}: return {expected}"
         )
-    raise ValueError(f"{name} returned weights of shape {np.shape(w)}, but was given {shape}: keep the shape")
+    if w.shape != shape:
+        raise ValueError(f"{name} returned weights of shape {w.shape}, but was given {shape}: keep the shape")
+    raise TypeError(f"{name} returned weights of {w.dtype}: they are real numbers, float32 or float64")
+
+
+def _refuse_projection(w, shape):
+    if not hasattr(w, "dtype"):
+        raise TypeError(f"the projection returned {w!r}: return the projected weights, as np.clip(w, -1, 1)")
+    raise ValueError(
+        f"the projection returned {w.dtype} weights of shape {w.shape}, not floats of shape {shape}"
+    )
 
 
 def _cast(x, dtype):
