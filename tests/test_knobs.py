@@ -51,7 +51,7 @@ def test_a_rule_that_cannot_be_hashed_is_read_too():
 
 @pytest.mark.parametrize("not_a_rule", [None, 3, "adam", [adam]])
 def test_what_is_no_function_is_refused(not_a_rule):
-    with pytest.raises(TypeError, match="the rule is .* a rule is a function"):
+    with pytest.raises(TypeError, match=r"the rule is .* a rule is a function"):
         parts(not_a_rule)
 
 
