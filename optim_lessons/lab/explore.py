@@ -62,7 +62,7 @@ class Explorer(ipywidgets.VBox):
         self._problem = ipywidgets.HTML()
         for slider in self.sliders.values():
             slider.observe(self._moved, "value")
-        box = ipywidgets.Layout(display="flex", flex_flow="row wrap", width="100%", max_width="1200px")
+        box = ipywidgets.Layout(display="flex", flex_flow="row wrap", width="100%", max_width="1100px")
         controls = ipywidgets.Box([*self.sliders.values(), self._problem], layout=box)
         super().__init__([self.picture, self._reading, controls])
         self.add_class("optim-lessons-explorer")
@@ -93,7 +93,6 @@ class Explorer(ipywidgets.VBox):
     def _drawn(self, reading):
         self.reading = reading
         self._reading.value = f'<div role="status">{html.escape(reading)}</div>'
-        self.picture.tooltip = reading
         self._problem.value = ""
 
     def _failed(self, error):

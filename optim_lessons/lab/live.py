@@ -93,7 +93,9 @@ class LivePicture(ipywidgets.Image):
     """
 
     def __init__(self, scene, on_drawn, on_error):
-        super().__init__(format="jpeg", layout=ipywidgets.Layout(width="100%", max_width="1200px"))
+        super().__init__(
+            format="jpeg", layout=ipywidgets.Layout(width="100%", max_width=f"{100 * scene.size[0]:g}px")
+        )
         self.live = LiveFigure(scene)
         self._on_drawn, self._on_error = on_drawn, on_error
         self._newest = None

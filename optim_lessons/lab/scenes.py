@@ -30,19 +30,20 @@ def walk(rule, landscape):
     first = make(**shape)
     start = {"start_x": float(first.start[0]), "start_y": float(first.start[1])}
 
-    def build(figure, *, steps):
+    def build(figure):
         above = figure.add_axes((0.075, 0.135, 0.49, 0.77), title=first.name)
         beside = figure.add_axes((0.655, 0.135, 0.33, 0.77))
         ground = height_map(above, first, animated=bool(shape))
         line = path_line(above, rule, animated=True)
         end = above.plot([], [], "o", color=rule_style(rule)["color"], markersize=8, animated=True)[0]
         lowest, level = floor(first)
-        loss_axis(beside, float(first(first.start)), lowest, steps, log=level)
+        loss_axis(beside, float(first(first.start)), lowest, log=level)
+        beside.xaxis.set_animated(True)
         loss_line = beside.plot([], [], animated=True, **rule_style(rule) | {"marker": ""})[0]
         settings = beside.set_title("", fontsize=10, animated=True)
         shown = [shape, first]
 
-        def move(*, start_x, start_y, **knobs):
+        def move(*, start_x, start_y, steps, **knobs):
             chosen = {name: knobs.pop(name) for name in shape}
             if chosen != shown[0]:
                 surface = make(**chosen)
@@ -55,12 +56,13 @@ def walk(rule, landscape):
             end.set_data(ws[-1:, 0], ws[-1:, 1])
             end.set_visible(inside(ws, surface.box) == len(ws))
             set_loss(loss_line, losses, floor(surface)[0])
+            beside.set_xlim(0, steps)
             settings.set_text(_settings(knobs | chosen))
             return f"{rule_label(rule).capitalize()} {reading(ws, losses, surface.box)}"
 
         return move
 
-    return Scene(build, moving=parts(rule).knobs | shape | start, still={"steps": 60})
+    return Scene(build, parts(rule).knobs | shape | start | {"steps": 60})
 
 
 def race(rules, landscapes, noisy):
@@ -68,21 +70,22 @@ def race(rules, landscapes, noisy):
 
     rules: dict label → rule.  landscapes: dict name → Landscape.  noisy: a function (grad, noise, seed) that
     returns a noisy gradient; the rule labelled "SGD" gets it, the others the exact one, unless noise_for_all.
-    Every rule runs at the best of the same 40 learning rates for this landscape and number of steps, found
-    without noise; the knob lr_scale multiplies them all. noise: relative to the slope at the start.
+    Every rule runs at the best of the same 40 learning rates for 100 steps on this landscape, found without
+    noise; the knob lr_scale multiplies them all. noise: relative to the slope at the start.
     """
     names = list(landscapes)
 
-    def build(figure, *, landscape, steps):
+    def build(figure, *, landscape):
         surface = landscapes[landscape]
         above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
         beside = figure.add_axes((0.575, 0.13, 0.25, 0.78), title="loss against step")
         height_map(above, surface)
         lowest, level = floor(surface)
         base = lowest if level else 0.0
-        loss_axis(beside, float(surface(surface.start)), lowest, steps, log=level)
+        loss_axis(beside, float(surface(surface.start)), lowest, log=level)
+        beside.xaxis.set_animated(True)
         slope = float(np.linalg.norm(surface.grad(surface.start)))
-        best = {label: best_lr_of(rule, surface, steps) for label, rule in rules.items()}
+        best = {label: best_lr_of(rule, surface) for label, rule in rules.items()}
         looks = {label: _race_style(label, rule) for label, rule in rules.items()}
         paths = {
             label: path_line(above, rules[label], animated=True, **look) for label, look in looks.items()
@@ -93,7 +96,7 @@ def race(rules, landscapes, noisy):
         }
         beside.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), handlelength=2.6)
 
-        def move(*, lr_scale, noise, noise_for_all, seed):
+        def move(*, lr_scale, noise, noise_for_all, seed, steps):
             final = {}
             shaken = noisy(surface.grad, noise * slope, seed)
             for label, rule in rules.items():
@@ -103,6 +106,7 @@ def race(rules, landscapes, noisy):
                 set_path(paths[label], ws, surface.box)
                 set_loss(losses[label], heights, lowest)
                 final[label] = heights[-1] - base if np.isfinite(ws[-1]).all() else np.inf
+            beside.set_xlim(0, steps)
             order = sorted(final, key=final.get)
             places = ", ".join(
                 f"{label} {final[label]:.2g}" if np.isfinite(final[label]) else f"{label} diverged"
@@ -113,12 +117,11 @@ def race(rules, landscapes, noisy):
 
         return move
 
-    still = {"landscape": names[0], "steps": 100}
-    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0}
-    return Scene(build, moving, still, size=(10.6, 4.2))
+    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0, "steps": 100}
+    return Scene(build, moving, {"landscape": names[0]}, size=(10.6, 4.2))
 
 
-def best_lr_of(rule, landscape, steps, lrs=None):
+def best_lr_of(rule, landscape, steps=100, lrs=None):
     """Return the lr, out of 40 between 1e-4 and 10 (or the given ones), that ends lowest; inf loses."""
     lrs = np.geomspace(1e-4, 10, 40) if lrs is None else np.asarray(lrs)
     with np.errstate(all="ignore"):
