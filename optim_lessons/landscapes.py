@@ -46,15 +46,20 @@ def _vector(x, y):
     return np.stack([x, y], axis=-1)
 
 
+def _check_condition(condition):
+    if not 1 <= condition < np.inf:
+        raise ValueError(
+            f"condition is {condition}: it is the largest curvature over the smallest, "
+            "a finite number of at least 1"
+        )
+
+
 def quadratic(*, condition=10.0, angle=0.0):
     """Return the ravine ½(x'²/κ + y'²): curvature 1 across it and 1/κ along it, turned by an angle.
 
     condition: κ, steepest over flattest curvature, at least 1.  angle: degrees, anticlockwise.
     """
-    if not condition >= 1:
-        raise ValueError(
-            f"condition is {condition}: it is the largest curvature over the smallest, so it is at least 1"
-        )
+    _check_condition(condition)
     c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     a, b, d = c * c / condition + s * s, c * s * (1 / condition - 1), s * s / condition + c * c
     a, b, d = float(a), float(b), float(d)
@@ -188,6 +193,9 @@ def plateau(*, flatness=4.0, condition=20.0):
 
     flatness: width of the basin; outside it the slope dies out.  condition: κ, of the ravine in the basin.
     """
+    _check_condition(condition)
+    if not 0 < flatness < np.inf:
+        raise ValueError(f"flatness is {flatness}: the width of the basin is a finite number above 0")
     flat = 1 / flatness**2
 
     def f(w):
@@ -210,6 +218,8 @@ def terrain(waves=24):
     cosine wave kept in each direction, which makes the measured grid a smooth function with an exact
     gradient; beyond its edges the land is mirrored. Source: SRTM elevation (NASA), as in Matplotlib.
     """
+    if waves < 1:
+        raise ValueError(f"waves is {waves}: without a wave there is no hill; at least 1")
     from matplotlib.cbook import get_sample_data
 
     with get_sample_data("jacksboro_fault_dem.npz") as data:
@@ -256,8 +266,12 @@ def _local_minima(f, grad, box, points=200):
     centre = height[1:-1, 1:-1]
     around = [np.roll(height, (i, j), (0, 1))[1:-1, 1:-1] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
     w = w[1:-1, 1:-1][(centre < np.array(around)).all(axis=0)]
-    for _ in range(10):
-        w = newton_step(w, grad(w), hessian(grad, w))
+    cell = np.array([(high - low) / (points - 1) for low, high in box])
+    for _ in range(20):
+        step = newton_step(w, grad(w), hessian(grad, w)) - w
+        w = w + np.clip(step, -cell, cell)  # where the land hardly curves, Newton would leap away
+    flat = np.abs(grad(w)).max(axis=-1, initial=0) < 1e-9 * height.max()
+    w = w[flat & (np.linalg.eigvalsh(hessian(grad, w)) > 0).all(axis=-1)]
     return w[np.argsort(f(w))]
 
 
