@@ -33,9 +33,10 @@ def factories():
     """Return name → function for the landscapes that have knobs of their own."""
     found = {}
     for name, f in vars(landscapes).items():
-        p = inspect.signature(f).parameters.values() if callable(f) and not inspect.isclass(f) else ()
-        if p and not name.startswith("_") and all(q.default is not q.empty for q in p):
-            found[name] = f
+        if callable(f) and getattr(f, "__module__", "") == landscapes.__name__ and not name.startswith("_"):
+            p = [] if inspect.isclass(f) else list(inspect.signature(f).parameters.values())
+            if p and all(q.default is not q.empty for q in p):
+                found[name] = f
     return found
 
 
