@@ -82,7 +82,7 @@ def jupyter_environment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab_server(tmp_path_factory, jupyter_environment):
-    """Yield a LabServer on a fresh working copy, started by the course's own command; one for each test file."""
+    """Yield a LabServer on a fresh working copy, one for each test file."""
     command = [sys.executable, "-m", "optim_lessons.course.cli"]
     with running_lab(command, tmp_path_factory.mktemp("working copy"), jupyter_environment) as server:
         yield server

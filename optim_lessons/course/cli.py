@@ -74,7 +74,7 @@ def _parser():
         type=_port,
         default=8888,
         metavar="N",
-        help="default: 8888; if it is taken, the next free one",
+        help="default: 8888, or the next free one",
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser

@@ -104,7 +104,7 @@ def solved(notebook, lesson, exercises=None):
 
 
 def _find(notebook, exercise):
-    """Return the cell that defines the exercise's name and the defining statement; an open answer goes first."""
+    """Return the cell that defines the exercise's name, and the statement; an open answer goes first."""
     places = [
         (not _is_open(statement), index, statement)
         for index, cell in enumerate(notebook.cells)
@@ -139,7 +139,6 @@ def _defines(statement):
 
 def _is_open(statement):
     """Whether a statement is an answer not given yet: name = ..., or a function whose body ends in `...`."""
-    last = (
-        statement.value if isinstance(statement, ast.Assign) else getattr(statement.body[-1], "value", None)
-    )
-    return isinstance(last, ast.Constant) and last.value is ...
+    last = statement if isinstance(statement, ast.Assign) else statement.body[-1]
+    value = getattr(last, "value", None)
+    return isinstance(value, ast.Constant) and value.value is ...
