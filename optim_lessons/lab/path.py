@@ -77,20 +77,34 @@ def iterate(rule, grad, w0, *, project=None, **knobs):
 
     Everything else is as for `path`. Reading on later goes on where it stopped.
     """
+    start, step = stepper(rule, grad, w0, project=project, **knobs)
+    return _walk(start, step)
+
+
+def _walk(point, step):
+    yield point
+    for t in itertools.count():
+        point = step(t, *point)
+        if not _any_finite(point[0]):
+            return
+        yield point
+
+
+def stepper(rule, grad, w0, *, project=None, **knobs):
+    """Return the start (w, *state) and a function that takes one step: step(t, w, *state) is the next point.
+
+    It keeps nothing between two steps, so a walk can go on from any point. Else as for `path`.
+    """
     check_names(rule, knobs)
     schedules = {name: value for name, value in knobs.items() if callable(value)}
     fixed = {name: check_value(name, value) for name, value in knobs.items() if name not in schedules}
     fixed = {name: value.copy() if np.ndim(value) else value for name, value in fixed.items()}
-    w = _start(w0, fixed)
-    slope = _gradient(grad, w)
-    state = list(parts(rule).state.values())
-    return _walk(rule, slope, w, state, project, fixed, schedules)
+    w0 = _start(w0, fixed)
+    slope = _gradient(grad, w0)
+    start = parts(rule).state
+    dtype, shape = w0.dtype, w0.shape
 
-
-def _walk(rule, slope, w, state, project, fixed, schedules):
-    dtype, shape = w.dtype, w.shape
-    yield (w, *state)
-    for t in itertools.count():
+    def step(t, w, *state):
         with np.errstate(all="ignore"):
             g = slope(w, t)
             if not _fits(g, w):
@@ -101,7 +115,7 @@ def _walk(rule, slope, w, state, project, fixed, schedules):
             _same_library(w, now)
             new = rule(w, g, *state, **fixed, **now)
             new_w, *state = new if isinstance(new, tuple) else (new,)
-            if not _fits(new_w, w) or len(state) != len(parts(rule).state):
+            if not _fits(new_w, w) or len(state) != len(start):
                 _refuse_result(rule, new, shape)
             w, *state = (_cast(x, dtype) for x in (new_w, *state))
             if project is not None:
@@ -109,9 +123,9 @@ def _walk(rule, slope, w, state, project, fixed, schedules):
                 if not _fits(inside, w):
                     _refuse_projection(inside, shape)
                 w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
-            if not _any_finite(w):
-                return
-        yield (w, *state)
+        return (w, *state)
+
+    return (w0, *start.values()), step
 
 
 def _start(w0, fixed):
