@@ -129,7 +129,7 @@ def test_what_a_run_or_an_editor_leaves_behind_is_removed_and_tags_stay():
             "execution_count": 1,
             "data": {
                 WIDGET: {"model_id": "1f"},
-                "image/png": stored_picture(png(noise(8)))["data"]["image/png"],
+                "image/png": encoded(png(noise(8))),
             },
             "metadata": {"image/png": {"alt": "noise"}},
         }
@@ -191,13 +191,10 @@ def test_transparent_parts_of_a_picture_become_white():
 
 
 def test_a_picture_that_cannot_be_made_small_enough_is_refused_with_its_size():
-    with pytest.raises(
-        NotPublishable, match=r"cell 1 \(code-0\) holds a picture .* bytes, the limit is 60,000"
-    ):
-        tidy(holding(stored_picture(png(noise(900)))))
-    jpeg = {"image/jpeg": base64.b64encode(bytes(PICTURE_BYTES + 1)).decode()}
+    with pytest.raises(NotPublishable, match=r"cell 1 \(code-0\) .* bytes, the limit is 60,000"):
+        tidy(holding(displayed("image/png", png(noise(900)))))
     with pytest.raises(NotPublishable, match=r"60,001 bytes"):
-        tidy(holding({"output_type": "display_data", "data": jpeg, "metadata": {}}))
+        tidy(holding(displayed("image/jpeg", bytes(PICTURE_BYTES + 1))))
 
 
 def test_a_notebook_that_is_too_large_is_refused(made):
