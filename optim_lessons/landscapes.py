@@ -275,6 +275,25 @@ def _local_minima(f, grad, box, points=200):
     return w[np.argsort(f(w))]
 
 
+def lessard_recht_packard(w):
+    """Return the slope of a convex valley, 25x below 1, x + 24 up to 2, 25x − 24 above, whose minimum is 0.
+
+    Momentum with the lr and beta that are best for its curvatures (1 to 25, so 1/9 and 4/9) never
+    arrives from 3.3: it cycles. Source: Lessard, Recht, Packard 2016, https://arxiv.org/abs/1408.3595
+    """
+    return np.where(w < 1, 25 * w, np.where(w < 2, w + 24, 25 * w - 24))
+
+
+def reddi(w, t, *, C=3.0):
+    """Return the slope C at every third step and −1 at the others: on average it rises.
+
+    Inside [−1, 1] the best place is −1; Adam with beta1 = 0 and beta2 = 1/(1 + C²) goes to +1.
+    w: only its shape matters.  t: steps taken before.  C: the rare slope, above 2.
+    Source: Reddi, Kale, Kumar 2018, theorem 1, https://arxiv.org/abs/1904.09237
+    """
+    return np.full_like(w, C if t % 3 == 0 else -1)
+
+
 def numerical_gradient(f, w, h=1e-5):
     """Return the gradient of f at w by central differences: (f(w + h·e) − f(w − h·e)) / 2h per coordinate.
 
