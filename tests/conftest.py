@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -66,6 +67,10 @@ class LabServer(NamedTuple):
         root, _, token = self.url.partition("?")
         return f"{root[: root.index('/', len('http://')) + 1]}{page}?{token}"
 
+    def said(self):
+        """Return what the command has printed so far."""
+        return _log(self.folder).read_text(encoding="utf-8")
+
     def ask(self, page, data=None):
         """Send a request to the server and return the response; with data, a POST."""
         return urllib.request.urlopen(self.address(page), data=data, timeout=30)
@@ -83,31 +88,37 @@ def jupyter_environment(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab_server(tmp_path_factory, jupyter_environment):
     """Yield a LabServer on a fresh working copy, one for each test file."""
-    command = [sys.executable, "-m", "optim_lessons.course.cli"]
-    with running_lab(command, tmp_path_factory.mktemp("working copy"), jupyter_environment) as server:
+    folder = tmp_path_factory.mktemp("working copy")
+    command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]
+    command += ["--port", free_port()]
+    with running_lab(command, folder, jupyter_environment) as server:
         yield server
+
+
+def free_port():
+    """Return a port that is free now, so that servers started at the same moment do not race for one."""
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return str(any_port.getsockname()[1])
 
 
 @contextlib.contextmanager
 def running_lab(command, folder, environment, cwd=None):
-    """Run the course's command on a folder, yield its LabServer, then shut it down, its kernels too."""
-    log = folder.with_name(f"{folder.name} log.txt")
-    with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen(
-            [*command, "--no-browser", "--folder", str(folder)],
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=cwd,
-        )
+    """Run a command that serves folder, yield its LabServer, then shut it down, its kernels too."""
+    with open(_log(folder), "w", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
     try:
-        server = LabServer(_printed_address(process, log), folder)
+        server = LabServer(_printed_address(process, _log(folder)), folder)
         yield server
         server.ask("api/shutdown", data=b"{}").close()
         process.wait(timeout=30)
     finally:
         process.kill()
         process.wait()
+
+
+def _log(folder):
+    return folder.with_name(f"{folder.name} log.txt")
 
 
 def _printed_address(process, log):

@@ -104,6 +104,7 @@ def _serve(folder, lesson, port, browser):
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",  # the other one asks the network what it could install
         "--log-level=WARN",
+        "--LabApp.log_level=WARN",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("You are root: JupyterLab gets --allow-root, which it asks for before it runs as root.")
@@ -116,8 +117,12 @@ def _serve(folder, lesson, port, browser):
             "It must be able to write its own files. Name folders for them in the environment variables\n"
             "JUPYTER_RUNTIME_DIR, JUPYTER_CONFIG_DIR and JUPYTER_DATA_DIR, then start again."
         )
-    address = f"{server.connection_url}{page}?token={server.identity_provider.token}"
-    print(f"The course is open at {address}\nControl-C in this window ends it.", flush=True)
+
+    def announce():
+        address = f"{server.connection_url}{page}?token={server.identity_provider.token}"
+        print(f"The course is open at {address}\nControl-C in this window ends it.", flush=True)
+
+    server.io_loop.add_callback(announce)  # after the server's own first callback, which takes the port
     server.start()
     return 0
 

@@ -1,0 +1,179 @@
+import errno
+import json
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+from conftest import free_port, running_lab
+
+from optim_lessons import __version__
+from optim_lessons.course import cli, workbook
+from optim_lessons.course.cli import find_lesson, main
+
+COMMAND = [sys.executable, "-m", "optim_lessons.course.cli"]
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """Put a course of two small files in the place of the shipped one and keep JupyterLab from starting."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ["00_start_here", "01_gradient_descent"]:
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text("{}")
+    monkeypatch.setattr(workbook, "shipped", tmp_path.joinpath)
+    monkeypatch.setattr(cli, "_serve", lambda *request: print("served:", request[1]) or 0)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["1", "01", "gradient_descent", "01_gradient_descent", "01_gradient_descent.ipynb", "Gradient-descent"],
+)
+def test_a_lesson_is_found_by_its_number_and_by_its_name(course, wanted):
+    assert find_lesson(wanted) == "01_gradient_descent"
+
+
+def test_without_a_lesson_the_course_opens_at_its_start(course, capsys):
+    assert main(["--folder", str(course / "copy")]) == 0
+    said = capsys.readouterr().out
+    assert "served: 00_start_here" in said
+    assert f"{course / 'copy'} (2 new, 0 kept)" in said
+
+
+@pytest.mark.parametrize("wanted", ["7", "adm", "1_gradient_descent", "-1", ""])
+def test_an_unknown_lesson_is_answered_with_the_list_of_lessons_and_nothing_is_copied(course, wanted, capsys):
+    assert main(["--folder", str(course / "copy"), "--", wanted]) == 2
+    error = capsys.readouterr().err
+    assert f"there is no lesson {wanted!r}" in error
+    assert "\n  00_start_here\n  01_gradient_descent" in error
+    assert not (course / "copy").exists()
+
+
+def test_an_installation_without_lessons_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(workbook, "shipped", tmp_path.joinpath)
+    assert main([]) == 2
+    assert "install the package again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+@pytest.mark.parametrize("moment", ["mkdir", "probe"])
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_reason_and_the_way_out(
+    course, monkeypatch, capsys, number, moment
+):
+    def refuse(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    if moment == "mkdir":
+        monkeypatch.setattr(Path, "mkdir", refuse)
+    else:
+        monkeypatch.setattr(workbook.tempfile, "TemporaryFile", refuse)
+    assert main(["--folder", str(course / "copy")]) == 2
+    error = capsys.readouterr().err
+    assert str(course / "copy") in error
+    assert os.strerror(number) in error
+    assert "optim-lessons --folder FOLDER" in error
+
+
+def test_a_folder_whose_name_is_a_file_is_refused(course, capsys):
+    (course / "copy").write_text("a file")
+    assert main(["--folder", str(course / "copy")]) == 2
+    assert "File exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-3", "http"])
+def test_a_port_that_is_none_is_refused(course, port, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([f"--port={port}"])
+    assert stop.value.code == 2
+    assert f"'{port}' is no port" in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_the_server_opens_the_start_with_a_token_and_the_working_copy_is_whole(lab_server):
+    assert urlsplit(lab_server.url).path == "/lab/tree/00_start_here.ipynb"
+    with urllib.request.urlopen(lab_server.url, timeout=30) as page:
+        assert page.status == 200
+    files = {entry["name"] for entry in json.load(lab_server.ask("api/contents"))["content"]}
+    assert {f"{name}.ipynb" for name in workbook.lessons()} <= files
+    assert (lab_server.folder / "00_start_here.ipynb").is_file()
+
+
+def test_without_the_token_the_server_answers_nothing(lab_server):
+    page = lab_server.address("api/contents").partition("?")[0]
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(page, timeout=30)
+    refused.value.close()
+
+
+def test_the_server_listens_on_this_machine_only(lab_server):
+    port = urlsplit(lab_server.url).port
+    assert urlsplit(lab_server.url).hostname == "127.0.0.1"
+    with socket.socket() as free:
+        # Taking the port on another address of this machine works only if the server has not taken them all.
+        free.bind(("127.0.0.2" if sys.platform == "linux" else socket.gethostname(), port))
+
+
+def test_neither_news_nor_updates_are_asked_for(lab_server):
+    page = lab_server.ask("lab").read().decode()
+    start = page.index("{", page.index('id="jupyter-config-data"'))
+    settings, _ = json.JSONDecoder().raw_decode(page[start:])
+    assert settings["news"] == {"disabled": True}
+    assert json.load(lab_server.ask("lab/api/update")) == {"notification": None}
+
+
+def test_as_root_the_command_says_which_flag_it_passes_and_else_it_does_not(lab_server):
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    assert ("--allow-root" in lab_server.said()) == is_root
+
+
+def test_a_taken_port_an_odd_folder_and_settings_of_the_users_change_nothing(tmp_path, jupyter_environment):
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    open_to_all = {"IdentityProvider": {"token": ""}, "ServerApp": {"ip": "0.0.0.0", "port_retries": 50}}
+    (settings / "jupyter_server_config.json").write_text(json.dumps(open_to_all))
+    folder = tmp_path / "Übung für Zoë"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [*COMMAND, "1", "--no-browser", "--folder", str(folder), "--port", str(port)]
+        environment = jupyter_environment | {"JUPYTER_CONFIG_DIR": str(settings)}
+        with running_lab(command, folder, environment) as server:
+            url = urlsplit(server.url)
+            assert url.hostname == "127.0.0.1"
+            assert url.port != port
+            assert url.path == "/lab/tree/01_gradient_descent.ipynb"
+            assert len(url.query) > len("token=") + 30
+            page = server.address("api/contents/01_gradient_descent.ipynb").partition("?")[0]
+            with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+                urllib.request.urlopen(page, timeout=30)
+            refused.value.close()
+            assert server.ask("api/contents/01_gradient_descent.ipynb").status == 200
+    assert (folder / "01_gradient_descent.ipynb").is_file()
+
+
+def test_the_browser_is_sent_to_the_start_with_the_token(tmp_path, jupyter_environment):
+    note = tmp_path / "note.txt"
+    script = tmp_path / "browser.py"
+    script.write_text(f"import sys; open({str(note)!r}, 'w').write(sys.argv[1])")
+    browser = f'"{Path(sys.executable).as_posix()}" "{script.as_posix()}" %s'
+    folder = tmp_path / "copy"
+    command = [*COMMAND, "--folder", str(folder), "--port", free_port()]
+    with running_lab(command, folder, jupyter_environment | {"BROWSER": browser}) as server:
+        deadline = time.monotonic() + 20
+        while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        opened = note.read_text()
+        assert opened.startswith("file:")  # a page that redirects: no list of processes shows the token
+        assert server.url in Path(url2pathname(urlsplit(opened).path)).read_text()
