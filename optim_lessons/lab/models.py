@@ -53,20 +53,34 @@ ACTIVATIONS = {
 
 
 def _squared(out, target):
-    error = out - target
-    return 0.5 * (error * error).sum(axis=-1).mean(axis=-1), error
+    return 0.5 * ((out - target) ** 2).sum(axis=-1).mean(axis=-1)
+
+
+def _squared_slope(out, target):
+    return out - target
 
 
 def _cross_entropy(out, target):
-    out = out - out.max(axis=-1, keepdims=True)  # exp cannot overflow
-    e = np.exp(out)
-    total = e.sum(axis=-1, keepdims=True)
-    loss = (np.log(total[..., 0]) - (out * target).sum(axis=-1)).mean(axis=-1)
-    return loss, e / total - target
+    z, target = _classes_first(out), target.swapaxes(-1, -2)
+    return (np.log(np.exp(z).sum(axis=-2)) - (z * target).sum(axis=-2)).mean(axis=-1)
 
 
-# Each loss, from outputs and targets: its value and, times the number of examples, its slope.
-LOSSES = {"cross_entropy": _cross_entropy, "squared": _squared}
+def _cross_entropy_slope(out, target):
+    e = np.exp(_classes_first(out))
+    return (e / e.sum(axis=-2, keepdims=True)).swapaxes(-1, -2) - target
+
+
+def _classes_first(out):
+    """Return the outputs with each example's largest at 0, so that exp cannot overflow."""
+    z = out.swapaxes(-1, -2).copy()  # sums over a short last axis are slow
+    return z - z.max(axis=-2, keepdims=True)
+
+
+# Each loss, the mean over the examples, and its slope in the outputs, times the number of examples.
+LOSSES = {
+    "cross_entropy": (_cross_entropy, _cross_entropy_slope),
+    "squared": (_squared, _squared_slope),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +106,7 @@ class Model:
         if np.any(check_value("l2", self.l2) < 0):
             raise ValueError(f"l2 is {self.l2}: a negative penalty makes the weights grow")
         _check_sizes(self.sizes)
-        _check_data(self, self.X, self.y)
+        check_data(self, self.X, self.y)
 
     @property
     def n(self):
@@ -121,19 +135,20 @@ class Model:
         return np.concatenate(parts)
 
     def layers(self, w):
-        """Return each layer's weights (..., inputs, outputs) and biases (..., outputs), as views of w."""
+        """Return each layer's weights as views of w, shape (..., inputs + 1, outputs); last row: bias."""
         if w.shape[-1:] != (self.n,):
-            parts = " + ".join(f"{a}·{b} + {b}" for a, b in pairwise(self.sizes))
-            raise ValueError(f"w has shape {w.shape}, but its last axis must be {self.n}: {parts} weights")
-        runs, layers, end = w.shape[:-1], [], 0
+            parts = " + ".join(f"({a} + 1)·{b}" for a, b in pairwise(self.sizes))
+            raise ValueError(f"w has shape {w.shape}, but its last axis must be {self.n} = {parts}")
+        layers, start = [], 0
         for a, b in pairwise(self.sizes):
-            start, middle, end = end, end + a * b, end + (a + 1) * b
-            layers.append((w[..., start:middle].reshape(*runs, a, b), w[..., middle:end]))
+            end = start + (a + 1) * b
+            layers.append(w[..., start:end].reshape(*w.shape[:-1], a + 1, b))
+            start = end
         return layers
 
     def __call__(self, w, X=None, y=None):
         """Return the loss at w, the penalty included: on all examples, or on others."""
-        loss, _ = LOSSES[self.loss](self.outputs(w, X), self._target(w, X, y))
+        loss = LOSSES[self.loss][0](self.outputs(w, X), self._target(w, X, y))
         return loss + 0.5 * (self._l2(w) * w * w).sum(axis=-1) if self._penalised else loss
 
     def grad(self, w, X=None, y=None):
@@ -142,18 +157,15 @@ class Model:
 
     def _grad(self, w, X, target):
         layers = self.layers(w)
-        hs = self._forward(layers, X)
+        *hs, out = self._forward(layers, X)
         slope = ACTIVATIONS[self.activation][1]
-        d = LOSSES[self.loss](hs[-1], target)[1] / X.shape[-2]
-        g = np.empty_like(w)
-        end = self.n
-        for (W, _), h in zip(reversed(layers), reversed(hs[:-1]), strict=True):
-            a, b = W.shape[-2:]
-            start, middle = end - (a + 1) * b, end - b
-            g[..., middle:end] = d.sum(axis=-2)
-            g[..., start:middle] = (h.swapaxes(-1, -2) @ d).reshape(*w.shape[:-1], a * b)
+        d = LOSSES[self.loss][1](out, target) / X.shape[-2]
+        g, end = np.empty_like(w), self.n
+        for W, h in zip(reversed(layers), reversed(hs), strict=True):
+            start = end - W.shape[-2] * W.shape[-1]
+            g[..., start:end] = (h.swapaxes(-1, -2) @ d).reshape(*w.shape[:-1], end - start)
             if start:
-                d = (d @ W.swapaxes(-1, -2)) * slope(h)
+                d = (d @ W[..., :-1, :].swapaxes(-1, -2)) * slope(h[..., :-1])
             end = start
         return g + self._l2(w) * w if self._penalised else g
 
@@ -196,36 +208,36 @@ class Model:
     def measure(self, w, X=None, y=None):
         """Return the loss without the penalty, and the accuracy (None if y holds numbers to predict)."""
         out, target = self.outputs(w, X), self._target(w, X, y)
-        loss, _ = LOSSES[self.loss](out, target)
+        loss = LOSSES[self.loss][0](out, target)
         if not self.classifies:
             return loss, None
         return loss, (out.argmax(axis=-1) == target.argmax(axis=-1)).mean(axis=-1)
 
     def _forward(self, layers, X):
-        """Return the inputs of each layer, and the last one's outputs."""
+        """Return what enters each layer, and what leaves the last."""
         activate = ACTIVATIONS[self.activation][0]
-        hs = [X]
-        for i, (W, b) in enumerate(layers, 1):
-            z = hs[-1] @ W + b[..., None, :]
-            hs.append(activate(z) if i < len(layers) else z)
+        hs = [X, X @ layers[0]]
+        for W in layers[1:]:
+            hs[-1] = _with_one(activate(hs[-1]))
+            hs.append(hs[-1] @ W)
         return hs
 
     def _inputs(self, w, X):
-        return self._data(w)[0] if X is None else np.asarray(X, dtype=w.dtype, like=w)
+        return self._data(w)[0] if X is None else _with_one(np.asarray(X, dtype=w.dtype, like=w))
 
     def _target(self, w, X, y):
         if (X is None) != (y is None):
             raise TypeError("X and y come together: give both, or neither for the model's own data")
         if y is None:
             return self._data(w)[1]
-        _check_data(self, X, y)
+        check_data(self, X, y)
         return self._as_target(w, y)
 
     def _data(self, w):
         """Return the model's inputs and targets as w's kind of array, made once for each kind and dtype."""
         kind = type(w), w.dtype
         if kind not in self._copies:
-            self._copies[kind] = np.asarray(self.X, dtype=w.dtype, like=w), self._as_target(w, self.y)
+            self._copies[kind] = self._inputs(w, self.X), self._as_target(w, self.y)
         return self._copies[kind]
 
     def _as_target(self, w, y):
@@ -241,6 +253,11 @@ class Model:
 
     def _l2(self, w):
         return np.asarray(self.l2, dtype=w.dtype, like=w) if np.ndim(self.l2) else self.l2
+
+
+def _with_one(h):
+    """Return h and an input that is always 1: a bias is the weight on it."""
+    return np.concatenate([h, np.ones_like(h[..., :1])], axis=-1)
 
 
 def as_seeds(seed):
@@ -282,7 +299,8 @@ def _check_inputs(X):
         )
 
 
-def _check_data(net, X, y):
+def check_data(net, X, y):
+    """Raise TypeError or ValueError if X and y are no data for the network."""
     _check_inputs(X)
     y = np.asarray(y) if not hasattr(y, "ndim") else y
     inputs, outputs = net.sizes[0], net.sizes[-1]
