@@ -94,7 +94,7 @@ def solved(notebook, lesson, exercises=None):
     for exercise in exercises.values():
         if exercise.id[:2] != lesson[:2]:
             continue
-        cell, statement = _find(answered, exercise)
+        cell, statement = find(answered, exercise)
         lines = cell.source.splitlines()
         first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
         solution = textwrap.dedent(exercise.solution).strip()
@@ -103,10 +103,10 @@ def solved(notebook, lesson, exercises=None):
     return answered
 
 
-def _find(notebook, exercise):
+def find(notebook, exercise):
     """Return the cell that defines the exercise's name, and the statement; an open answer goes first."""
     places = [
-        (not _is_open(statement), index, statement)
+        (not is_unanswered(statement), index, statement)
         for index, cell in enumerate(notebook.cells)
         if cell.cell_type == "code"
         for statement in top_level(cell.source)
@@ -137,7 +137,7 @@ def _defines(statement):
     return set()
 
 
-def _is_open(statement):
+def is_unanswered(statement):
     """Whether a statement is an answer not given yet: name = ..., or a function whose body ends in `...`."""
     last = statement if isinstance(statement, ast.Assign) else statement.body[-1]
     value = getattr(last, "value", None)

@@ -1,0 +1,193 @@
+"""Every notebook of the course, as shipped and as solved, runs and shows what is stored in it."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.publish import NOTEBOOK_BYTES, as_bytes, read, tidy
+from optim_lessons.course.workbook import find, is_unanswered, solved, top_level
+from optim_lessons.lab.shipped import shipped
+
+NOTEBOOKS = sorted(shipped("notebooks").glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+# What these say depends on the answers, so a solved notebook may show something else there.
+ABOUT_ANSWERS = {"check", "progress", "reveal"}
+
+
+def calls(source):
+    """Return the calls of plain names in a cell: (name, first argument or None, line of the statement)."""
+    return [
+        (node.func.id, getattr(node.args[0], "value", None) if node.args else None, statement)
+        for statement in top_level(source)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def exercises_of(path):
+    return [exercise for exercise in EXERCISES.values() if exercise.id[:2] == path.stem[:2]]
+
+
+def run(notebook, folder):
+    """Run a notebook through nbval, in a folder of its own; return its exit status and what it said."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-m", "pytest", *options, "lesson.ipynb"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+    return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+
+
+def assert_runs(notebook, folder):
+    status, said = run(notebook, folder)
+    assert status == 0, said
+    assert f"\n{len(code_cells(notebook))} passed" in said, said
+
+
+def answered(notebook, lesson, exercises=None):
+    """Return the solved notebook, made so that nbval fails it where a check does not say that it is right.
+
+    The stored outputs of cells that are, or speak about, answers are not compared; all others are.
+    """
+    result = solved(notebook, lesson, exercises)
+    for before, cell in zip(notebook.cells, result.cells, strict=True):
+        if cell.cell_type != "code":
+            continue
+        about_answers = [call for call in calls(cell.source) if call[0] in ABOUT_ANSWERS]
+        if about_answers or cell.source != before.source:
+            cell.metadata["tags"] = ["nbval-ignore-output"]
+        lines = cell.source.splitlines()
+        for name, _, statement in reversed(about_answers):
+            if name == "check" and isinstance(statement, ast.Expr):
+                first, last = statement.lineno - 1, statement.end_lineno
+                call = "\n".join(lines[first:last])
+                lines[first:last] = [f"_verdict = ({call})", "assert _verdict, _verdict"]
+        cell.source = "\n".join(lines)
+    return result
+
+
+@every_notebook
+def test_a_notebook_runs_and_shows_what_is_stored_in_it(path, tmp_path):
+    assert_runs(read(path.read_bytes()), tmp_path)
+
+
+@every_notebook
+def test_a_solved_notebook_runs_every_check_says_right_and_all_else_is_as_stored(path, tmp_path):
+    assert_runs(answered(read(path.read_bytes()), path.stem), tmp_path)
+
+
+@every_notebook
+def test_a_notebook_in_git_is_as_publishing_leaves_it(path):
+    data = path.read_bytes()
+    assert as_bytes(tidy(read(data))) == data, f"run python -m optim_lessons.course.publish {path}"
+    assert len(data) <= NOTEBOOK_BYTES
+
+
+@every_notebook
+def test_a_notebook_shows_no_path_of_the_machine_it_ran_on(path):
+    text = re.sub(r'"image/[a-z+]+": "[^"]*"', "", path.read_text(encoding="utf-8"))
+    here = "|".join(re.escape(str(place)) for place in (Path.cwd(), Path.home(), sys.prefix))
+    found = re.search(rf"site-packages|[/\\](home|Users|tmp|var)[/\\]\w|{here}", text)
+    assert not found, text[found.start() - 80 : found.end() + 80]
+
+
+@every_notebook
+def test_code_cells_are_short_and_each_is_announced_by_a_sentence(path):
+    cells = nbformat.read(path, as_version=4).cells
+    lengths = [
+        sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in cell.source.splitlines())
+        for cell in cells
+        if cell.cell_type == "code"
+    ]
+    assert statistics.median(lengths) <= 5
+    assert max(lengths) <= 12
+    kinds = ["code", "code", *(cell.cell_type for cell in cells)]
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            assert "markdown" in kinds[place : place + 2], f"nothing announces cell {place}:\n{cell.source}"
+
+
+@every_notebook
+def test_every_exercise_of_a_lesson_is_open_in_its_notebook_and_checked_by_its_name(path):
+    notebook = read(path.read_bytes())
+    checked = {
+        first for cell in code_cells(notebook) for name, first, _ in calls(cell.source) if name == "check"
+    }
+    assert checked == {exercise.id for exercise in exercises_of(path)}
+    for exercise in exercises_of(path):
+        cell, statement = find(notebook, exercise)
+        assert is_unanswered(statement), f"{exercise.id} is answered in the shipped notebook:\n{cell.source}"
+
+
+def test_every_exercise_belongs_to_a_notebook_that_is_there_or_to_a_lesson_still_to_come():
+    lessons = {path.stem[:2] for path in NOTEBOOKS}
+    assert {"00", "01"} <= lessons
+    assert {exercise.id[:2] for exercise in EXERCISES.values()} >= {"00", "01"} & lessons
+
+
+# The machinery itself: a small lesson, right and then broken in each way that has to be seen.
+
+CHECK = """\
+def check(id, answer):
+    return answer == 4"""
+TABLE = {"01.four": SimpleNamespace(id="01.four", name="four", solution="four = 2 + 2")}
+
+
+def small_lesson(*, shown="'same'\n", solution_dependent=False):
+    """Return a published notebook with an exercise that is checked, and one printed line."""
+    outputs = {
+        "four = ...": [],
+        "check('01.four', four)": [("execute_result", "False")],
+        "print(four)" if solution_dependent else "print(repr('same'))": [("stream", shown)],
+    }
+    cells = [nbformat.v4.new_code_cell(CHECK)]
+    for source, stored in outputs.items():
+        cells.append(nbformat.v4.new_code_cell(source))
+        for kind, text in stored:
+            content = {"text": text} if kind == "stream" else {"data": {"text/plain": text}}
+            cells[-1].outputs.append(nbformat.v4.new_output(kind, **content))
+    for count, cell in enumerate(cells, 1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    return tidy(nbformat.v4.new_notebook(cells=cells))
+
+
+def test_the_small_lesson_runs_as_shipped_and_as_solved(tmp_path):
+    (tmp_path / "solved").mkdir()
+    assert_runs(small_lesson(), tmp_path)
+    assert_runs(answered(small_lesson(), "01", TABLE), tmp_path / "solved")
+
+
+def test_an_output_that_differs_from_the_stored_one_fails(tmp_path):
+    status, said = run(small_lesson(shown="'other'\n"), tmp_path)
+    assert status == 1
+    assert "1 failed, 3 passed" in said
+
+
+def test_a_solution_that_its_check_refuses_fails(tmp_path):
+    wrong = {"01.four": SimpleNamespace(id="01.four", name="four", solution="four = 5")}
+    status, said = run(answered(small_lesson(), "01", wrong), tmp_path)
+    assert status == 1
+    assert "AssertionError: False" in said
+
+
+def test_an_output_that_changes_with_the_answers_fails_in_the_solved_notebook(tmp_path):
+    lesson = small_lesson(shown="Ellipsis\n", solution_dependent=True)
+    status, said = run(answered(lesson, "01", TABLE), tmp_path)
+    assert status == 1
+    assert "1 failed, 3 passed" in said
