@@ -1,0 +1,150 @@
+"""Play a tape on the CPU, block by block, so that everything between the arrays stays in the cache.
+
+Each worker thread takes the next block until none is left: NumPy lets go of Python while it computes.
+"""
+
+import contextvars
+import functools
+import math
+import operator
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from optim_lessons.lab.trace import TRUTHS
+
+BLOCK = 2**17  # weights: smaller blocks fit a nearer cache, but cost more calls
+_shelf = []  # the buffers of results that nobody holds any more
+
+
+def play(tape, wanted):
+    """Return the wanted results of a tape, as new arrays.
+
+    wanted: operands, none of them an array that went in. Hosts are numbers, or arrays that broadcast
+    to the tape's shape.
+    """
+    dtype, inputs = tape.dtype, len(tape.arrays)
+    steps, scratch = _program(tuple(tape.ops), wanted, inputs, len(tape.hosts))
+    truth = [tape.ops[i - inputs][0] in TRUTHS for i in wanted]
+    results = [_new(tape.shape, np.dtype(bool) if true else dtype) for true in truth]
+    hosts = [np.asarray(x, dtype=dtype) for x in tape.hosts]
+    arrays, shape = [*tape.arrays, *results], tape.shape
+    if all(x.ndim == 0 for x in hosts) and all(x.flags.c_contiguous for x in arrays):
+        arrays, shape = [x.reshape(-1) for x in arrays], (math.prod(shape),)
+    hosts = [np.broadcast_to(x, shape) if x.ndim else x for x in hosts]
+    sources = [*arrays[:inputs], *hosts, *arrays[inputs:]]
+    blocks = iter(list(_blocks(shape)))
+
+    def work():
+        spare = [_scratch(k, bool if true else dtype) for k, true in enumerate(scratch)]
+        for block in blocks:
+            registers = [x[block].reshape(-1) if x.ndim else x for x in sources]
+            registers += [x[: registers[0].size] for x in spare]
+            for function, operands, result in steps:
+                function(*[registers[i] for i in operands], out=registers[result])
+
+    # NumPy's errstate lives in the context, which a thread does not inherit.
+    helpers = min(_workers(), operator.length_hint(blocks)) - 1
+    others = [_pool().submit(contextvars.copy_context().run, work) for _ in range(helpers)]
+    try:
+        work()
+    finally:
+        for other in others:
+            other.result()
+    return results
+
+
+def _blocks(shape):
+    """Cut a shape into pieces of at most BLOCK weights: index tuples that keep the trailing axes whole."""
+    inner = math.prod(shape[1:])
+    rows = max(1, BLOCK // inner)
+    for start in range(0, shape[0], rows):
+        if inner <= BLOCK:
+            yield (slice(start, start + rows),)
+        else:
+            yield from ((slice(start, start + 1), *rest) for rest in _blocks(shape[1:]))
+
+
+@functools.lru_cache(maxsize=256)
+def _program(ops, wanted, arrays, hosts):
+    """Return a tape's steps (function, registers, register of the result), and each scratch register's kind.
+
+    Registers are the arrays, the hosts, the results, then the scratch ones: for truths (True) or numbers.
+    One is free again after its value's last use. What nobody needs is left out.
+    """
+    place = {i: i for i in range(arrays)} | {~i: arrays + i for i in range(hosts)}
+    place |= {i: arrays + hosts + k for k, i in enumerate(wanted)}
+    needed, plan = set(place), []
+    for i, (name, *operands) in reversed(list(enumerate(ops, arrays))):
+        if i in needed:
+            plan.append((i, name, operands, set(operands) - needed))
+            needed.update(operands)
+    steps, scratch, free, first = [], [], {True: [], False: []}, arrays + hosts + len(wanted)
+    for i, name, operands, last_used in reversed(plan):
+        for j in last_used:
+            free[scratch[place[j] - first]].append(place[j])
+        if i not in place:
+            true = name in TRUTHS
+            if not free[true]:
+                free[true].append(first + len(scratch))
+                scratch.append(true)
+            place[i] = free[true].pop()
+        function = _where if name == "where" else getattr(np, name)
+        steps.append((function, [place[j] for j in operands], place[i]))
+    return steps, scratch
+
+
+_kept = threading.local()
+
+
+def _scratch(k, dtype):
+    """Return this thread's k-th scratch register: kept, since fresh memory costs more than using it."""
+    size = BLOCK * np.dtype(dtype).itemsize
+    memory = _kept.__dict__.get(k)
+    if memory is None or memory.size < size:
+        memory = _kept.__dict__[k] = np.empty(BLOCK * 8, np.uint8)
+    return memory[:size].view(dtype)
+
+
+def _where(condition, a, b, out):
+    np.copyto(out, np.where(condition, a, b))
+
+
+class _Lease:
+    """Holds a result's buffer, and puts it on the shelf when the result and all its views are gone.
+
+    Fresh memory is cleared by the operating system page by page, which takes as long as the step itself.
+    """
+
+    def __init__(self, buffer):
+        self.buffer, self.__array_interface__ = buffer, buffer.__array_interface__
+
+    def __del__(self, shelf=_shelf):
+        shelf.append(self.buffer)
+        del shelf[:-4]
+
+
+def _new(shape, dtype):
+    size = math.prod(shape) * dtype.itemsize
+    buffer = None
+    while buffer is None or buffer.size != size:  # buffers of another size are let go
+        buffer = _shelf.pop() if _shelf else np.empty(size, np.uint8)
+    return np.asarray(_Lease(buffer)).view(dtype).reshape(shape)
+
+
+def _workers():
+    """Return the number of threads: the cores this process may use, or OMP_NUM_THREADS, as elsewhere."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(asked) if asked.isdigit() and int(asked) > 0 else min(cores, 8)
+
+
+@functools.cache
+def _pool():
+    return ThreadPoolExecutor(64, "blocks")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork leaves the threads behind

@@ -1,0 +1,147 @@
+"""A rule in one pass over the memory: as one kernel on a GPU, in blocks that stay in the cache on the CPU.
+
+Both are read off the tape that `lab/trace.py` records; there is no second text of any formula.
+"""
+
+import functools
+
+import numpy as np
+
+from optim_lessons.lab.blocks import play
+from optim_lessons.lab.kernel import launch
+from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.trace import CannotTrace, StandIn, Tape
+
+SMALL = 2**18  # weights; below it the plain rule is as fast on the CPU
+
+
+def fused(rule):
+    """Return the rule in one pass over the memory: same signature, same results to rounding.
+
+        step = fused(adam)
+        w, m, v, t = step(w, g, m, v, t, lr=1e-3)
+
+    rule: any update rule that treats all weights alike, yours included; CannotTrace names the line if it
+    does not. CuPy arrays take one kernel per step; large NumPy arrays go through the cache block by block,
+    small ones take the rule itself. Weights and state keep the dtype of w, float32 or float64; no argument
+    is written to. Raises TypeError or ValueError where arrays do not fit together.
+    """
+    if hasattr(rule, "fused"):
+        return rule
+    state = parts(rule).state
+    _try(rule, state)
+
+    @functools.wraps(rule)
+    def step(w, g, *given, **knobs):
+        if len(given) < len(state):
+            given += tuple(knobs.pop(name, state[name]) for name in list(state)[len(given) :])
+        on_gpu = _check(w, g, dict(zip(state, given, strict=False)) | knobs)
+        for name, value in knobs.items():
+            if isinstance(value, np.generic):
+                knobs[name] = value.item()  # an np.float64 would lift float32 weights to float64
+        if not on_gpu and (np.size(w) < SMALL or type(w) is not np.ndarray):
+            return _cast(rule(w, g, *given, **knobs), w)
+        tape = Tape(w.shape, w.dtype)
+        new = rule(*[tape.array(x) if _is_weights(x, w) else x for x in (w, g, *given)], **knobs)
+        row = new if isinstance(new, tuple) else (new,)
+        inputs = len(tape.arrays)
+        wanted = tuple({x.index: None for x in row if type(x) is StandIn and x.index >= inputs})
+        if not all(type(x) in (float, int) or _fits(x, w.shape) for x in tape.hosts):
+            return _cast(rule(w, g, *given, **knobs), w)  # the knobs bring more runs than the weights have
+        results = launch(tape, wanted, step.__name__) if on_gpu else play(tape, wanted)
+        values = dict(enumerate(tape.arrays)) | dict(zip(wanted, results, strict=True))
+        row = tuple(values[x.index] if type(x) is StandIn else x for x in row)
+        return row if isinstance(new, tuple) else row[0]
+
+    step.fused = True
+    return step
+
+
+@functools.cache
+def gpu():
+    """Return (True, the card's name), or (False, why there is none)."""
+    try:
+        import cupy
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+            return False, "CuPy is not installed: for an NVIDIA card, pip install cupy-cuda13x or cupy-cuda12x"
+        return False, f"CuPy is installed, but broken: {type(error).__name__}: {error}"
+    try:
+        if not cupy.is_available():
+            return False, "CuPy is installed, but finds no NVIDIA card, or no driver for it"
+        float(cupy.ones(1)[0])
+        return True, cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    except Exception as error:
+        return False, f"CuPy finds a card, but cannot use it: {error}"
+
+
+def _try(rule, state):
+    """Trace two steps, the first with the starting state, so that what cannot be traced is said at once."""
+    try:
+        for _ in range(2):
+            tape = Tape((1,), np.dtype(float))
+            w, g = tape.array(None), tape.array(None)
+            given = [tape.array(None) if type(x) is StandIn else x for x in state.values()]
+            with np.errstate(all="ignore"):
+                new = rule(w, g, *given)
+            state = dict(zip(state, new[1:] if isinstance(new, tuple) else (), strict=True))
+    except CannotTrace:
+        raise
+    except Exception:  # a knob without a default, or the rule's own mistake: the call will tell
+        return
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _check(w, g, others):
+    """Say which arrays do not fit together; return whether they are CuPy's."""
+    library = _library(w)
+    if library is None:
+        if isinstance(w, int | float):
+            return False
+        raise TypeError(f"w is a {type(w).__name__}: a fused rule takes NumPy or CuPy arrays")
+    for name, x in {"w": w, "g": g, **others}.items():
+        its = None if type(x) in (float, int) else _library(x)
+        if its is None:
+            continue
+        if its != library and (its == "CuPy" or x.ndim):
+            raise TypeError(
+                f"{name} is a {its} array, w a {library} array: nothing moves between CPU and GPU unasked; "
+                f"write cupy.asarray({name}) or cupy.asnumpy({name})"
+            )
+        if x.dtype.char == "e":
+            raise TypeError(
+                f"{name} is float16: squares of small gradients round to zero there; use float32 or float64"
+            )
+        if name in ("w", "g") and x.dtype not in _FLOATS:
+            raise TypeError(f"{name} holds {x.dtype} numbers: steps are real numbers, float32 or float64")
+    if np.shape(g) != w.shape:
+        raise ValueError(
+            f"g has shape {np.shape(g)}, w has {w.shape}: there is one slope for each weight, "
+            "and shapes are never broadcast"
+        )
+    return library == "CuPy"
+
+
+def _library(x):
+    if isinstance(x, np.ndarray):
+        return "NumPy"
+    return "CuPy" if type(x).__module__.partition(".")[0] == "cupy" else None
+
+
+def _is_weights(x, w):
+    return _library(x) is not None and x.ndim > 0 and x.shape == w.shape and x.dtype in _FLOATS
+
+
+def _fits(x, shape):
+    return np.ndim(x) == 0 or np.broadcast_shapes(x.shape, shape) == shape
+
+
+def _cast(new, w):
+    """Give the plain rule's results the dtype of w, as a kernel would."""
+    if isinstance(new, tuple):
+        return tuple(_cast(x, w) for x in new)
+    if np.ndim(new) and new.dtype != w.dtype and new.dtype.kind == "f":
+        return new.astype(w.dtype)
+    return new
