@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ class Part(NamedTuple):
 class Dataset(NamedTuple):
     """A data set in three parts that never change: fit on train, choose by validation, report on test.
 
-    names: the features, or what the classes stand for. The arrays are read-only: X.copy() is yours.
+    The arrays are read-only, as every caller gets the same ones: X.copy() is yours.
     """
 
     name: str
@@ -67,13 +68,74 @@ def diabetes(*, scaled=True):
     return Dataset(data.name, *(_part(X, (y - mean) / std) for X, y in data[1:]))
 
 
+@functools.cache
+def rare_features(*, examples=2000, features=100, rarest=0.005, seed=0):
+    """Return made-up yes-or-no data, 2 classes: most features are nearly always 0, like words.
+
+    Feature 0 is there in half of the examples, the last one in a share of `rarest`, those between in
+    equal ratios. Each one matters as much when it is there. All is drawn from the seed.
+    """
+    if not 0 < rarest <= 0.5:
+        raise ValueError(f"rarest is {rarest}: it is a share of the examples, above 0 and at most 0.5")
+    rng = np.random.default_rng(seed)
+    shares = np.geomspace(0.5, rarest, features)
+    X = (rng.random((examples, features)) < shares).astype(float)
+    effects = rng.permutation(np.resize([2.0, -2.0], features))
+    score = (X - shares) @ effects
+    y = (rng.random(examples) < 1 / (1 + np.exp(-score))).astype(int)
+    return _split("rare features", X, y)
+
+
+ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+
+
+@functools.cache
+def next_character(*, context=3, characters=10_000):
+    """Return English text as a guessing game: given some characters, which of the 27 in ALPHABET is next?
+
+    X: the `context` characters before it, each as 27 numbers, one of them 1.  y: its place in ALPHABET.
+    The text is the beginning of Python's own help topics (another Python may word them a little
+    differently), in lower case, with everything but letters as single spaces. Parts are in its order.
+    """
+    text = _help_text()
+    if not 1 <= context < characters // 5 or characters > len(text):
+        raise ValueError(
+            f"context is {context}, characters {characters}: the text has {len(text)} characters, "
+            "and a fifth of those taken must be longer than the context"
+        )
+    cuts = [characters - 2 * (characters // 5), characters - characters // 5]
+    train, validation, test = text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] : characters]
+    return Dataset("next character", *(_part(*windows(t, context)) for t in (train, validation, test)))
+
+
+def windows(text, context=3):
+    """Return a text over ALPHABET as a Part: each run of `context` characters, and the one that follows."""
+    foreign = sorted(set(text) - set(ALPHABET))
+    if foreign or not 1 <= context < len(text):
+        problem = f"holds {foreign[0]!r}" if foreign else f"has {len(text)} characters, the context {context}"
+        raise ValueError(f"the text {problem}: it needs more than the context, from a to z and spaces alone")
+    codes = np.array([ALPHABET.index(c) for c in text])
+    X = np.eye(len(ALPHABET))[np.lib.stride_tricks.sliding_window_view(codes, context)[:-1]]
+    return Part(X.reshape(len(X), -1), codes[context:])
+
+
+def _help_text():
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        message = "this Python came without its help topics (pydoc_data): use one from python.org or conda"
+        raise ImportError(message) from error
+    text = " ".join(topics[name] for name in sorted(topics))
+    return re.sub("[^a-z]+", " ", text.lower()).strip()
+
+
 def _sklearn(loader, **options):
-    from sklearn import datasets
+    from sklearn import datasets  # takes a second
 
     return getattr(datasets, loader)(return_X_y=True, **options)
 
 
-def _split(name, X, y, scale):
+def _split(name, X, y, scale=None):
     """Shuffle once and for all, then cut: a fifth for test, a fifth for validation, the rest to train."""
     order = np.random.default_rng(0).permutation(len(X))
     held_out = math.ceil(len(X) / 5)

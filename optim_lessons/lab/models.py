@@ -31,9 +31,9 @@ def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
 def linear(X, y, *, l2=0.0):
     """Return linear regression: ½ of the mean squared error. Its curvature is that of XᵀX / examples."""
     _check_inputs(X)
-    y = np.asarray(y) if not hasattr(y, "ndim") else y
-    outputs = 1 if y.ndim == 1 else y.shape[-1]
-    return Model(X, y, (X.shape[-1], outputs), "tanh", "squared", l2)
+    y = _array(y)
+    outputs = y.shape[1] if y.ndim == 2 else 1
+    return Model(X, y, (X.shape[1], outputs), "tanh", "squared", l2)
 
 
 def softmax(X, y, *, l2=0.0):
@@ -42,7 +42,9 @@ def softmax(X, y, *, l2=0.0):
     y: class labels 0, 1, ...; the largest one says how many classes there are.
     """
     _check_inputs(X)
-    return Model(X, y, (X.shape[-1], int(np.max(y)) + 1), "tanh", "cross_entropy", l2)
+    y = _array(y)
+    classes = int(y.max(initial=0)) + 1 if y.dtype.kind in "iu" else 1
+    return Model(X, y, (X.shape[1], classes), "tanh", "cross_entropy", l2)
 
 
 # Each activation and its slope, the latter from the activation's own value h.
@@ -100,13 +102,14 @@ class Model:
     _copies: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
-        """Refuse what does not fit together."""
+        """Refuse what does not fit together, and take a copy of the rest."""
         _check_name("activation", self.activation, ACTIVATIONS)
         _check_name("loss", self.loss, LOSSES)
-        if np.any(check_value("l2", self.l2) < 0):
-            raise ValueError(f"l2 is {self.l2}: a negative penalty makes the weights grow")
+        _check_l2(self.l2)
         _check_sizes(self.sizes)
         check_data(self, self.X, self.y)
+        for name in ("X", "y"):
+            object.__setattr__(self, name, _array(getattr(self, name)).copy())
 
     @property
     def n(self):
@@ -184,6 +187,8 @@ class Model:
         shuffled = {}
 
         def grad(w, t):
+            if seeds.ndim and not _broadcasts(seeds.shape, w.shape[:-1]):
+                raise ValueError(f"there are seeds of shape {seeds.shape} for runs of shape {w.shape[:-1]}")
             epoch, batch = divmod(t, per_epoch)
             if epoch not in shuffled:
                 shuffled.clear()
@@ -203,6 +208,8 @@ class Model:
 
     def accuracy(self, w, X=None, y=None):
         """Return the share of examples whose largest output is their class, shape (...)."""
+        if not self.classifies:
+            raise TypeError("the model predicts numbers, not classes: look at its loss, it has no accuracy")
         return self.measure(w, X, y)[1]
 
     def measure(self, w, X=None, y=None):
@@ -230,7 +237,10 @@ class Model:
             raise TypeError("X and y come together: give both, or neither for the model's own data")
         if y is None:
             return self._data(w)[1]
+        y = _array(y)
         check_data(self, X, y)
+        if (y.dtype.kind == "f") is self.classifies:
+            raise TypeError(f"y holds {y.dtype} numbers, the y of the model {self.y.dtype} numbers")
         return self._as_target(w, y)
 
     def _data(self, w):
@@ -255,9 +265,19 @@ class Model:
         return np.asarray(self.l2, dtype=w.dtype, like=w) if np.ndim(self.l2) else self.l2
 
 
+def _array(x):
+    return x if hasattr(x, "ndim") else np.asarray(x)
+
+
 def _with_one(h):
     """Return h and an input that is always 1: a bias is the weight on it."""
     return np.concatenate([h, np.ones_like(h[..., :1])], axis=-1)
+
+
+def _broadcasts(shape, to):
+    """Say whether an array of one shape can be stretched to another."""
+    pairs = zip(reversed(shape), reversed(to), strict=False)
+    return len(shape) <= len(to) and all(a in (1, b) for a, b in pairs)
 
 
 def as_seeds(seed):
@@ -278,6 +298,13 @@ def as_seeds(seed):
 def _check_name(what, name, known):
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"{what} is {name!r}: the known ones are {', '.join(known)}")
+
+
+def _check_l2(l2):
+    if np.any(check_value("l2", l2) < 0):
+        raise ValueError(f"l2 is {l2}: a negative penalty makes the weights grow")
+    if np.ndim(l2) and l2.shape[-1] != 1:
+        raise ValueError(f"l2 has shape {l2.shape}: for an axis of runs, write **grid(l2=...)")
 
 
 def _check_sizes(sizes):
@@ -302,12 +329,12 @@ def _check_inputs(X):
 def check_data(net, X, y):
     """Raise TypeError or ValueError if X and y are no data for the network."""
     _check_inputs(X)
-    y = np.asarray(y) if not hasattr(y, "ndim") else y
+    y = _array(y)
     inputs, outputs = net.sizes[0], net.sizes[-1]
     if X.shape[1] != inputs:
         raise ValueError(f"X has {X.shape[1]} features, but sizes {net.sizes} begins with {inputs}")
-    if len(y) != len(X):
-        raise ValueError(f"X has {len(X)} examples, y has {len(y)}: there is one y for each example")
+    if y.ndim == 0 or len(y) != len(X):
+        raise ValueError(f"X has {len(X)} examples, y has shape {y.shape}: there is one y for each example")
     if y.dtype.kind in "iu":
         if y.ndim != 1 or y.min() < 0 or y.max() >= outputs:
             wrong = f"has shape {y.shape}" if y.ndim != 1 else f"runs from {y.min()} to {y.max()}"
