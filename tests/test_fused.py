@@ -169,6 +169,16 @@ def test_knobs_of_any_shape_that_broadcasts_give_the_rule_s_results(shape, axes)
         np.testing.assert_array_equal(x, y)
 
 
+def test_state_with_one_number_per_run_keeps_its_shape(in_blocks):
+    def rule(w, g, m=0.0, size=1.0, *, lr=0.1):
+        return w - lr * g / size, m + g, 0.5 * size
+
+    w, g = arrays(30, 100)
+    got, expected = (f(w, g, w, np.full((30, 1), 2.0)) for f in (fused(rule), rule))
+    for x, y in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
 def test_knobs_with_more_runs_than_the_weights_broadcast_as_in_the_rule(in_blocks):
     w, g = arrays(100)
     lr = np.array([[0.1], [0.2]])
@@ -263,13 +273,14 @@ def test_memory_of_results_that_nobody_holds_is_used_again_and_little_is_kept(in
 # ---- threads --------------------------------------------------------------------------------------------
 
 
-def test_numpy_s_error_settings_reach_the_threads(in_blocks):
-    w, g = arrays(10_000)
-    w[5000] = 1e308
-    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        fused(lambda w, g: w * 1e10)(w, g)
+def test_numpy_s_error_settings_reach_the_threads(in_blocks, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK", 2**12)  # large enough for the threads to run side by side
+    w, g = np.full((2, 2**20), 1e308)
+    step = fused(lambda w, g: w * 1e10)
     with np.errstate(over="ignore"):  # warnings are errors here
-        assert np.isinf(fused(lambda w, g: w * 1e10)(w, g)[5000])
+        assert np.isinf(step(w, g)).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        step(w, g)
 
 
 @pytest.mark.parametrize("asked", ["1", "5", "", "many", "0"])
@@ -501,6 +512,14 @@ def test_knobs_on_the_gpu_are_computed_there_in_double_precision():
     got = fused(adam)(GpuArray(w), GpuArray(g), beta2=GpuArray(beta2))[2]
     assert got.dtype == np.float32
     np.testing.assert_allclose(got.values, (1 - beta2) * g.astype(float) ** 2, rtol=4e-7)
+
+
+@pytest.mark.usefixtures("pretended_gpu")
+def test_a_gradient_in_double_is_read_as_single_where_the_weights_are_single():
+    w, g = arrays(100)
+    got = fused(gradient_descent)(GpuArray(w.astype(np.float32)), GpuArray(g))
+    assert got.dtype == np.float32  # on most cards double precision is 32 times slower
+    assert "(float)a1" in PretendedKernel.texts[0]
 
 
 @pytest.mark.usefixtures("pretended_gpu")

@@ -31,7 +31,7 @@ def play(tape, wanted):
     results = [_new(tape.shape, np.dtype(bool) if true else dtype) for true in truth]
     hosts = [np.asarray(x, dtype=dtype) for x in tape.hosts]
     arrays, shape = [*tape.arrays, *results], tape.shape
-    if all(x.ndim == 0 for x in hosts) and all(x.flags.c_contiguous for x in arrays):
+    if all(x.ndim == 0 for x in hosts):
         arrays, shape = [x.reshape(-1) for x in arrays], (math.prod(shape),)
     hosts = [np.broadcast_to(x, shape) if x.ndim else x for x in hosts]
     sources = [*arrays[:inputs], *hosts, *arrays[inputs:]]
@@ -72,15 +72,14 @@ def _program(ops, wanted, arrays, hosts):
     """Return a tape's steps (function, registers, register of the result), and each scratch register's kind.
 
     Registers are the arrays, the hosts, the results, then the scratch ones: for truths (True) or numbers.
-    One is free again after its value's last use. What nobody needs is left out.
+    One is free again after its value's last use.
     """
     place = {i: i for i in range(arrays)} | {~i: arrays + i for i in range(hosts)}
     place |= {i: arrays + hosts + k for k, i in enumerate(wanted)}
     needed, plan = set(place), []
     for i, (name, *operands) in reversed(list(enumerate(ops, arrays))):
-        if i in needed:
-            plan.append((i, name, operands, set(operands) - needed))
-            needed.update(operands)
+        plan.append((i, name, operands, set(operands) - needed))
+        needed.update(operands)
     steps, scratch, free, first = [], [], {True: [], False: []}, arrays + hosts + len(wanted)
     for i, name, operands, last_used in reversed(plan):
         for j in last_used:

@@ -36,9 +36,6 @@ def fused(rule):
         if len(given) < len(state):
             given += tuple(knobs.pop(name, state[name]) for name in list(state)[len(given) :])
         on_gpu = _check(w, g, dict(zip(state, given, strict=False)) | knobs)
-        for name, value in knobs.items():
-            if isinstance(value, np.generic):
-                knobs[name] = value.item()  # an np.float64 would lift float32 weights to float64
         if not on_gpu and (np.size(w) < SMALL or type(w) is not np.ndarray):
             return _cast(rule(w, g, *given, **knobs), w)
         tape = Tape(w.shape, w.dtype)
@@ -64,7 +61,10 @@ def gpu():
         import cupy
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            return False, "CuPy is not installed: for an NVIDIA card, pip install cupy-cuda13x or cupy-cuda12x"
+            return (
+                False,
+                "CuPy is not installed: for an NVIDIA card, pip install cupy-cuda13x or cupy-cuda12x",
+            )
         return False, f"CuPy is installed, but broken: {type(error).__name__}: {error}"
     try:
         if not cupy.is_available():
