@@ -25,7 +25,7 @@ def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
     l2: adds ½·l2·‖w‖² to the loss, all weights and biases alike.
     Raises TypeError or ValueError, with the reason, if these do not fit together.
     """
-    return Model(X, y, tuple(sizes), activation, loss, l2)
+    return Model(X, y, sizes, activation, loss, l2)
 
 
 def linear(X, y, *, l2=0.0):
@@ -106,7 +106,7 @@ class Model:
         _check_name("activation", self.activation, ACTIVATIONS)
         _check_name("loss", self.loss, LOSSES)
         _check_l2(self.l2)
-        _check_sizes(self.sizes)
+        object.__setattr__(self, "sizes", _check_sizes(self.sizes))
         check_data(self, self.X, self.y)
         for name in ("X", "y"):
             object.__setattr__(self, name, _array(getattr(self, name)).copy())
@@ -151,12 +151,13 @@ class Model:
 
     def __call__(self, w, X=None, y=None):
         """Return the loss at w, the penalty included: on all examples, or on others."""
-        loss = LOSSES[self.loss][0](self.outputs(w, X), self._target(w, X, y))
+        loss = self._each_run(LOSSES[self.loss][0], w, X, y)
         return loss + 0.5 * (self._l2(w) * w * w).sum(axis=-1) if self._penalised else loss
 
     def grad(self, w, X=None, y=None):
         """Return the gradient of the loss at w, in the shape of w: on all examples, or on others."""
-        return self._grad(w, self._inputs(w, X), self._target(w, X, y))
+        target, X = self._target(w, X, y), self._inputs(w, X)
+        return self._grad(w, X, target)
 
     def _grad(self, w, X, target):
         layers = self.layers(w)
@@ -179,7 +180,7 @@ class Model:
         seed: a whole number, or one for each run, as for `init`.
         """
         examples, seeds = len(self.X), as_seeds(seed)
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= examples:
+        if not _is_whole(size) or not 1 <= size <= examples:
             raise ValueError(
                 f"the batch size is {size!r}: take 1 to {examples} examples, as many as there are"
             )
@@ -214,11 +215,26 @@ class Model:
 
     def measure(self, w, X=None, y=None):
         """Return the loss without the penalty, and the accuracy (None if y holds numbers to predict)."""
-        out, target = self.outputs(w, X), self._target(w, X, y)
-        loss = LOSSES[self.loss][0](out, target)
         if not self.classifies:
-            return loss, None
-        return loss, (out.argmax(axis=-1) == target.argmax(axis=-1)).mean(axis=-1)
+            return self._each_run(LOSSES[self.loss][0], w, X, y), None
+        return tuple(self._each_run(self._loss_and_accuracy, w, X, y))
+
+    def _loss_and_accuracy(self, out, target):
+        right = out.argmax(axis=-1) == target.argmax(axis=-1)
+        return np.stack([LOSSES[self.loss][0](out, target), right.mean(axis=-1).astype(out.dtype)])
+
+    def _each_run(self, f, w, X, y):
+        """Return f(outputs, targets) of each run, shape (..., *runs)."""
+        target, X = self._target(w, X, y), self._inputs(w, X)
+        if w.ndim == 1:
+            return f(self._forward(self.layers(w), X)[-1], target)
+        # A few runs at a time: a million numbers stay in the cache, and a long path in the memory.
+        few = max(1, 2**20 // (len(X) * max(self.sizes)))
+        runs = w.reshape(math.prod(w.shape[:-1]), w.shape[-1])
+        pieces = [runs[i : i + few] for i in range(0, max(1, len(runs)), few)]
+        results = [f(self._forward(self.layers(piece), X)[-1], target) for piece in pieces]
+        results = np.concatenate(results, axis=-1)
+        return results.reshape(*results.shape[:-1], *w.shape[:-1])
 
     def _forward(self, layers, X):
         """Return what enters each layer, and what leaves the last."""
@@ -283,12 +299,7 @@ def _broadcasts(shape, to):
 def as_seeds(seed):
     """Return seeds as an array of whole numbers: shape () for one, (k,) for a list, (...) for a grid axis."""
     seeds = np.asarray(seed)
-    if (
-        seeds.dtype.kind not in "iuf"
-        or seeds.size == 0
-        or (seeds != np.floor(seeds)).any()
-        or (seeds < 0).any()
-    ):
+    if seeds.dtype.kind not in "iuf" or not seeds.size or ((seeds != np.floor(seeds)) | (seeds < 0)).any():
         raise ValueError(f"seed is {seed!r}: a seed is a whole number from 0 on, or a list of them")
     if seeds.ndim > 1 and seeds.shape[-1] != 1:
         raise ValueError(f"seed has shape {seeds.shape}: give a list of seeds, or **grid(seed=...)")
@@ -308,9 +319,14 @@ def _check_l2(l2):
 
 
 def _check_sizes(sizes):
-    whole = all(isinstance(s, int | np.integer) and not isinstance(s, bool) and s > 0 for s in sizes)
-    if len(sizes) < 2 or not whole:
+    listed = tuple(sizes) if isinstance(sizes, tuple | list) else ()
+    if len(listed) < 2 or not all(_is_whole(size) and size > 0 for size in listed):
         raise ValueError(f"sizes is {sizes}: inputs, hidden units..., outputs, such as (64, 32, 10)")
+    return listed
+
+
+def _is_whole(x):
+    return isinstance(x, int | np.integer) and not isinstance(x, bool)
 
 
 def _check_inputs(X):
