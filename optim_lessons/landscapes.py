@@ -87,7 +87,7 @@ def _d2l_grad(w):
 
 
 # Dive into Deep Learning, chapter "Momentum": f = 0.1·x₁² + 2·x₂², condition number 20.
-d2l = Landscape("0.1 x₁² + 2 x₂²", _d2l_f, _d2l_grad, [-5, -2], [[0, 0]], ((-5.5, 1.5), (-3, 2.5)))
+d2l = Landscape("0.1 w[0]² + 2 w[1]²", _d2l_f, _d2l_grad, [-5, -2], [[0, 0]], ((-5.5, 1.5), (-3, 2.5)))
 
 
 def _rosenbrock_f(w):

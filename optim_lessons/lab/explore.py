@@ -66,8 +66,7 @@ class Explorer(ipywidgets.VBox):
         controls = ipywidgets.Box([*self.sliders.values(), self._problem], layout=box)
         super().__init__([self.picture, self._reading, controls])
         self.add_class("optim-lessons-explorer")
-        self._moved(None)
-        self.flush()
+        self._drawn(self.picture.draw(self.values))  # what fails at the start is the caller's to see
         _close_earlier_ones(self)
 
     @property

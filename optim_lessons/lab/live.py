@@ -102,6 +102,12 @@ class LivePicture(ipywidgets.Image):
         self._timer = None
         self._lock = threading.RLock()  # a notebook may deliver slider moves in a second thread
 
+    def draw(self, values):
+        """Draw these values at once and return the reading; what the scene raises is raised."""
+        reading = self.live.draw(values)
+        self.value = self.live.jpeg()
+        return reading
+
     def show(self, values):
         """Draw these values after a short pause, unless newer ones arrive before; without a loop, at once."""
         self._newest = values
@@ -123,8 +129,7 @@ class LivePicture(ipywidgets.Image):
             if values is None:
                 return
             try:
-                reading = self.live.draw(values)
-                self.value = self.live.jpeg()
+                reading = self.draw(values)
             except Exception as error:  # whatever the learner's function raises is shown beside the sliders
                 self._on_error(error)
             else:

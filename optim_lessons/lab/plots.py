@@ -158,7 +158,9 @@ def figure_png(figure, colours=128):
 
 def canvas_png(canvas, colours=128):
     """Return what a canvas shows now as a small PNG, with a palette of so many colours."""
-    picture = canvas_image(canvas).quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    picture = canvas_image(canvas).quantize(
+        colours, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE
+    )
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -32,7 +32,7 @@ def walk(rule, landscape):
 
     def build(figure):
         above = figure.add_axes((0.075, 0.135, 0.49, 0.77), title=first.name)
-        beside = figure.add_axes((0.655, 0.135, 0.33, 0.77))
+        beside = figure.add_axes((0.655, 0.135, 0.32, 0.77))
         ground = height_map(above, first, animated=bool(shape))
         line = path_line(above, rule, animated=True)
         end = above.plot([], [], "o", color=rule_style(rule)["color"], markersize=8, animated=True)[0]
