@@ -43,7 +43,7 @@ def fused(rule):
         row = new if isinstance(new, tuple) else (new,)
         inputs = len(tape.arrays)
         wanted = tuple({x.index: None for x in row if type(x) is StandIn and x.index >= inputs})
-        if not all(type(x) in (float, int) or _fits(x, w.shape) for x in tape.hosts):
+        if not all(_fits(x, w.shape) for x in tape.hosts if type(x) not in _PLAIN):
             return _cast(rule(w, g, *given, **knobs), w)  # the knobs bring more runs than the weights have
         results = launch(tape, wanted, step.__name__) if on_gpu else play(tape, wanted)
         values = dict(enumerate(tape.arrays)) | dict(zip(wanted, results, strict=True))
@@ -92,6 +92,7 @@ def _try(rule, state):
 
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_PLAIN = (float, int)
 
 
 def _check(w, g, others):
@@ -102,7 +103,9 @@ def _check(w, g, others):
             return False
         raise TypeError(f"w is a {type(w).__name__}: a fused rule takes NumPy or CuPy arrays")
     for name, x in {"w": w, "g": g, **others}.items():
-        its = None if type(x) in (float, int) else _library(x)
+        if type(x) in _PLAIN:
+            continue
+        its = library if type(x) is type(w) else _library(x)
         if its is None:
             continue
         if its != library and (its == "CuPy" or x.ndim):
@@ -114,7 +117,8 @@ def _check(w, g, others):
             raise TypeError(
                 f"{name} is float16: squares of small gradients round to zero there; use float32 or float64"
             )
-        if name in ("w", "g") and x.dtype not in _FLOATS:
+    for name, x in ("w", w), ("g", g):
+        if hasattr(x, "dtype") and x.dtype not in _FLOATS:
             raise TypeError(f"{name} holds {x.dtype} numbers: steps are real numbers, float32 or float64")
     if np.shape(g) != w.shape:
         raise ValueError(
@@ -131,7 +135,7 @@ def _library(x):
 
 
 def _is_weights(x, w):
-    return _library(x) is not None and x.ndim > 0 and x.shape == w.shape and x.dtype in _FLOATS
+    return type(x) is type(w) and x.shape == w.shape and x.dtype in _FLOATS
 
 
 def _fits(x, shape):

@@ -77,13 +77,22 @@ def launch(tape, wanted, name):
     """
     if not wanted:
         return ()
-    for x in tape.hosts:
-        if isinstance(x, np.ndarray) and x.ndim:
-            raise TypeError(
-                f"{name} makes a NumPy array of shape {x.shape}, but its weights are on the GPU: "
-                "make it like them, as in np.asarray(x, like=w)"
-            )
-    hosts = [x if hasattr(x, "__cuda_array_interface__") else float(x) for x in tape.hosts]
-    types = tuple(x.dtype for x in tape.arrays), tuple(getattr(x, "dtype", tape.dtype) for x in hosts)
+    hosts = [x if type(x) is float else _argument(x, name) for x in tape.hosts]
+    its = tape.dtype
+    types = (
+        tuple([x.dtype for x in tape.arrays]),
+        tuple([its if type(x) is float else x.dtype for x in hosts]),
+    )
     results = _kernel(tuple(tape.ops), wanted, tape.dtype, types, name)(*tape.arrays, *hosts)
     return results if isinstance(results, tuple) else (results,)
+
+
+def _argument(x, name):
+    if hasattr(x, "__cuda_array_interface__"):
+        return x
+    if np.ndim(x):
+        raise TypeError(
+            f"{name} makes a NumPy array of shape {np.shape(x)}, but its weights are on the GPU: "
+            "make it like them, as in np.asarray(x, like=w)"
+        )
+    return float(x)

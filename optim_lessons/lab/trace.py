@@ -59,12 +59,12 @@ class Tape:
                 row.append(x.index)
             else:
                 _refuse("This array was kept from an earlier step outside the state")
+        index = len(self.arrays) + len(self.ops)
         if self.truths or name not in NUMBERS:
-            row[0] = self._sort_truths(name, operands, row[1:])
+            row[0] = name = self._sort_truths(name, operands, row[1:])
+            if name in TRUTHS:
+                self.truths.add(index)
         self.ops.append(tuple(row))
-        index = len(self.arrays) + len(self.ops) - 1
-        if row[0] in TRUTHS:
-            self.truths.add(index)
         return StandIn(self, index)
 
     def _sort_truths(self, name, operands, row):
