@@ -202,7 +202,7 @@ def small_png(data):
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     for colours in (256, 128, 64, 32, 16):
         file = io.BytesIO()
-        few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(file, "PNG", optimize=True)
         if file.tell() <= PICTURE_BYTES:
             break

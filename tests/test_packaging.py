@@ -1,0 +1,125 @@
+"""What is installed is the course, whole, and every list of things is kept in one place only."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import urllib.request
+import venv
+from pathlib import Path
+
+import pytest
+from conftest import free_port, running_lab
+
+import optim_lessons
+from optim_lessons.lab.shipped import shipped, source_tree
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_in_a_clone_the_notebooks_and_assets_are_those_of_the_source_tree():
+    assert source_tree() == ROOT
+    assert shipped("notebooks") == ROOT / "notebooks"
+    assert shipped("assets") == ROOT / "assets"
+
+
+def test_conda_and_binder_install_this_package_and_list_no_dependency_a_second_time():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    packages = re.findall(r"^ +- (.+)$", text, flags=re.MULTILINE)
+    assert packages == ["conda-forge", "python=3.13", "pip", "pip:", "-e ."]
+
+
+def test_every_place_that_names_the_version_names_the_same_one():
+    version = optim_lessons.__version__
+    assert f"\nversion: {version}\n" in (ROOT / ".github/CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version}" in (ROOT / ".github/CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_licences_that_the_package_names_travel_with_it():
+    assert PROJECT["license"] == "BSD-3-Clause AND CC-BY-4.0"
+    assert "BSD 3-Clause" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "CC BY 4.0" in (ROOT / "LICENSE-prose.md").read_text(encoding="utf-8")
+
+
+def test_a_rule_can_be_imported_where_only_numpy_is():
+    heavy = [
+        "matplotlib",
+        "ipywidgets",
+        "IPython",
+        "jupyterlab",
+        "nbformat",
+        "sklearn",
+        "PIL",
+        "cupy",
+        "tqdm",
+    ]
+    program = f"import sys, optim_lessons.adam; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Build the wheel, install it where the source tree cannot be seen; return (python, command)."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    (python,) = (path for path in scripts.glob("python*") if path.stem == "python")
+    subprocess.run([*pip, "--python", str(python), "install", "-q", "--no-deps", str(wheel)], check=True)
+    site = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    # The dependencies of these tests serve here too; an editable install's own .pth file is not followed.
+    others = [path for path in sys.path if path.endswith("site-packages")]
+    (Path(site) / "dependencies.pth").write_text("\n".join(others), encoding="utf-8")
+    return python, next(scripts.glob("optim-lessons*"))
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_notebook_and_asset_and_finds_them(installed):
+    python, _ = installed
+    program = """
+import json
+from optim_lessons.lab.shipped import shipped, source_tree
+names = {kind: sorted(p.name for p in shipped(kind).glob("[!.]*")) for kind in ("notebooks", "assets")}
+print(json.dumps([str(source_tree()), str(shipped("notebooks")), names]))
+"""
+    done = subprocess.run(
+        [str(python), "-I", "-c", program], capture_output=True, text=True, check=True, cwd=python.parent
+    )
+    tree, folder, names = json.loads(done.stdout)
+    assert tree == "None"
+    assert Path(folder).is_relative_to(python.parent.parent)
+    for kind in ("notebooks", "assets"):
+        assert names[kind] == sorted(p.name for p in (ROOT / kind).glob("[!.]*"))
+
+
+@pytest.mark.slow
+def test_an_installed_course_opens_in_any_folder_and_a_second_start_keeps_the_answers(
+    installed, tmp_path, jupyter_environment
+):
+    _, command = installed
+    here = tmp_path / "Übungen für Zoë" / "a b"
+    here.mkdir(parents=True)
+    folder = here / "optim-lessons-course"
+    lesson = folder / "00_start_here.ipynb"
+    mine = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    for start in (1, 2):
+        arguments = [str(command), "--no-browser", "--port", free_port()]
+        with running_lab(arguments, folder, jupyter_environment, cwd=here) as server:
+            with urllib.request.urlopen(server.url, timeout=30) as page:
+                assert page.status == 200
+            assert server.ask(f"api/contents/{lesson.name}").status == 200
+            if start == 1:
+                assert lesson.read_bytes() == (ROOT / "notebooks" / lesson.name).read_bytes()
+                lesson.write_text(mine)
+            assert lesson.read_text() == mine
