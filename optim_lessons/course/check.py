@@ -1,0 +1,101 @@
+"""Check an answer, show a solution, see where you stand. All that a notebook imports from the course.
+
+check("08.adam", my_adam)     # a verdict: true if right, and a text that says what is wrong
+reveal("08.adam")             # the answer
+progress()                    # done, tried and open, in this kernel session
+"""
+
+import difflib
+
+from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.verdict import Verdict, quote, wrong
+from optim_lessons.course.watchdog import SECONDS
+from optim_lessons.lab.shipped import shipped
+
+_SYMBOLS = {"done": "✓ done", "tried": "✗ tried", "open": "○ open"}
+_session = {}  # id → "done" or "tried"
+
+
+def check(id, answer=..., *, seconds=SECONDS):
+    """Return the verdict on an answer to an exercise. It never raises.
+
+    id: such as "08.adam".  answer: what you defined, such as my_adam, without calling it.
+    seconds: how long your code may run.
+    """
+    if not isinstance(id, str) and isinstance(answer, str) and answer in EXERCISES:
+        id, answer = answer, id
+    exercise = EXERCISES.get(id) if isinstance(id, str) else None
+    if exercise is None:
+        return _unknown(id)
+    try:
+        verdict = exercise.judge(answer, seconds)
+    except (Exception, SystemExit) as error:  # a fault of ours, or an object that resists being looked at
+        verdict = wrong(
+            f"The check could not look at `{exercise.name}`: it stopped with `{type(error).__name__}`. "
+            "If your answer is an ordinary one, please report this.",
+            "check-failed",
+        )
+    if verdict.done and _session.get(exercise.id) != "done":
+        _session[exercise.id] = "done" if verdict else "tried"
+    return verdict
+
+
+def reveal(id):
+    """Return the answer to an exercise, as a page of code. Try first: what you found yourself, you keep."""
+    exercise = EXERCISES.get(id) if isinstance(id, str) else None
+    return _unknown(id) if exercise is None else Answer(exercise)
+
+
+def progress():
+    """Return where you stand: each exercise of the lessons in this course, done, tried or open."""
+    lessons = {path.name[:2] for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb")}
+    shown = [exercise for exercise in EXERCISES.values() if exercise.id[:2] in lessons]
+    return Progress([(e.id, e.name, _session.get(e.id, "open")) for e in shown])
+
+
+class Answer:
+    """An exercise's solution, shown as code."""
+
+    def __init__(self, exercise):
+        self._source, self._because = exercise.solution.strip(), exercise.because
+
+    def __repr__(self):
+        """Return the code and a sentence about it."""
+        return f"{self._source}\n\n{self._because}".rstrip()
+
+    def _repr_markdown_(self):
+        return f"```python\n{self._source}\n```\n\n{self._because}".rstrip()
+
+
+class Progress:
+    """Where a learner stands: rows of (id, name, state)."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    @property
+    def _summary(self):
+        done = sum(state == "done" for *_, state in self.rows)
+        return f"{done} of {len(self.rows)} exercises done in this session."
+
+    def __repr__(self):
+        """Return one line per exercise, and a count."""
+        width = max((len(id) for id, *_ in self.rows), default=0)
+        lines = [f"{id:{width}}  {_SYMBOLS[state]}" for id, _, state in self.rows]
+        return "\n".join([*lines, self._summary])
+
+    def _repr_markdown_(self):
+        rows = [f"| {id} | `{name}` | {_SYMBOLS[state]} |" for id, name, state in self.rows]
+        return "\n".join(["| exercise | you define | |", "|---|---|---|", *rows, "", self._summary])
+
+
+def _unknown(id):
+    if isinstance(id, str):
+        word = id.strip().lower()
+        near = [known for known in EXERCISES if word and (word in known or known.split(".")[1] in word)]
+        near += difflib.get_close_matches(word, EXERCISES, n=3, cutoff=0.5)
+        near = list(dict.fromkeys(near))[:5] or list(EXERCISES)[:5]
+        text = f"{quote(id)} is not in the course. Near it: {', '.join(f'`{known}`' for known in near)}."
+    else:
+        text = f'The first argument is {quote(id)}: give an id as text, as in `check("08.adam", my_adam)`.'
+    return Verdict(False, text, "no-such-exercise", done=False, heading="✗ No such exercise.")

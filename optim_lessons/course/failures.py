@@ -1,0 +1,99 @@
+"""What an exception in a learner's rule means, in words."""
+
+import dis
+import linecache
+import traceback
+
+from optim_lessons.course.trials import Unwritten
+from optim_lessons.course.verdict import Code, quote, still_open, wrong
+from optim_lessons.course.watchdog import Stopped
+
+_NOTES = [
+    (
+        TypeError,
+        "only 0-dimensional arrays",
+        "`math` knows single numbers only; NumPy has the same function.",
+    ),
+    (TypeError, "only length-1 arrays", "`math` knows single numbers only; NumPy has the same function."),
+    (
+        ValueError,
+        "truth value of an array",
+        "`if`, `max` and `min` want one answer, but each coordinate (or each run) has its own: "
+        "`np.maximum`, `np.minimum` and `np.where` work on each.",
+    ),
+    (
+        ValueError,
+        "broadcast",
+        "the last axis is the space, all axes before it are runs; with `keepdims=True` a sum keeps its axis.",
+    ),
+    (ZeroDivisionError, "", "which step number `t` does the very first call compute with?"),
+    (NameError, "", "is the name spelt as in the arguments, and is it set on a line above?"),
+    (RecursionError, "", "it calls itself without end."),
+]
+
+
+def raised(name, answer, error, seconds):
+    """Return the verdict on code that raised an exception, was stopped, or was never written."""
+    where = _line(answer, error)
+    if isinstance(error, Unwritten):
+        return still_open(
+            f"{name} returned `{_placeholder(error.args[0])}`: not written yet, or a `return` is missing."
+        )
+    if isinstance(error, NotImplementedError) or (isinstance(error, TypeError) and "ellipsis" in str(error)):
+        return still_open(f"{name} is not finished: something in it is still open{where}.")
+    if isinstance(error, Stopped):
+        return wrong(
+            f"{name} was stopped after {seconds:g} s{where}.",
+            "endless",
+            "does a loop ever end? A rule makes one step; it needs no loop at all.",
+        )
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return wrong(
+            f"{name} writes into an array that it was given{where}. The caller still needs the old values.",
+            "writes-in-place",
+            "compute a new array and give it the old name; operators such as `-=` change the old "
+            "array itself.",
+        )
+    if isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit):
+        return wrong(f"{name} was left by `{type(error).__name__}`{where}.", "raised")
+    if _keeps_something(answer):
+        return remembers(name)
+    note = next((n for kind, part, n in _NOTES if isinstance(error, kind) and part in _message(error)), "")
+    said = quote(Code(f"{type(error).__name__}: {_message(error)}"))
+    return wrong(f"{name} stops with {said}{where}.", "raised", note)
+
+
+def remembers(name):
+    """Return the verdict on a rule whose answers depend on earlier calls."""
+    return wrong(
+        f"{name} does not answer the same when it is called twice with the same arguments: it keeps "
+        "something between calls (a global variable?) or draws random numbers.",
+        "hidden-memory",
+        "all that a rule knows comes in through its arguments and goes out through `return`.",
+    )
+
+
+def _keeps_something(answer):
+    code = getattr(answer, "__code__", None)
+    return code is not None and any(step.opname == "STORE_GLOBAL" for step in dis.get_instructions(code))
+
+
+def _placeholder(new):
+    return "..." if new is ... or (isinstance(new, tuple) and any(x is ... for x in new)) else "None"
+
+
+def _message(error):
+    try:
+        return str(error)
+    except Exception:  # an exception of the learner's own may have a broken __str__
+        return ""
+
+
+def _line(answer, error):
+    """Return where in the learner's own code an exception came up: " in line 3, `w = w - lr * mm`"."""
+    own = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == own]
+    if not lines:
+        return ""
+    text = linecache.getline(own, lines[-1]).strip()
+    return f" in line {lines[-1]}" + (f", {quote(Code(text))}" if text else "")

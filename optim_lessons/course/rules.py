@@ -1,0 +1,177 @@
+"""Judge a learner's rule: its signature, its results, its mistake, or the first step that differs."""
+
+import itertools
+
+import numpy as np
+
+from optim_lessons.course.failures import raised
+from optim_lessons.course.mistakes import edited, source_of, variant
+from optim_lessons.course.signature import is_same_function, no_function, wrong_signature
+from optim_lessons.course.trials import Malformed, agree, difference, run, run_checked, trials
+from optim_lessons.course.verdict import is_open, listed, right, still_open, wrong
+from optim_lessons.course.watchdog import SECONDS, guarded
+from optim_lessons.lab.knobs import parts
+
+
+def judge_rule(exercise, answer, seconds=SECONDS):
+    """Return the verdict on a learner's rule."""
+    name, reference = f"`{exercise.name}`", exercise.reference
+    if is_open(answer):
+        return still_open(f"{name} is not written yet.")
+    if is_same_function(answer, reference):
+        return wrong(
+            f"This is the course's own `{reference.__name__}`. It is right, but it is not yours.",
+            "the-courses-own",
+            "write the formula yourself, line by line; `reveal` shows it if you are stuck for long.",
+        )
+    # A verdict on a wrong answer is false, so `or` would pass it over: _first looks for None.
+    refused = _first(
+        lambda: no_function(name, answer),
+        lambda: wrong_signature(name, answer, reference),
+    )
+    if refused is not None:
+        return refused
+    names = ["w", *parts(reference).state]
+    cases = trials(reference)
+    wanted = [run(reference, case) for case in cases]
+
+    def attempt():
+        return [run_checked(answer, case, names, want) for case, want in zip(cases, wanted, strict=True)]
+
+    got, error = guarded(attempt, seconds)
+    if isinstance(error, Malformed):
+        refused = wrong(str(error), error.mistake)
+        if error.mistake != "shape":
+            return refused
+        # A named mistake can change the shape of a result; its name says more than the shape does.
+        got, _ = guarded(lambda: [run(answer, case) for case in cases], seconds)
+        return _first(lambda: recognise(exercise, got, cases) if got else None, lambda: refused)
+    if error is not None:
+        return raised(name, answer, error, seconds)
+    if all(map(agree, got, wanted)):
+        return right(
+            f"{name} gives the right {listed(names)} at every step: from the start, in mid-run, "
+            f"and with several runs at once. {exercise.because}".rstrip()
+        )
+    again, _ = guarded(attempt, seconds)
+    if again is None or not all(map(agree, again, got)):
+        return wrong(
+            f"{name} answers differently when it is called twice with the same arguments: it "
+            "remembers something "
+            "between calls (a global variable?) or draws random numbers.",
+            "hidden-memory",
+            "all that a rule knows comes in through its arguments and goes out through `return`.",
+        )
+    return _first(
+        lambda: recognise(exercise, got, cases),
+        lambda: _not_finite(name, got, names, cases),
+        lambda: _unused(name, answer, reference, got, cases, seconds),
+        lambda: _first_difference(exercise, got, wanted, names, cases),
+    )
+
+
+def _first(*attempts):
+    """Return the first verdict that is not None."""
+    return next((verdict for attempt in attempts if (verdict := attempt()) is not None), None)
+
+
+def recognise(exercise, got, cases):
+    """Return the verdict that names the mistake (or two at once) that gives these answers, or None."""
+    order = _in_another_order(exercise, got, cases)
+    if order is not None:
+        return order
+    for mistake in exercise.mistakes:
+        if _behaves_like((mistake,), exercise.reference, got, cases):
+            return wrong(mistake.text, mistake.name, mistake.hint)
+    source = source_of(exercise.reference)
+    for pair in itertools.combinations(exercise.mistakes, 2):
+        for a, b in (pair, pair[::-1]):
+            try:
+                compile(edited(source, a, b), "<two mistakes>", "exec")
+            except (ValueError, SyntaxError):  # the two change the same piece of text
+                continue
+            if _behaves_like((a, b), exercise.reference, got, cases):
+                return wrong(
+                    f"Two things at once. First: {a.text} Second: {b.text}",
+                    f"{a.name} + {b.name}",
+                    a.hint,
+                )
+            break
+    return None
+
+
+def _behaves_like(mistakes, reference, got, cases):
+    rule = variant(reference, *mistakes)
+    with np.errstate(all="ignore"):
+        for answers, case in zip(got, cases, strict=True):
+            try:
+                if not agree(answers, run(rule, case)):
+                    return False
+            except Exception:  # some pairs of mistakes cannot run: then nobody made them
+                return False
+    return True
+
+
+def _in_another_order(exercise, got, cases):
+    """Return a verdict if the right values come back in a wrong order, which only the first step shows."""
+    names = ["w", *parts(exercise.reference).state]
+    case = cases[0]._replace(gradients=cases[0].gradients[:1])
+    want = run(exercise.reference, case)
+    if agree(got[0][:1], want):
+        return None
+    for order in itertools.islice(itertools.permutations(range(len(names))), 1, None):
+        if len(got[0][0]) == len(names) and agree([tuple(got[0][0][i] for i in order)], want):
+            return wrong(
+                "The values are right, but they come back in another order than they went in.",
+                "returned-order",
+                "the new weights come first, then the state in the order of the arguments.",
+            )
+    return None
+
+
+def _not_finite(name, got, names, cases):
+    """Return a verdict if a value turns into NaN or infinity, which in the reference none does."""
+    for answers, case in zip(got, cases, strict=True):
+        for step, answer in enumerate(answers, 1):
+            bad = [n for n, value in zip(names, answer, strict=True) if not np.isfinite(value).all()]
+            if bad:
+                return wrong(
+                    f"At step {step}, {case.title}, {name} turns {listed(bad)} into NaN or infinity.",
+                    "not-finite",
+                    "is there a division by 0, or the root of a negative number?",
+                )
+    return None
+
+
+def _unused(name, answer, reference, got, cases, seconds):
+    """Return a verdict if a knob or the state changes nothing in the answer."""
+    for knob in parts(reference).knobs:
+        cases_2 = [c._replace(knobs={**c.knobs, knob: 0.5 * c.knobs[knob]}) for c in cases[:2]]
+        if _same_answers(answer, got, cases_2, seconds):
+            return wrong(
+                f"{name} does not use `{knob}`: another value of it changes nothing.",
+                f"{knob}-unused",
+                "use the argument's name where the formula has its letter, not a number.",
+            )
+    state = cases[1].state
+    for i, part in enumerate(parts(reference).state):
+        changed = (*state[:i], state[i] * 2 + 1, *state[i + 1 :])
+        if _same_answers(answer, got[1:], [cases[1]._replace(state=changed)], seconds):
+            return wrong(
+                f"{name} does not use the `{part}` that comes in: every call starts from nothing.",
+                f"{part}-unused",
+                f"what was returned as {part} comes back in the next call.",
+            )
+    return None
+
+
+def _same_answers(answer, got, cases, seconds):
+    other, _ = guarded(lambda: [run(answer, case) for case in cases], seconds)
+    return other is not None and all(map(agree, other, got))
+
+
+def _first_difference(exercise, got, wanted, names, cases):
+    for answers, want, case in zip(got, wanted, cases, strict=True):
+        if not agree(answers, want):
+            return wrong(difference(answers, want, names, case), None, exercise.hint)
+    return None
