@@ -41,7 +41,7 @@ def somewhere(net, *runs):
     return np.random.default_rng(2).standard_normal((*runs, net.n))
 
 
-# --- the gradient -------------------------------------------------------------------------------------
+# --- the gradient ------------------------------------------------------------------------------------
 
 
 @every_model
@@ -87,7 +87,7 @@ def test_nothing_is_written_to_the_weights(net):
     np.testing.assert_array_equal(w, somewhere(net))
 
 
-# --- the loss against others ----------------------------------------------------------------------------
+# --- the loss against others -------------------------------------------------------------------------
 
 
 def test_the_squared_loss_is_half_of_the_mean_squared_length_of_the_error():
@@ -267,7 +267,7 @@ def test_a_model_walks_a_path_on_all_examples_and_on_batches():
     assert net(batches[-1]) < 0.8 * net(batches[0])
 
 
-# --- a fact that the first lesson shows ------------------------------------------------------------------
+# --- a fact that the first lesson shows --------------------------------------------------------------
 
 
 def test_on_a_network_the_sharpness_settles_at_two_over_lr_and_the_loss_goes_on_falling():
@@ -287,7 +287,7 @@ def test_on_a_network_the_sharpness_settles_at_two_over_lr_and_the_loss_goes_on_
     assert rises[1] == 0
 
 
-# --- any array ----------------------------------------------------------------------------------------
+# --- any array ---------------------------------------------------------------------------------------
 
 
 class Foreign(np.lib.mixins.NDArrayOperatorsMixin):
@@ -361,7 +361,7 @@ def test_a_model_works_on_foreign_arrays_and_gives_the_same_numbers(net):
         np.testing.assert_array_equal(ours, theirs.data)
 
 
-# --- bad input ----------------------------------------------------------------------------------------
+# --- bad input ---------------------------------------------------------------------------------------
 
 
 def with_nan(a):

@@ -95,7 +95,7 @@ def train(
     if own:
         raise TypeError(f"the rule's knob {own.pop()!r} is an option of train: give the knob another name")
     held_out = {"validation": validation, "test": test}
-    held_out = {name: part for name, part in held_out.items() if part is not None}
+    held_out = {name: _checked(net, name, part) for name, part in held_out.items() if part is not None}
     slope, seen = net.batch_grad(batch, seed), {}
     if clip is not None:
         clip = _check_clip(clip)
@@ -115,11 +115,10 @@ def train(
         new = walk(t, w, *state)
         return seen["g"], new
 
-    for name, part in held_out.items():
-        _check_part(net, name, part)
     w0 = net.init(seed, dtype) if w0 is None else w0
-    runs = np.broadcast_shapes(np.shape(w0), (*as_seeds(seed).shape, 1), np.shape(clip), np.shape(net.l2))
-    (w, *state), walk = stepper(rule, grad, np.broadcast_to(w0, runs), **knobs)
+    w0 = _stretched(w0, seed=as_seeds(seed)[..., None], clip=clip, l2=net.l2)
+    net.layers(w0)  # refuses a wrong number of weights
+    (w, *state), walk = stepper(rule, grad, w0, **knobs)
     per_epoch = math.ceil(len(net.X) / batch)
     plan = _Plan(step, measure, per_epoch, epochs, tuple(parts(rule).state), progress)
     return _go(plan, _Point(0, w, tuple(state), {}, ()))
@@ -169,8 +168,8 @@ def _next(plan, point):
     g, (new_w, *new_state) = plan.step(t, w, *state)
     if failures or not (np.isfinite(g).all() and np.isfinite(new_w).all()):
         lost = ~(np.isfinite(g) & np.isfinite(new_w)).all(axis=-1)
-        new = {run: _what(t, g[run], new_w[run]) for run in np.ndindex(lost.shape) if lost[run]}
-        failures = new | failures
+        new = [run for run in np.ndindex(lost.shape) if lost[run] and run not in failures]
+        failures = failures | {run: _what(t, g[run], new_w[run]) for run in new}
         if len(failures) == lost.size:
             return point._replace(failures=failures)
         for run in failures:
@@ -216,6 +215,7 @@ def _run(plan, point, reason):
         lost = f"{len(failures)} of {math.prod(w.shape[:-1])} runs left the finite numbers, run {run} first: "
         reason = "; ".join(filter(None, [reason, (lost if run else "") + what]))
     history = {name: np.stack([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    history = history or {"t": np.array([], dtype=int)}  # interrupted before the first row
     return Run(w, dict(zip(plan.names, state, strict=True)), t, history, failures, reason, plan)
 
 
@@ -225,6 +225,16 @@ def _bar(progress, done, total):
     from tqdm import tqdm
 
     return tqdm(total=total, initial=done, unit=" steps", delay=1)  # a short training shows no bar
+
+
+def _stretched(w0, **axes):
+    """Return w0 with an axis for each axis of runs that the knobs of training have."""
+    shapes = {name: np.shape(values) for name, values in {"w0": w0, **axes}.items()}
+    try:
+        return np.broadcast_to(w0, np.broadcast_shapes(*shapes.values()))
+    except ValueError as error:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape not in ((), (1,)))
+        raise ValueError(f"the runs do not fit together: {listed}; all axes go into one grid(...)") from error
 
 
 def _check_epochs(epochs):
@@ -241,10 +251,11 @@ def _check_clip(clip):
     return clip
 
 
-def _check_part(net, name, part):
+def _checked(net, name, part):
     if not isinstance(part, tuple | list) or len(part) != 2:
-        raise TypeError(f"{name} is a {type(part).__name__}: give a pair (X, y), such as data.{name}")
+        raise TypeError(f"{name} is no pair, but a {type(part).__name__}: give (X, y), such as data.{name}")
     try:
         check_data(net, *part)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
+    return part
