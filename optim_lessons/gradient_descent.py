@@ -49,7 +49,7 @@ def sharpness(grad, w, iterations=50, seed=0, h=1e-4):
     w: shape (..., n), float64; the result has shape (...). Source: Pearlmutter 1994 (the product),
     Cohen et al. 2021 (why sharpness matters), https://arxiv.org/abs/2103.00065
     """
-    u = np.random.default_rng(seed).standard_normal(w.shape[-1]) + np.zeros_like(w)
+    u = np.asarray(np.random.default_rng(seed).standard_normal(w.shape[-1]), like=w) + np.zeros_like(w)
     for _ in range(iterations):
         u = u / np.linalg.norm(u, axis=-1, keepdims=True)
         Hu = (grad(w + h * u) - grad(w - h * u)) / (2 * h)

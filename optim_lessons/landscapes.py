@@ -299,13 +299,13 @@ def numerical_gradient(f, w, h=1e-5):
 
     w: shape (..., n), float64. The error falls with h² until rounding, which grows as 1/h, takes over.
     """
-    steps = h * np.eye(w.shape[-1])
+    steps = h * np.eye(w.shape[-1], like=w)
     return np.stack([(f(w + e) - f(w - e)) / (2 * h) for e in steps], axis=-1)
 
 
 def hessian(grad, w, h=1e-5):
     """Return the second derivatives at w, shape (..., n, n), by central differences of the gradient."""
-    steps = h * np.eye(w.shape[-1])
+    steps = h * np.eye(w.shape[-1], like=w)
     H = np.stack([(grad(w + e) - grad(w - e)) / (2 * h) for e in steps], axis=-1)
     return (H + np.swapaxes(H, -1, -2)) / 2
 
