@@ -1,7 +1,7 @@
 """An array that behaves as one on a GPU, so that code for CuPy is tested where there is no card.
 
-NumPy's functions dispatch on it. It refuses what CuPy refuses: to meet a NumPy array in one call, to be turned
-into one unasked, to be part of a list that NumPy makes an array of. Results are StrictArrays, 0-d ones too.
+NumPy's functions dispatch on it. It refuses what CuPy refuses: to meet a NumPy array in one call, to become
+one unasked, to be part of a list that NumPy makes an array of. Results are StrictArrays, 0-d ones too.
 """
 
 import numpy as np

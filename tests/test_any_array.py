@@ -1,4 +1,4 @@
-"""One text for every array: rules, landscapes, walks and sweeps on NumPy, on a strict stand-in, and on a GPU."""
+"""One text for every array: rules, landscapes and walks on NumPy, on a strict stand-in, and on a GPU."""
 
 import subprocess
 import sys
