@@ -1,6 +1,7 @@
 """A fused rule is its rule, in one pass over the memory: same signature, same results, same refusals."""
 
 import functools
+import importlib.util
 import inspect
 import re
 import shutil
@@ -16,6 +17,7 @@ from optim_lessons.adam import adam, amsgrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import blocks, kernel
 from optim_lessons.lab import fused as module
+from optim_lessons.lab.compiled import compiled, compiler
 from optim_lessons.lab.fused import fused, gpu
 from optim_lessons.lab.kernel import print_c
 from optim_lessons.lab.knobs import parts
@@ -27,12 +29,17 @@ every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-@pytest.fixture
-def in_blocks(monkeypatch):
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+
+
+@pytest.fixture(params=["NumPy", "Numba"] if HAS_NUMBA else ["NumPy"])
+def in_blocks(request, monkeypatch):
     """Send every array through blocks of 64 weights and three threads, however small it is."""
-    monkeypatch.setattr(module, "SMALL", 1)
+    monkeypatch.setattr(module, "pays", lambda size: True)
     monkeypatch.setattr(blocks, "BLOCK", 64)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    if request.param == "NumPy":
+        monkeypatch.setattr(blocks, "compiled", lambda *args: None)
 
 
 def as_tuple(result):
@@ -73,12 +80,14 @@ def test_a_fused_rule_gives_the_rule_s_results_to_the_last_bit(rule, dtype):
         assert getattr(got, "dtype", dtype) == dtype
 
 
-def test_arrays_of_the_size_where_blocks_pay_take_blocks_and_small_ones_the_rule(monkeypatch):
+@pytest.mark.parametrize(("numba", "enough"), [(True, module.COMPILED_PAYS), (False, module.BLOCKS_PAY)])
+def test_arrays_of_the_size_where_one_pass_pays_take_it_and_small_ones_the_rule(monkeypatch, numba, enough):
     sizes = []
+    monkeypatch.setattr(module, "compiler", lambda: (numba, ""))
     monkeypatch.setattr(module, "play", lambda tape, wanted: sizes.append(tape.shape) or [None] * len(wanted))
-    for n in (2, module.SMALL - 1, module.SMALL):
+    for n in (2, enough - 1, enough):
         fused(gradient_descent)(*arrays(n))
-    assert sizes == [(module.SMALL,)]
+    assert sizes == [(enough,)]
 
 
 @every_rule
@@ -273,6 +282,7 @@ def test_memory_of_results_that_nobody_holds_is_used_again_and_little_is_kept(in
 # ---- threads --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("in_blocks", ["NumPy"], indirect=True)  # compiled loops never complain
 def test_numpy_s_error_settings_reach_the_threads(in_blocks, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 2**12)  # large enough for the threads to run side by side
     w, g = np.full((2, 2**20), 1e308)
@@ -351,6 +361,39 @@ def test_plain_numbers_take_the_rule():
 def test_misspelt_knobs_are_python_s_own_error(in_blocks):
     with pytest.raises(TypeError, match="learning_rate"):
         fused(adam)(*arrays(100), learning_rate=0.1)
+
+
+# ---- a compiler, if there is one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numba", "reason"),
+    [
+        (None, "not installed"),
+        ("raise ImportError('Numba needs NumPy 2.4 or less')", "broken: ImportError: Numba needs"),
+        ("class config: DISABLE_JIT = 1", "NUMBA_DISABLE_JIT"),
+    ],
+)
+def test_without_a_usable_compiler_the_reason_is_told_and_steps_go_block_by_block(
+    monkeypatch, tmp_path, numba, reason
+):
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    if numba is None:
+        monkeypatch.setitem(sys.modules, "numba", None)
+    else:
+        (tmp_path / "numba.py").write_text(numba)
+        monkeypatch.syspath_prepend(tmp_path)
+    compiler.cache_clear()
+    compiled.cache_clear()
+    try:
+        available, why = compiler()
+        assert not available
+        assert reason in why
+        w, g = arrays(module.BLOCKS_PAY)
+        np.testing.assert_array_equal(fused(adam)(w, g)[0], adam(w, g)[0])
+    finally:
+        compiler.cache_clear()
+        compiled.cache_clear()
 
 
 # ---- the kernel's text, without a GPU -------------------------------------------------------------------
@@ -541,20 +584,32 @@ def test_numpy_and_cupy_are_never_mixed_silently():
 @pytest.mark.slow
 @both_dtypes
 def test_every_function_the_tracer_knows_computes_in_c_what_it_does_in_numpy(tmp_path, dtype):
-    compiler = (
-        shutil.which("g++") or shutil.which("clang++") or pytest.skip("no C++ compiler: apt install g++")
-    )
+    cpp = shutil.which("g++") or shutil.which("clang++") or pytest.skip("no C++ compiler: apt install g++")
+    x, y, tape, results = example_of_every_function(dtype)
+    assert set(results) == NUMBERS | TRUTHS
+    got = compile_and_run(cpp, tmp_path, tape, [z.index for z in results.values()], x, y)
+    for (name, expected), ours in zip(every_function(x, y), got, strict=True):
+        # The functions of C and of NumPy differ in the last places.
+        np.testing.assert_allclose(ours, expected, rtol=8 * np.finfo(dtype).eps, err_msg=name)
+
+
+@both_dtypes
+def test_every_function_the_tracer_knows_computes_in_numba_what_it_does_in_numpy(dtype):
+    if not HAS_NUMBA:
+        pytest.skip(compiler()[1])
+    x, y, tape, results = example_of_every_function(dtype)
+    wanted = tuple(z.index for z in results.values())
+    assert compiled(tuple(tape.ops), wanted, 2, (False,) * len(tape.hosts), tape.dtype)
+    for (name, expected), ours in zip(every_function(x, y), blocks.play(tape, wanted), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=8 * np.finfo(dtype).eps, err_msg=name)
+
+
+def example_of_every_function(dtype):
+    """Return two arrays with zeros, negative numbers and NaN, and a tape of each function of them."""
     x, y = np.random.default_rng(3).uniform(0.1, 0.9, (2, 50)).astype(dtype)
     x[:3], y[2:5] = [np.nan, -0.5, np.nan], [np.nan, 0.0, -0.3]
     tape = Tape(x.shape, x.dtype)
-    standins = tape.array(x), tape.array(y)
-    expected = [value for _, value in every_function(x, y)]
-    names, results = zip(*every_function(*standins), strict=True)
-    assert set(names) == NUMBERS | TRUTHS
-    got = compile_and_run(compiler, tmp_path, tape, [z.index for z in results], x, y)
-    for name, ours, numpy_s in zip(names, got, expected, strict=True):
-        # The functions of C and of NumPy differ in the last places.
-        np.testing.assert_allclose(ours, numpy_s, rtol=8 * np.finfo(dtype).eps, err_msg=name)
+    return x, y, tape, dict(every_function(tape.array(x), tape.array(y)))
 
 
 def every_function(x, y):
@@ -570,7 +625,7 @@ def every_function(x, y):
                 yield name, f(1 + x if name == "arccosh" else x, *[y] * (f.nin - 1))
 
 
-def compile_and_run(compiler, folder, tape, wanted, x, y):
+def compile_and_run(cpp, folder, tape, wanted, x, y):
     """Compile a tape's C as the loop body of a program that reads two arrays, and return its results."""
     types = tuple(v.dtype for v in tape.arrays), tuple(tape.dtype for _ in tape.hosts)
     _, outputs, body = print_c(tuple(tape.ops), tuple(wanted), tape.dtype, types)
@@ -586,7 +641,7 @@ def compile_and_run(compiler, folder, tape, wanted, x, y):
         "} }",
     ]
     (folder / "k.cpp").write_text("\n".join(lines))
-    subprocess.run([compiler, "-O1", "-o", folder / "k", folder / "k.cpp"], check=True)
+    subprocess.run([cpp, "-O1", "-o", folder / "k", folder / "k.cpp"], check=True)
     pairs = np.stack([x, y], axis=-1).tobytes()
     done = subprocess.run([folder / "k"], input=pairs, capture_output=True, check=True)
     return np.frombuffer(done.stdout, tape.dtype).reshape(-1, len(names)).T

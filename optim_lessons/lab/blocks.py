@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from optim_lessons.lab.compiled import compiled
 from optim_lessons.lab.trace import TRUTHS
 
 BLOCK = 2**17  # weights: smaller blocks fit a nearer cache, but cost more calls
@@ -25,25 +26,22 @@ def play(tape, wanted):
     wanted: operands, none of them an array that went in. Hosts are numbers, or arrays that broadcast
     to the tape's shape.
     """
-    dtype, inputs = tape.dtype, len(tape.arrays)
-    steps, scratch = _program(tuple(tape.ops), wanted, inputs, len(tape.hosts))
-    truth = [tape.ops[i - inputs][0] in TRUTHS for i in wanted]
-    results = [_new(tape.shape, np.dtype(bool) if true else dtype) for true in truth]
+    dtype, inputs, ops = tape.dtype, len(tape.arrays), tuple(tape.ops)
     hosts = [np.asarray(x, dtype=dtype) for x in tape.hosts]
-    arrays, shape = [*tape.arrays, *results], tape.shape
-    if all(x.ndim == 0 for x in hosts):
-        arrays, shape = [x.reshape(-1) for x in arrays], (math.prod(shape),)
+    many = tuple(x.ndim > 0 for x in hosts)
+    run = compiled(ops, wanted, inputs, many, dtype) or _program(ops, wanted, inputs, len(hosts), dtype)
+    results = [_new(tape.shape, np.dtype(bool) if ops[i - inputs][0] in TRUTHS else dtype) for i in wanted]
+    arrays, shape = [x.astype(dtype, copy=False) for x in tape.arrays], tape.shape
+    if not any(many):
+        shape = (math.prod(shape),)
+        arrays = [x.reshape(-1) for x in arrays]
     hosts = [np.broadcast_to(x, shape) if x.ndim else x for x in hosts]
-    sources = [*arrays[:inputs], *hosts, *arrays[inputs:]]
+    sources = [*arrays, *hosts, *(x.reshape(shape) for x in results)]
     blocks = iter(list(_blocks(shape)))
 
     def work():
-        spare = [_scratch(k, bool if true else dtype) for k, true in enumerate(scratch)]
         for block in blocks:
-            registers = [x[block].reshape(-1) if x.ndim else x for x in sources]
-            registers += [x[: registers[0].size] for x in spare]
-            for function, operands, result in steps:
-                function(*[registers[i] for i in operands], out=registers[result])
+            run(*[np.ascontiguousarray(x[block]).reshape(-1) if x.ndim else x[()] for x in sources])
 
     # NumPy's errstate lives in the context, which a thread does not inherit.
     helpers = min(_workers(), operator.length_hint(blocks)) - 1
@@ -68,11 +66,11 @@ def _blocks(shape):
 
 
 @functools.lru_cache(maxsize=256)
-def _program(ops, wanted, arrays, hosts):
-    """Return a tape's steps (function, registers, register of the result), and each scratch register's kind.
+def _program(ops, wanted, arrays, hosts, dtype):
+    """Return a tape as a function of flat blocks: NumPy's functions, one after the other.
 
-    Registers are the arrays, the hosts, the results, then the scratch ones: for truths (True) or numbers.
-    One is free again after its value's last use.
+    Its registers are the arrays, the hosts, the results, then scratch ones, for truths (True) or numbers,
+    each free again after its value's last use.
     """
     place = {i: i for i in range(arrays)} | {~i: arrays + i for i in range(hosts)}
     place |= {i: arrays + hosts + k for k, i in enumerate(wanted)}
@@ -92,7 +90,14 @@ def _program(ops, wanted, arrays, hosts):
             place[i] = free[true].pop()
         function = _where if name == "where" else getattr(np, name)
         steps.append((function, [place[j] for j in operands], place[i]))
-    return steps, scratch
+
+    def run(*registers):
+        size = registers[0].size
+        registers += tuple(_scratch(k, bool if true else dtype)[:size] for k, true in enumerate(scratch))
+        for function, operands, result in steps:
+            function(*[registers[i] for i in operands], out=registers[result])
+
+    return run
 
 
 _kept = threading.local()

@@ -8,11 +8,13 @@ import functools
 import numpy as np
 
 from optim_lessons.lab.blocks import play
+from optim_lessons.lab.compiled import compiler
 from optim_lessons.lab.kernel import launch
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.trace import CannotTrace, StandIn, Tape
 
-SMALL = 2**18  # weights; below it the plain rule is as fast on the CPU
+# Weights from which on the CPU one pass beats the plain rule: compiled, and in blocks.
+COMPILED_PAYS, BLOCKS_PAY = 2**15, 2**18
 
 
 def fused(rule):
@@ -22,9 +24,10 @@ def fused(rule):
         w, m, v, t = step(w, g, m, v, t, lr=1e-3)
 
     rule: any update rule that treats all weights alike, yours included; CannotTrace names the line if it
-    does not. CuPy arrays take one kernel per step; large NumPy arrays go through the cache block by block,
-    small ones take the rule itself. Weights and state keep the dtype of w, float32 or float64; no argument
-    is written to. Raises TypeError or ValueError where arrays do not fit together.
+    does not. CuPy arrays take one kernel per step. Large NumPy arrays take one loop compiled by Numba, or
+    without it go block by block through the cache; small ones take the rule itself. Weights and state keep
+    the dtype of w, float32 or float64. No argument is written to. Raises TypeError or ValueError where the
+    arrays do not fit together.
     """
     if hasattr(rule, "fused"):
         return rule
@@ -36,7 +39,7 @@ def fused(rule):
         if len(given) < len(state):
             given += tuple(knobs.pop(name, state[name]) for name in list(state)[len(given) :])
         on_gpu = _check(w, g, dict(zip(state, given, strict=False)) | knobs)
-        if not on_gpu and (np.size(w) < SMALL or type(w) is not np.ndarray):
+        if not on_gpu and (type(w) is not np.ndarray or not pays(w.size)):
             return _cast(rule(w, g, *given, **knobs), w)
         tape = Tape(w.shape, w.dtype)
         new = rule(*[tape.array(x) if _is_weights(x, w) else x for x in (w, g, *given)], **knobs)
@@ -52,6 +55,11 @@ def fused(rule):
 
     step.fused = True
     return step
+
+
+def pays(size):
+    """Return whether arrays of a size are worth more than the plain rule on the CPU."""
+    return size >= BLOCKS_PAY or (size >= COMPILED_PAYS and compiler()[0])
 
 
 @functools.cache
