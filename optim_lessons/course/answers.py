@@ -30,12 +30,15 @@ def read_number(name, answer):
     real = isinstance(answer, numbers.Real | np.ndarray | np.number) or type(answer).__name__ == "Decimal"
     try:
         value = float(answer) if real else None
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:
+        value = np.inf
+    except (TypeError, ValueError):
         value = None
     if value is None:
-        return wrong(f"`{name}` is {quote(answer)}, a {type(answer).__name__}: give one number.", "no-number")
+        kind = type(answer).__name__
+        return wrong(f"`{name}` is {quote(answer)}, of type `{kind}`: give one number.", "no-number")
     if not np.isfinite(value):
-        return wrong(f"`{name}` is `{value}`: give a finite number.", "not-finite")
+        return wrong(f"`{name}` is {quote(answer)}: give a finite number.", "not-finite")
     return value
 
 

@@ -32,7 +32,7 @@ _NOTES = [
 ]
 
 
-def raised(name, answer, error, seconds):
+def raised(name, answer, error, stage, seconds):
     """Return the verdict on code that raised an exception, was stopped, or was never written."""
     where = _line(answer, error)
     if isinstance(error, Unwritten):
@@ -60,7 +60,7 @@ def raised(name, answer, error, seconds):
         return remembers(name)
     note = next((n for kind, part, n in _NOTES if isinstance(error, kind) and part in _message(error)), "")
     said = quote(Code(f"{type(error).__name__}: {_message(error)}"))
-    return wrong(f"{name} stops with {said}{where}.", "raised", note)
+    return wrong(f"{name} stops with {said}{where}, {stage}.", "raised", note)
 
 
 def remembers(name):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from optim_lessons.course.failures import raised
+from optim_lessons.course.failures import raised, remembers
 from optim_lessons.course.mistakes import edited, source_of, variant
 from optim_lessons.course.signature import is_same_function, no_function, wrong_signature
 from optim_lessons.course.trials import Malformed, agree, difference, run, run_checked, trials
@@ -35,37 +35,47 @@ def judge_rule(exercise, answer, seconds=SECONDS):
     cases = trials(reference)
     wanted = [run(reference, case) for case in cases]
 
+    stage = []  # the titles of the trials begun, to say where an error came up
+
     def attempt():
-        return [run_checked(answer, case, names, want) for case, want in zip(cases, wanted, strict=True)]
+        got = []
+        for case, want in zip(cases, wanted, strict=True):
+            stage.append(case.title)
+            got.append(run_checked(answer, case, names, want))
+        return got
 
     got, error = guarded(attempt, seconds)
     if isinstance(error, Malformed):
         refused = wrong(str(error), error.mistake)
-        if error.mistake != "shape":
+        if error.mistake not in ("shape", "dtype"):
             return refused
-        # A named mistake can change the shape of a result; its name says more than the shape does.
-        got, _ = guarded(lambda: [run(answer, case) for case in cases], seconds)
-        return _first(lambda: recognise(exercise, got, cases) if got else None, lambda: refused)
+        return _first(lambda: _behind_the_shape(exercise, answer, cases, seconds), lambda: refused)
     if error is not None:
-        return raised(name, answer, error, seconds)
-    if all(map(agree, got, wanted)):
-        return right(
-            f"{name} gives the right {listed(names)} at every step: from the start, in mid-run, "
-            f"and with several runs at once. {exercise.because}".rstrip()
-        )
+        return raised(name, answer, error, stage[-1], seconds)
+    verdict = judge_answers(exercise, got, cases)
+    if verdict or verdict.mistake:
+        return verdict
     again, _ = guarded(attempt, seconds)
     if again is None or not all(map(agree, again, got)):
-        return wrong(
-            f"{name} answers differently when it is called twice with the same arguments: it "
-            "remembers something "
-            "between calls (a global variable?) or draws random numbers.",
-            "hidden-memory",
-            "all that a rule knows comes in through its arguments and goes out through `return`.",
+        return remembers(name)
+    return _first(lambda: _unused(name, answer, reference, got, cases, seconds), lambda: verdict)
+
+
+def judge_answers(exercise, got, cases):
+    """Return the verdict on what a rule has answered in the trials, without calling it.
+
+    got: a list of answers for each of the trials, of the right number and shape.
+    """
+    names = ["w", *parts(exercise.reference).state]
+    wanted = [run(exercise.reference, case) for case in cases]
+    if all(map(agree, got, wanted)):
+        return right(
+            f"`{exercise.name}` gives the right {listed(names)} at every step: from the start, in mid-run, "
+            f"and with several runs at once. {exercise.because}".rstrip()
         )
     return _first(
         lambda: recognise(exercise, got, cases),
-        lambda: _not_finite(name, got, names, cases),
-        lambda: _unused(name, answer, reference, got, cases, seconds),
+        lambda: _not_finite(exercise, got, names, cases),
         lambda: _first_difference(exercise, got, wanted, names, cases),
     )
 
@@ -100,6 +110,17 @@ def recognise(exercise, got, cases):
     return None
 
 
+def _behind_the_shape(exercise, answer, cases, seconds):
+    """Return a verdict if a wrong order or a named mistake is behind a wrong shape or type, or None."""
+    one_step = [cases[0]._replace(gradients=cases[0].gradients[:1])]
+    first, _ = guarded(lambda: [run(answer, case) for case in one_step], seconds)
+    got, _ = guarded(lambda: [run(answer, case) for case in cases], seconds)
+    return _first(
+        lambda: _in_another_order(exercise, first, cases) if first else None,
+        lambda: recognise(exercise, got, cases) if got else None,
+    )
+
+
 def _behaves_like(mistakes, reference, got, cases):
     rule = variant(reference, *mistakes)
     with np.errstate(all="ignore"):
@@ -129,14 +150,15 @@ def _in_another_order(exercise, got, cases):
     return None
 
 
-def _not_finite(name, got, names, cases):
+def _not_finite(exercise, got, names, cases):
     """Return a verdict if a value turns into NaN or infinity, which in the reference none does."""
     for answers, case in zip(got, cases, strict=True):
         for step, answer in enumerate(answers, 1):
             bad = [n for n, value in zip(names, answer, strict=True) if not np.isfinite(value).all()]
             if bad:
                 return wrong(
-                    f"At step {step}, {case.title}, {name} turns {listed(bad)} into NaN or infinity.",
+                    f"At step {step}, {case.title}, `{exercise.name}` turns {listed(bad)} "
+                    "into NaN or infinity.",
                     "not-finite",
                     "is there a division by 0, or the root of a negative number?",
                 )

@@ -1,0 +1,224 @@
+"""The table of exercises: every solution is right, and what the exercises claim is true."""
+
+import re
+
+import numpy as np
+import pytest
+
+from optim_lessons.course.check import check
+from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.exercises.lesson_01 import STEPS, TARGET, clipped_descent, four_runs
+from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_stable_lr
+from optim_lessons.lab.path import path
+from optim_lessons.landscapes import d2l, quadratic
+
+ALL = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.id)
+
+
+def of_kind(*kinds):
+    chosen = [e for e in EXERCISES.values() if e.kind in kinds]
+    return pytest.mark.parametrize("exercise", chosen, ids=lambda e: e.id)
+
+
+@ALL
+def test_the_solution_runs_after_numpy_alone_and_is_right(exercise):
+    namespace = {"np": np}
+    exec(exercise.solution, namespace)
+    verdict = check(exercise.id, namespace[exercise.name])
+    assert verdict, verdict
+    assert verdict.mistake is None
+    assert verdict.text
+
+
+@ALL
+def test_an_answer_that_is_not_given_yet_is_still_open_and_no_mistake(exercise):
+    for answer in (None, ...):
+        verdict = check(exercise.id, answer)
+        assert not verdict
+        assert not verdict.done
+        assert verdict.mistake is None
+
+
+def test_ids_are_a_lesson_and_a_word_and_names_are_used_once():
+    assert len({e.name for e in EXERCISES.values()}) == len(EXERCISES)
+    for id, exercise in EXERCISES.items():
+        assert id == exercise.id
+        assert re.fullmatch(r"\d\d\.[a-z0-9_]+", id)
+        assert exercise.name.isidentifier()
+        assert exercise.kind in ("rule", "number", "goal", "choice", "diagnosis")
+        assert exercise.points >= 1
+
+
+def test_the_exercises_stand_in_the_order_of_the_lessons():
+    lessons = [id[:2] for id in EXERCISES]
+    assert lessons == sorted(lessons)
+
+
+@of_kind("rule")
+def test_a_rule_is_named_after_its_reference_and_asks_for_its_signature(exercise):
+    word = exercise.reference.__name__
+    assert exercise.id.endswith(f".{word}")
+    assert exercise.name in (f"my_{word}", word)
+    first_line = exercise.solution.splitlines()[0].removeprefix("def ").removesuffix(":")
+    assert first_line in exercise.task
+
+
+@ALL
+def test_every_text_is_plain_sentences_with_code_in_backticks(exercise):
+    assert exercise.task
+    assert exercise.hint
+    texts = [exercise.task, exercise.hint, exercise.because]
+    texts += [text for m in exercise.mistakes for text in (m.text, m.hint)]
+    for text in filter(None, texts):
+        assert text.count("`") % 2 == 0, text
+        prose = "".join(text.split("`")[::2])
+        assert not re.search(r"[*_<>$\\]", prose), text  # these would turn into something else on the page
+    for text in filter(None, [exercise.because, exercise.hint, *texts[3:]]):
+        assert text.rstrip()[-1] in ".?!`", text
+
+
+@of_kind("number", "choice")
+def test_every_usual_wrong_answer_is_told_its_own_name(exercise):
+    for mistake in exercise.mistakes:
+        assert mistake.values
+        for value in mistake.values:
+            verdict = check(exercise.id, value)
+            assert verdict.mistake == mistake.name, value
+            assert mistake.text in verdict.text
+
+
+@of_kind("number")
+def test_a_number_that_is_wrong_in_an_unusual_way_gets_the_hint(exercise):
+    verdict = check(exercise.id, 123456)
+    assert not verdict
+    assert verdict.mistake is None
+    assert exercise.hint in verdict.text
+
+
+@of_kind("choice")
+def test_every_letter_but_one_is_a_named_mistake(exercise):
+    letters = re.findall(r"^([a-z])\) ", exercise.task, flags=re.M)
+    assert len(letters) >= 3
+    assert sum(bool(check(exercise.id, letter)) for letter in letters) == 1
+    for letter in letters:
+        verdict = check(exercise.id, letter)
+        assert verdict or verdict.mistake not in (None, "no-choice")
+
+
+def test_largest_lr_is_the_limit_that_the_theory_and_the_walk_agree_on():
+    curvatures = np.array([0.5, 3.0, 40.0])
+    limit = largest_stable_lr(curvatures)
+    assert check("01.largest_lr", limit)
+    for lr, converges in ((0.99 * limit, True), (1.01 * limit, False)):
+        end = path(gradient_descent, lambda w: curvatures * w, np.ones(3), 2000, lr=lr)[-1]
+        assert (np.linalg.norm(end) < 1e-3) == converges
+
+
+def test_largest_lr_accepts_one_percent_of_error_and_no_more():
+    assert check("01.largest_lr", 0.0495)
+    assert check("01.largest_lr", 0.0505)
+    assert not check("01.largest_lr", 0.0494)
+    assert not check("01.largest_lr", 0.0506)
+
+
+def _steps_to_a_tenth(lr, measure):
+    ravine = quadratic(condition=100)
+    start = np.array([1.0, 1.0])
+    size = measure(path(gradient_descent, ravine.grad, start, 400, lr=lr))
+    return int(np.argmax(size <= size[0] / 10))
+
+
+def test_ravine_steps_is_what_a_walk_in_such_a_ravine_takes():
+    best = best_lr(np.array([0.01, 1.0]))
+    distance = lambda w: np.linalg.norm(w, axis=-1)  # noqa: E731
+    assert check("01.ravine_steps", _steps_to_a_tenth(best, distance))
+    assert check("01.ravine_steps", np.log(10) / -np.log(99 / 101))
+    # The usual wrong answers are right answers to other questions.
+    alone = lambda w: np.abs(w[..., 0])  # noqa: E731
+    assert check("01.ravine_steps", _steps_to_a_tenth(1.0, alone)).mistake == "one-over-L"
+    loss = quadratic(condition=100)
+    assert check("01.ravine_steps", _steps_to_a_tenth(best, loss)).mistake == "loss-for-distance"
+
+
+def test_good_lr_has_a_window_and_each_side_of_it_has_a_name():
+    # From 0.43612 to 0.46325: below, the flat coordinate is left over, above, the steep one.
+    def reached(lr):
+        return d2l(path(gradient_descent, d2l.grad, d2l.start, STEPS, lr=lr))[-1] < TARGET
+
+    for lr in np.linspace(0.42, 0.48, 61):
+        assert bool(check("01.reach_target", lr)) == reached(lr) == (0.43612 < lr < 0.46325)
+    for lr, name in (
+        (0.01, "too-slow"),
+        (0.436, "too-slow"),
+        (0.464, "zig-zag"),
+        (0.499, "zig-zag"),
+        (0.5, "diverged"),
+        (0.7, "diverged"),
+        (1e300, "diverged"),
+        (0, "not-positive"),
+        (-0.45, "not-positive"),
+    ):
+        assert check("01.reach_target", lr).mistake == name, lr
+
+
+def test_good_lr_says_how_far_the_walk_came():
+    assert "After 20 steps the loss is 0.2104." in check("01.reach_target", 0.3).text
+
+
+def test_the_four_runs_look_as_their_names_say():
+    runs = four_runs()
+    assert list(runs) == ["A", "B", "C", "D"]
+    truth = eval(EXERCISES["01.diagnose"].solution.split(" = ", 1)[1])
+    run = {cause: runs[letter] for letter, cause in truth.items()}
+
+    signs = {cause: np.sign(r["steep"]) for cause, r in run.items()}
+    assert np.all(signs["lr too large"][1:] == -signs["lr too large"][:-1])
+    for cause in ("wrong sign", "lr too small"):
+        assert np.all(signs[cause] == signs[cause][0])
+    for cause in ("wrong sign", "lr too large"):
+        assert np.all(np.diff(np.abs(run[cause]["steep"])) > 0)
+        assert run[cause]["loss"][-1] > 10 * run[cause]["loss"][0]
+
+    ravine = run["ravine"]["loss"]
+    assert ravine[5] < 0.05 * ravine[0]  # fast at first ...
+    assert ravine[-1] > 0.7 * ravine[5]  # ... then a long tail,
+    assert abs(run["ravine"]["steep"][5]) < 1e-2  # with the steep coordinate at 0
+    small = run["lr too small"]["loss"]
+    assert np.all((small[1:] / small[:-1] > 0.95) & (small[1:] / small[:-1] < 0.99))
+    assert run["lr too small"]["steep"][-1] > 0.2 * run["lr too small"]["steep"][0]
+
+
+def test_every_run_taken_for_another_has_a_text_that_says_what_to_look_at():
+    exercise = EXERCISES["01.diagnose"]
+    truth = eval(exercise.solution.split(" = ", 1)[1])
+    for letter, cause in truth.items():
+        for said in set(truth.values()) - {cause}:
+            verdict = check("01.diagnose", truth | {letter: said})
+            assert verdict.mistake == f"{cause}-taken-for-{said}".replace(" ", "-")
+            assert "3 of 4 are right." in verdict.text
+            assert f"Run {letter}: you say `{said}`." in verdict.text
+            assert cause not in verdict.text  # the hint is not the answer
+
+
+def test_a_diagnosis_may_be_written_with_dashes_capitals_and_underscores():
+    truth = {"A": "Ravine", "B": "wrong-sign", "C": "lr_too_small", "D": " LR too  large "}
+    assert check("01.diagnose", truth)
+
+
+def test_the_prediction_for_the_ravine_is_what_the_walk_does():
+    ravine = quadratic(condition=100)
+    w = path(gradient_descent, ravine.grad, np.array([1.0, 1.0]), 20, lr=0.99 * largest_stable_lr(1.0))
+    flat, steep = w[:, 0], w[:, 1]
+    assert np.all(np.sign(steep[1:]) == -np.sign(steep[:-1]))
+    assert 0.6 < abs(steep[-1]) < 1
+    assert 0.6 < flat[-1] < 1
+    assert check("01.predict_ravine", "b")
+
+
+def test_clipped_descent_shortens_long_gradients_and_leaves_short_ones():
+    w = np.zeros((2, 2))
+    g = np.array([[3.0, 4.0], [0.3, 0.4]])
+    np.testing.assert_allclose(
+        clipped_descent(w, g, lr=1.0, clip=1.0), [[-0.6, -0.8], [-0.3, -0.4]], rtol=1e-15
+    )
+    assert np.array_equal(clipped_descent(w, 0 * g), w)
