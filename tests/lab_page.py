@@ -1,4 +1,4 @@
-"""A person in front of JupyterLab: opens a notebook, runs it, moves sliders, and looks when the picture changed."""
+"""A person in front of JupyterLab: opens a notebook, runs it, moves sliders, and sees the picture change."""
 
 from urllib.parse import urlsplit
 
@@ -12,96 +12,138 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
 ]
 
-# Records when a key or mouse moved a slider and when a changed picture was on the screen.
+# Notes when a key or the mouse moved something, and when a changed picture was on the screen.
 _WATCH = """
 () => {
   window.moves = []; window.paints = [];
-  for (const kind of ["keydown", "pointermove", "mousemove"])
-    document.addEventListener(kind, e => window.moves.push([performance.now(), kind]), true);
   const seen = new WeakMap();
-  const painted = img => {
-    const source = img.currentSrc || img.src;
-    if (seen.get(img) === source) return;
-    seen.set(img, source);
-    requestAnimationFrame(() => setTimeout(() => window.paints.push([performance.now(), source]), 0));
+  for (const kind of ["keydown", "pointermove"])
+    document.addEventListener(kind, () => window.moves.push(performance.now()), true);
+  const loaded = img => {
+    if (seen.get(img) === img.src) return;
+    seen.set(img, img.src);
+    requestAnimationFrame(() => setTimeout(() => window.paints.push(performance.now()), 0));
   };
   const watch = img => {
     if (img.watched) return;
     img.watched = true;
-    seen.set(img, img.currentSrc || img.src);
-    img.addEventListener("load", () => painted(img));
+    img.addEventListener("load", () => loaded(img));
   };
-  document.querySelectorAll(".jp-OutputArea img").forEach(watch);
-  new MutationObserver(changes => {
-    for (const change of changes)
-      for (const node of change.addedNodes)
-        if (node.querySelectorAll)
-          for (const img of [node, ...node.querySelectorAll("img")])
-            if (img.tagName === "IMG") { const fresh = !img.watched; watch(img); if (fresh) { seen.delete(img); img.complete && painted(img); } }
-  }).observe(document.body, {childList: true, subtree: true});
+  document.querySelectorAll(".jp-OutputArea img").forEach(img => { watch(img); seen.set(img, img.src); });
+  new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(node => {
+    if (!node.querySelectorAll) return;
+    [node, ...node.querySelectorAll("img")].filter(n => n.tagName === "IMG").forEach(img => {
+      watch(img);
+      if (img.complete) loaded(img);
+    });
+  }))).observe(document.body, {childList: true, subtree: true});
 }
 """
+_IDLE = ".jp-StatusBar-TextItem:text('| Idle')"
+_RECORD = (
+    "() => { const r = [window.moves, window.paints]; window.moves = []; window.paints = []; return r; }"
+)
+_BYTES = "async img => Array.from(new Uint8Array(await (await fetch(img.src)).arrayBuffer())).join()"
 
 
 class LabPage:
-    """JupyterLab in a browser page, with everything it complained about."""
+    """JupyterLab in a browser page, with everything it complained about.
 
-    def __init__(self, page, url):
+    complaints: errors in the page's console.  strangers: addresses asked for that are not this machine.
+    """
+
+    def __init__(self, page, address):
         self.page = page
-        self.base, self.token = url.split("/lab")[0], url.split("token=")[1].split("&")[0]
+        self.address = address
         self.complaints = []
         self.strangers = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         page.on("request", self._note)
+        page.on("websocket", self._note)
 
     def _note(self, request):
         parts = urlsplit(request.url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname not in ("127.0.0.1", "localhost"):
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             self.strangers.append(request.url)
 
     def open(self, notebook):
-        """Open a notebook (its path below the server's folder) and wait until its kernel is idle."""
-        self.page.goto(f"{self.base}/lab/tree/{notebook}?token={self.token}&reset")
+        """Open a notebook and wait until its kernel is idle."""
+        self.page.goto(self.address(f"lab/tree/{notebook}") + "&reset")
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-        self.wait_idle()
+        self.page.wait_for_selector(_IDLE, timeout=60_000)
 
-    def wait_idle(self, timeout=120_000):
-        """Wait until the kernel is idle and no cell is waiting to run."""
-        self.page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=timeout)
+    def wait_idle(self, timeout=180_000):
+        """Wait until no cell is waiting to run and the kernel rests."""
         self.page.wait_for_function(
             "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('*'))",
             timeout=timeout,
         )
+        self.page.wait_for_selector(_IDLE, timeout=timeout)
 
     def run_all(self):
-        """Choose Run, Run All Cells from the menu and wait for the end."""
+        """Choose Run, Run All Cells in the menu, wait for the end, and begin to watch the pictures."""
         self.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         self.page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
         self.page.wait_for_timeout(500)
         self.wait_idle()
-
-    def explorers(self):
-        """Return the locators of all live explorers on the page, in order."""
-        return self.page.locator(".optim-lessons-explorer").all()
-
-    def watch(self):
-        """Begin to record moves and painted pictures."""
+        self.page.wait_for_timeout(1000)
         self.page.evaluate(_WATCH)
 
-    def record(self):
-        """Return (moves, paints) since the last call: lists of [milliseconds, what]."""
-        return self.page.evaluate(
-            "() => { const r = [window.moves, window.paints]; window.moves = []; window.paints = []; return r; }"
-        )
+    def explorers(self):
+        """Return the live explorers on the page, in order."""
+        return self.page.locator(".optim-lessons-explorer").all()
 
-    def quiet(self, milliseconds=400, most=8000):
+    def record(self):
+        """Return the times, in milliseconds, of moves and of painted pictures since the last call."""
+        return self.page.evaluate(_RECORD)
+
+    def wait_painted(self):
+        """Wait for the next painted picture."""
+        self.page.wait_for_function("() => window.paints.length > 0", timeout=10_000)
+
+    def rest(self, milliseconds=300):
         """Wait until no new picture has come for a while."""
-        waited, last = 0, -1
-        while waited < most:
+        count = -1
+        while count != (count := self.page.evaluate("() => window.paints.length")):
             self.page.wait_for_timeout(milliseconds)
-            waited += milliseconds
-            count = self.page.evaluate("() => window.paints.length")
-            if count == last:
-                return
-            last = count
+
+    def picture(self, explorer):
+        """Return what the explorer shows now, as text that is the same for the same picture."""
+        return explorer.locator("img").first.evaluate(_BYTES)
+
+    def press(self, handle, key):
+        """Press a key on a slider and wait for the picture; return the milliseconds from key to paint."""
+        handle.focus()
+        self.record()
+        self.page.keyboard.press(key)
+        self.wait_painted()
+        moves, paints = self.record()
+        self.rest(120)
+        return paints[0] - moves[0]
+
+    def hold(self, handle, key, presses=15, pause=33):
+        """Press a key many times; return pictures painted and milliseconds from last key to last one."""
+        handle.focus()
+        self.record()
+        for _ in range(presses):
+            self.page.keyboard.press(key)
+            self.page.wait_for_timeout(pause)
+        self.rest(500)
+        moves, paints = self.record()
+        return len(paints), paints[-1] - moves[-1]
+
+    def drag(self, handle, pixels):
+        """Drag a slider with the mouse by so many pixels, in small moves; return the number of pictures."""
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.record()
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        for i in range(1, 11):
+            self.page.mouse.move(x + pixels * i / 10, y)
+            self.page.wait_for_timeout(33)
+        self.page.mouse.up()
+        self.rest()
+        return len(self.record()[1])

@@ -55,9 +55,11 @@ class Explorer(ipywidgets.VBox):
         unknown = [name for name in knobs if name not in defaults]
         if unknown:
             raise TypeError(f"this picture has no knob {unknown[0]!r}; its knobs are {', '.join(defaults)}")
-        self.sliders = {name: _slider(name, default, knobs.get(name)) for name, default in defaults.items()}
+        wishes = scene.ranges | knobs
+        self.sliders = {name: _slider(name, default, wishes.get(name)) for name, default in defaults.items()}
         self.picture = LivePicture(scene, self._drawn, self._failed)
         self.reading = ""
+        self._held = False
         self._reading = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="2.8em", margin="0 0 0 8px"))
         self._problem = ipywidgets.HTML()
         for slider in self.sliders.values():
@@ -70,16 +72,27 @@ class Explorer(ipywidgets.VBox):
         _close_earlier_ones(self)
 
     @property
+    def problem(self):
+        """What kept the newest values from being drawn, as the page shows it; empty if nothing did."""
+        return self._problem.value
+
+    @property
     def values(self):
         """The sliders' values: knob → value."""
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def set(self, **values):
         """Move sliders and draw at once. Raises TypeError for a knob that is not there."""
-        for name, value in values.items():
+        for name in values:
             if name not in self.sliders:
                 raise TypeError(f"this picture has no knob {name!r}; its knobs are {', '.join(self.sliders)}")
-            self.sliders[name].value = value
+        self._held = True  # several sliders, one picture
+        try:
+            for name, value in values.items():
+                self.sliders[name].value = value
+        finally:
+            self._held = False
+        self._moved(None)
         self.flush()
 
     def flush(self):
@@ -87,7 +100,8 @@ class Explorer(ipywidgets.VBox):
         self.picture.flush()
 
     def _moved(self, change):
-        self.picture.show(self.values)
+        if not self._held:
+            self.picture.show(self.values)
 
     def _drawn(self, reading):
         self.reading = reading
@@ -125,7 +139,6 @@ def _slider(name, default, wish):
     low, high, default, choices = _range(name, default, wish)
     common = {
         "description": name.replace("_", " "),
-        "continuous_update": True,
         "layout": ipywidgets.Layout(width="310px"),
         "style": {"description_width": "90px"},
     }
@@ -133,9 +146,7 @@ def _slider(name, default, wish):
         kind = ipywidgets.Dropdown if isinstance(choices[0], str) else ipywidgets.SelectionSlider
         return kind(options=[(_short(value), value) for value in choices], value=default, **common)
     if isinstance(default, bool):
-        return ipywidgets.Checkbox(
-            value=default, **{k: v for k, v in common.items() if k != "continuous_update"}
-        )
+        return ipywidgets.Checkbox(value=default, **common)
     if isinstance(default, int):
         return ipywidgets.IntSlider(default, low, high, **common)
     if name in LOGARITHMIC:

@@ -34,12 +34,14 @@ class Scene:
 
     build: build(figure, **still) draws what stands still and returns move(**moving), which sets the
     animated artists and returns a sentence.  still, moving: knob → default; a change of a still knob
-    builds the picture anew, a change of a moving one only moves it.  size: inches.
+    builds the picture anew, a change of a moving one only moves it.  ranges: knob → (low, high), where
+    the usual one does not fit.  size: inches.
     """
 
     build: Callable
     moving: dict
     still: dict = field(default_factory=dict)
+    ranges: dict = field(default_factory=dict)
     size: tuple = (9.6, 4.0)
 
 

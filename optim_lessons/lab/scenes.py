@@ -62,7 +62,8 @@ def walk(rule, landscape):
 
         return move
 
-    return Scene(build, parts(rule).knobs | shape | start | {"steps": 60})
+    ranges = dict(zip(start, first.box, strict=True))
+    return Scene(build, parts(rule).knobs | shape | start | {"steps": 60}, ranges=ranges)
 
 
 def race(rules, landscapes, noisy):

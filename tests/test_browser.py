@@ -1,0 +1,92 @@
+"""A person opens each lesson in JupyterLab, runs it, and moves every slider by key and by mouse."""
+
+import pytest
+from lab_page import CHROMIUM_ARGUMENTS, LabPage
+
+pytestmark = pytest.mark.browser
+
+EXPLORERS = {"00_start_here.ipynb": 1, "01_gradient_descent.ipynb": 6}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=EXPLORERS)
+def lesson(browser, lab_server, request):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    lab = LabPage(page, lab_server.address)
+    lab.open(request.param)
+    lab.run_all()
+    lab.expected = EXPLORERS[request.param]
+    yield lab
+    page.close()
+
+
+def test_every_slider_of_a_lesson_moves_its_picture_and_the_last_picture_shows_the_last_value(lesson):
+    explorers = lesson.explorers()
+    assert len(explorers) == lesson.expected
+    for explorer in explorers:
+        explorer.scroll_into_view_if_needed()
+        handles = explorer.locator(".noUi-handle").all()
+        assert handles
+        for handle in handles:
+            _by_key(lesson, explorer, handle)
+            _by_mouse(lesson, explorer, handle)
+    assert lesson.complaints == []
+    assert lesson.strangers == []
+
+
+def _by_key(lesson, explorer, handle):
+    key = "ArrowLeft" if _at_the_end(handle) else "ArrowRight"
+    pictures = [lesson.picture(explorer)]
+    for _ in range(3):
+        lesson.press(handle, key)
+        pictures.append(lesson.picture(explorer))
+    assert len(set(pictures)) == 4, f"{_name(handle)}: three keys gave {len(set(pictures)) - 1} new pictures"
+
+
+def _by_mouse(lesson, explorer, handle):
+    back = "ArrowRight" if _at_the_end(handle) else "ArrowLeft"
+    forth = {"ArrowRight": "ArrowLeft", "ArrowLeft": "ArrowRight"}[back]
+    before = lesson.picture(explorer)
+    assert lesson.drag(handle, 25 if back == "ArrowLeft" else -25) >= 2, _name(handle)
+    dragged = lesson.picture(explorer)
+    assert dragged != before
+    if _at_the_end(handle):
+        back, forth = "ArrowLeft", "ArrowRight"
+    lesson.press(handle, back)
+    lesson.press(handle, forth)
+    assert lesson.picture(explorer) == dragged, f"{_name(handle)}: the drag ended on another value's picture"
+
+
+def _at_the_end(handle):
+    now, end = (float(handle.get_attribute(f"aria-value{name}")) for name in ("now", "max"))
+    return now >= end - 1e-9
+
+
+def _name(handle):
+    return handle.evaluate("h => h.closest('.widget-inline-hbox, .jupyter-widgets').innerText")
+
+
+def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(browser, lab_server):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    lab = LabPage(page, lab_server.address)
+    lab.open("01_gradient_descent.ipynb")
+    for _ in range(3):
+        lab.run_all()
+    explorers = lab.explorers()
+    assert len(explorers) == EXPLORERS["01_gradient_descent.ipynb"]
+    handle = explorers[0].locator(".noUi-handle").first
+    handle.focus()
+    lab.record()
+    page.keyboard.press("ArrowRight")
+    lab.rest(500)
+    assert len(lab.record()[1]) == 1
+    assert lab.complaints == []
+    page.close()

@@ -1,0 +1,237 @@
+"""Sliders over live pictures, without a browser: what they show is what the rule does."""
+
+import asyncio
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from optim_lessons import landscapes
+from optim_lessons.adam import adam
+from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab import scenes
+from optim_lessons.lab.explore import explore
+from optim_lessons.lab.live import LiveFigure, Scene
+from optim_lessons.lab.path import path
+from optim_lessons.landscapes import quadratic, rosenbrock
+from optim_lessons.momentum import momentum
+from optim_lessons.pictures import gradient_descent as lesson_01
+from optim_lessons.sgd import noisy
+
+EDGE = lesson_01.edge_of_stability(
+    np.array([0.1, 0.2, 0.4]), np.arange(0, 30, 10), np.ones((3, 3)), np.full((3, 3), 0.5)
+)
+EXPLORERS = {
+    "descent in a ravine": lambda: explore(gradient_descent, quadratic, lr=(0.05, 3, 1.6), condition=30.0),
+    "descent on d2l": lambda: explore(gradient_descent, landscapes.d2l, lr=(0.1, 0.6, 0.2), steps=20),
+    "descent on real land": lambda: explore(gradient_descent, landscapes.terrain(), lr=(1e-4, 0.3)),
+    "adam on Rosenbrock": lambda: explore(adam, rosenbrock, lr=0.05),
+    "momentum on a saddle": lambda: explore(momentum, landscapes.saddle),
+    "parabola": lambda: explore(lesson_01.parabola(), lr=(0.01, 4), start=(-4.0, 4.0)),
+    "two factors": lambda: explore(lesson_01.two_factors(), lr=(0.01, 2.2)),
+    "edge": lambda: explore(EDGE, lr=[0.1, 0.2, 0.4]),
+    "race": lambda: explore(
+        scenes.race(
+            {"gradient descent": gradient_descent, "SGD": gradient_descent, "Adam": adam},
+            {"ravine": quadratic(condition=100), "Rosenbrock": rosenbrock, "land": landscapes.terrain()},
+            noisy,
+        ),
+        landscape=["ravine", "Rosenbrock", "land"],
+    ),
+}
+
+
+@pytest.fixture(params=EXPLORERS)
+def explorer(request):
+    return EXPLORERS[request.param]()
+
+
+def ends(slider):
+    """Return the values at both ends of a slider, or all choices."""
+    if hasattr(slider, "options"):
+        return [value for _, value in slider.options]
+    if hasattr(slider, "base"):
+        return [slider.base**slider.min, slider.base**slider.max]
+    return [slider.min, slider.max] if hasattr(slider, "min") else [False, True]
+
+
+def somewhere(slider, rng):
+    """Return a random value of a slider."""
+    values = ends(slider)
+    if hasattr(slider, "options") or isinstance(values[0], bool):
+        return values[rng.integers(len(values))]
+    if hasattr(slider, "base"):
+        return float(np.exp(rng.uniform(*np.log(values))))
+    return type(values[0])(rng.uniform(*values))
+
+
+def test_every_corner_of_the_sliders_draws_a_picture_and_a_reading(explorer):
+    choices = {name: [ends(slider)[0], ends(slider)[-1]] for name, slider in explorer.sliders.items()}
+    for corner in itertools.product(*choices.values()):
+        explorer.set(**dict(zip(choices, corner, strict=True)))
+        assert explorer.problem == ""
+        assert explorer.reading
+        assert "nan" not in explorer.reading
+
+
+def test_random_points_of_the_sliders_draw_a_picture_and_a_reading(explorer):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        explorer.set(**{name: somewhere(slider, rng) for name, slider in explorer.sliders.items()})
+        assert explorer.problem == ""
+        assert len(explorer.picture.value) > 1000
+
+
+def test_what_is_drawn_over_a_kept_background_equals_what_is_drawn_anew(explorer):
+    name, slider = next(iter(explorer.sliders.items()))
+    for value in ends(slider):
+        explorer.set(**{name: value})
+    anew = LiveFigure(explorer.picture.live.scene)
+    anew.draw(explorer.values)
+    assert anew.jpeg() == bytes(explorer.picture.value)
+
+
+def test_the_drawn_path_is_the_path_of_the_rule():
+    explorer = explore(adam, rosenbrock, lr=0.05, steps=40)
+    explorer.set(lr=0.2, beta1=0.5, start_x=1.5)
+    expected = path(adam, rosenbrock.grad, np.array([1.5, 1.0]), 40, **{k: explorer.values[k] for k in KNOBS})
+    drawn = next(line for line in explorer.picture.live.figure.axes[0].lines if len(line.get_xdata()) == 41)
+    np.testing.assert_array_equal(drawn.get_xydata(), expected)
+
+
+KNOBS = ("lr", "beta1", "beta2", "eps")
+
+
+def test_every_knob_of_a_rule_and_of_a_landscape_gets_a_slider_with_its_default():
+    explorer = explore(adam, quadratic)
+    assert {name: explorer.values[name] for name in (*KNOBS, "condition", "angle")} == {
+        "lr": 1e-3,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "condition": 10.0,
+        "angle": 0.0,
+    }
+
+
+def test_a_learners_own_rule_is_explored_like_any_other():
+    def my_rule(w, g, n=0, *, speed=0.5):
+        return w - speed * g / (n + 1), n + 1
+
+    explorer = explore(my_rule, quadratic)
+    before = bytes(explorer.picture.value)
+    explorer.set(speed=0.25)
+    assert bytes(explorer.picture.value) != before
+
+
+def test_a_list_gives_choices_a_pair_a_range_and_a_number_a_default():
+    explorer = explore(adam, rosenbrock, lr=[0.1, 0.2], eps=(1e-4, 1.0), steps=7)
+    assert [value for _, value in explorer.sliders["lr"].options] == [0.1, 0.2]
+    assert (explorer.sliders["eps"].min, explorer.sliders["eps"].max) == (-4, 0)
+    assert explorer.values["steps"] == 7
+
+
+def test_an_unknown_knob_is_refused_and_the_known_ones_are_listed():
+    with pytest.raises(TypeError, match=r"'beta'.*lr, beta1, beta2, eps"):
+        explore(adam, rosenbrock, beta=0.5)
+    with pytest.raises(TypeError, match=r"'beta'.*lr, beta1, beta2, eps"):
+        explore(adam, rosenbrock).set(beta=0.5)
+
+
+def test_something_that_is_no_landscape_is_refused():
+    with pytest.raises(TypeError, match="landscape"):
+        explore(adam, 3.0)
+
+
+def test_divergence_is_told_with_its_step_and_what_to_change():
+    explorer = explore(gradient_descent, quadratic, lr=(0.05, 3, 2.9), steps=300)
+    assert "left the picture at step" in explorer.reading
+    explorer = explore(gradient_descent, rosenbrock, lr=1.0)
+    assert "the finite numbers at step" in explorer.reading
+    assert "smaller lr" in explorer.reading
+
+
+def test_a_loss_of_zero_and_a_negative_loss_stay_on_the_log_axis():
+    explorer = explore(gradient_descent, landscapes.saddle, lr=0.9, steps=300)
+    losses = explorer.picture.live.figure.axes[1].lines[0].get_ydata()
+    assert (losses > 0).all()
+    assert np.isfinite(losses).all()
+
+
+def failing(figure):
+    line = figure.subplots().plot([], [], animated=True)[0]
+
+    def move(*, x):
+        if x > 1:
+            raise ValueError(f"x is <{x}>")
+        line.set_data([0, x], [0, 1])
+        return f"x {x}"
+
+    return move
+
+
+def test_a_failure_is_shown_beside_the_sliders_the_last_picture_stays_and_the_next_value_clears_it():
+    explorer = explore(Scene(failing, {"x": 0.5}), x=(0.0, 2.0))
+    good = bytes(explorer.picture.value)
+    explorer.set(x=1.5)
+    assert "ValueError: x is &lt;1.5&gt;" in explorer.problem
+    assert bytes(explorer.picture.value) == good
+    explorer.set(x=0.75)
+    assert explorer.problem == ""
+    assert explorer.reading == "x 0.75"
+
+
+def test_a_scene_that_cannot_draw_its_first_picture_raises():
+    with pytest.raises(ValueError, match="x is <3>"):
+        explore(Scene(failing, {"x": 3}))
+
+
+def test_a_storm_of_values_draws_few_pictures_and_ends_on_the_last_value():
+    drawn = []
+
+    def build(figure):
+        def move(*, x):
+            drawn.append(x)
+            return f"x {x}"
+
+        return move
+
+    explorer = explore(Scene(build, {"x": 0}), x=(0, 300))
+
+    async def storm():
+        for x in range(1, 301):
+            explorer.sliders["x"].value = x
+            if x % 10 == 0:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(storm())
+    assert drawn[-1] == 300
+    assert explorer.reading == "x 300"
+    assert len(drawn) <= 32
+
+
+def test_the_widget_carries_a_small_picture_and_its_reading_for_pages_without_a_kernel(explorer):
+    data, metadata = explorer._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert len(data["image/png"]) <= 60_000
+    assert data["text/plain"] == explorer.reading
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert metadata["image/png"]["alt"] == explorer.reading
+
+
+def test_exploring_opens_no_figure_and_leaves_the_style_of_other_figures_alone():
+    before = dict(plt.rcParams)
+    explore(gradient_descent, quadratic).set(lr=0.5)
+    assert plt.get_fignums() == []
+    assert dict(plt.rcParams) == before
+
+
+def test_the_best_lr_of_a_race_ends_lower_than_its_neighbours():
+    best = scenes.best_lr_of(gradient_descent, rosenbrock)
+    ends = [
+        rosenbrock(path(gradient_descent, rosenbrock.grad, rosenbrock.start, 100, lr=lr)[-1])
+        for lr in (best / 1.4, best, best * 1.4)
+    ]
+    assert np.nanargmin(ends) == 1
