@@ -386,6 +386,7 @@ def _raising():
         "`ValueError: operands could not be",
         "the last axis",
     )
+    yield rule(lambda w, g, lr: input()), "in line", ""
     yield rule(lambda w, g, lr: sys.exit(3)), "was left by `SystemExit`", ""
     yield broken, "stops with `Broken:`", ""
 

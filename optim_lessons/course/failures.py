@@ -39,7 +39,7 @@ def raised(name, answer, error, stage, seconds):
         return still_open(
             f"{name} returned `{_placeholder(error.args[0])}`: not written yet, or a `return` is missing."
         )
-    if isinstance(error, NotImplementedError) or (isinstance(error, TypeError) and "ellipsis" in str(error)):
+    if type(error) is NotImplementedError or (isinstance(error, TypeError) and "ellipsis" in str(error)):
         return still_open(f"{name} is not finished: something in it is still open{where}.")
     if isinstance(error, Stopped):
         return wrong(

@@ -20,8 +20,6 @@ def is_same_function(answer, reference):
             answer = answer.__wrapped__
         else:
             break
-    if answer is reference:
-        return True
     if not isinstance(answer, types.FunctionType):
         return False
     code = answer.__code__
