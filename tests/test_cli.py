@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 
 import pytest
 from conftest import free_port, running_lab
+from lab_page import CHROMIUM_ARGUMENTS
 
 from optim_lessons import __version__
 from optim_lessons.course import cli, workbook
@@ -124,14 +125,6 @@ def test_the_server_listens_on_this_machine_only(lab_server):
         free.bind(("127.0.0.2" if sys.platform == "linux" else socket.gethostname(), port))
 
 
-def test_neither_news_nor_updates_are_asked_for(lab_server):
-    page = lab_server.ask("lab").read().decode()
-    start = page.index("{", page.index('id="jupyter-config-data"'))
-    settings, _ = json.JSONDecoder().raw_decode(page[start:])
-    assert settings["news"] == {"disabled": True}
-    assert json.load(lab_server.ask("lab/api/update")) == {"notification": None}
-
-
 def test_as_root_the_command_says_which_flag_it_passes_and_else_it_does_not(lab_server):
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     assert ("--allow-root" in lab_server.said()) == is_root
@@ -177,3 +170,21 @@ def test_the_browser_is_sent_to_the_start_with_the_token(tmp_path, jupyter_envir
         opened = note.read_text()
         assert opened.startswith("file:")  # a page that redirects: no list of processes shows the token
         assert server.url in Path(url2pathname(urlsplit(opened).path)).read_text()
+
+
+@pytest.mark.browser
+def test_the_first_page_shows_the_start_and_asks_no_questions(chromium, lab_server):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page()
+        requests = []
+        page.on("request", lambda request: requests.append(urlsplit(request.url)))
+        page.goto(lab_server.url)
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        page.wait_for_timeout(3000)  # the question about news, where it is asked, comes within a second
+        assert page.locator(".jp-toast-message, .Toastify__toast, .jp-Dialog").all_inner_texts() == []
+        assert "00_start" in page.title()  # a long name is cut
+        assert {request.hostname for request in requests} <= {"127.0.0.1", None}
+        assert not {"/lab/api/news", "/lab/api/update"} & {request.path for request in requests}
+        browser.close()

@@ -100,8 +100,6 @@ def _serve(folder, lesson, port, browser):
         # Given here, so that no setting of the user's switches the token off.
         f"--IdentityProvider.token={secrets.token_hex(24)}",
         f"--LabApp.default_url=/{page}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",  # the other one asks the network what it could install
         "--log-level=WARN",
         "--LabApp.log_level=WARN",
@@ -117,6 +115,7 @@ def _serve(folder, lesson, port, browser):
             "It must be able to write its own files. Name folders for them in the environment variables\n"
             "JUPYTER_RUNTIME_DIR, JUPYTER_CONFIG_DIR and JUPYTER_DATA_DIR, then start again."
         )
+    server.web_app.settings["page_config_hook"] = _without_news
 
     def announce():
         address = f"{server.connection_url}{page}?token={server.identity_provider.token}"
@@ -125,6 +124,12 @@ def _serve(folder, lesson, port, browser):
     server.io_loop.add_callback(announce)  # after the server's own first callback, which takes the port
     server.start()
     return 0
+
+
+def _without_news(handler, page):
+    """Switch off JupyterLab's question about news, and its look for updates, without touching settings."""
+    off = [*page.get("disabledExtensions", []), "@jupyterlab/apputils-extension:announcements"]
+    return page | {"disabledExtensions": off}
 
 
 def _refuse(reason):
