@@ -70,6 +70,7 @@ def _forward(name):
 for _name in (
     "all",
     "any",
+    "argmax",
     "astype",
     "copy",
     "max",
@@ -80,6 +81,7 @@ for _name in (
     "squeeze",
     "std",
     "sum",
+    "swapaxes",
 ):
     setattr(StrictArray, _name, _forward(_name))
 for _name in ("dtype", "ndim", "nbytes", "shape", "size"):

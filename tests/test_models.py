@@ -4,10 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from strict_array import StrictArray
 
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent, sharpness
 from optim_lessons.lab import datasets
+from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.models import ACTIVATIONS, LOSSES, linear, mlp, softmax
 from optim_lessons.lab.path import grid, path
 from optim_lessons.landscapes import hessian, numerical_gradient
@@ -290,63 +292,23 @@ def test_on_a_network_the_sharpness_settles_at_two_over_lr_and_the_loss_goes_on_
 # --- any array ---------------------------------------------------------------------------------------
 
 
-class Foreign(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array as on a GPU: NumPy's functions dispatch on it; it never meets or becomes a NumPy array."""
-
-    def __init__(self, data):
-        self.data = data
-
-    def __array__(self, *args, **options):
-        raise TypeError("a foreign array was converted")
-
-    def __array_ufunc__(self, ufunc, method, *args, **options):
-        return _wrap(getattr(ufunc, method)(*_unwrap(args), **_unwrap(options)))
-
-    def __array_function__(self, function, types, args, options):
-        if function is np.asarray:  # np.asarray(x, like=...): the one way in
-            return Foreign(
-                np.asarray(*(_unwrap(a) if isinstance(a, Foreign) else a for a in args), **options)
-            )
-        return _wrap(function(*_unwrap(args), **_unwrap(options)))
-
-    def __getattr__(self, name):
-        value = getattr(self.data, name)
-        if not callable(value):
-            return _wrap(value)
-        return lambda *args, **options: _wrap(value(*_unwrap(args), **_unwrap(options)))
-
-    def __getitem__(self, key):
-        return _wrap(self.data[_unwrap(key)])
-
-    def __setitem__(self, key, value):
-        self.data[_unwrap(key)] = _unwrap(value)
-
-    def __len__(self):
-        return len(self.data)
+def to_cupy(x):
+    return __import__("cupy").asarray(x)
 
 
-def _wrap(x):
-    if isinstance(x, np.ndarray | np.generic):
-        return Foreign(x)
-    return x
-
-
-def _unwrap(x):
-    if isinstance(x, Foreign):
-        return x.data
-    if isinstance(x, np.ndarray) and x.ndim:
-        raise TypeError("a NumPy array met a foreign one")
-    if isinstance(x, tuple | list):
-        return type(x)(map(_unwrap, x))
-    if isinstance(x, dict):
-        return {name: _unwrap(value) for name, value in x.items()}
-    return x
+@pytest.fixture(params=[StrictArray, pytest.param(to_cupy, marks=pytest.mark.gpu)])
+def put(request):
+    """Yield a function that puts NumPy numbers on a GPU, or on a stand-in for one."""
+    ready, why_not = gpu()
+    if request.param is to_cupy and not ready:
+        pytest.skip(why_not)
+    return request.param
 
 
 @every_model
-def test_a_model_works_on_foreign_arrays_and_gives_the_same_numbers(net):
+def test_a_model_works_on_any_array_and_gives_the_same_numbers(net, put):
     w = somewhere(net, 2)
-    there = Foreign(w)
+    there = put(w)
     rows = slice(3, 9)
     for ours, theirs in [
         (net(w), net(there)),
@@ -357,8 +319,15 @@ def test_a_model_works_on_foreign_arrays_and_gives_the_same_numbers(net):
         (net.measure(w)[0], net.measure(there)[0]),
         (net.outputs(w), net.outputs(there)),
     ]:
-        assert isinstance(theirs, Foreign)
-        np.testing.assert_array_equal(ours, theirs.data)
+        assert type(theirs) is type(there)
+        np.testing.assert_allclose(theirs.get(), ours, rtol=1e-12, atol=1e-12)
+
+
+def test_an_axis_of_penalties_works_on_any_array(put):
+    net = small_mlp(**grid(l2=[0.0, 0.1]))
+    w = somewhere(net, 2)
+    np.testing.assert_allclose(net(put(w)).get(), net(w), rtol=1e-12)
+    np.testing.assert_allclose(net.grad(put(w)).get(), net.grad(w), rtol=1e-12, atol=1e-12)
 
 
 # --- bad input ---------------------------------------------------------------------------------------

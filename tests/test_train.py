@@ -6,10 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from strict_array import StrictArray
 
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.models import linear, mlp, softmax
 from optim_lessons.lab.path import grid
 from optim_lessons.lab.train import clipped, resume, train
@@ -141,6 +143,28 @@ def test_clip_and_l2_can_be_axes_of_runs():
     assert runs.w.shape == (2, 3, net.n)
     single = train(sgd, softmax(X, LABELS, l2=0.1), clip=0.1, lr=0.5, batch=16, dtype=float)
     np.testing.assert_allclose(runs.w[0, 1], single.w, rtol=1e-12, atol=1e-12)
+
+
+def to_cupy(x):
+    return __import__("cupy").asarray(x)
+
+
+@pytest.mark.parametrize("put", [StrictArray, pytest.param(to_cupy, marks=pytest.mark.gpu)])
+def test_training_runs_on_any_array_also_where_a_run_fails(put):
+    if put is to_cupy and not gpu()[0]:
+        pytest.skip(gpu()[1])
+    options = {"epochs": 3, "batch": 16, "lr": 0.05, "clip": 1.0, "test": HELD_OUT, "seed": range(3)}
+    net = Spoilt(NET, 6, 1, runs=(1,))
+    here = train(adam, net, w0=NET.init(range(3)), **options)
+    there = train(adam, net, w0=put(NET.init(range(3))), **options)
+    assert type(there.w) is type(put(np.zeros(1)))
+    np.testing.assert_allclose(there.w.get(), here.w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        there.history["test_loss"].get(), here.history["test_loss"], rtol=1e-9
+    )  # NaN stands where NaN stood
+    assert there.reason == here.reason
+    resumed = resume(there, epochs=4)
+    np.testing.assert_allclose(resumed.w.get(), resume(here, epochs=4).w, rtol=1e-9, atol=1e-12)
 
 
 # --- schedules and clipping --------------------------------------------------------------------------

@@ -145,8 +145,7 @@ def _split(name, X, y, scale=None):
 
 
 def _standardised(X, train):
-    std = train.std(axis=0)
-    return (X - train.mean(axis=0)) / np.where(std > 0, std, 1)
+    return (X - train.mean(axis=0)) / train.std(axis=0)
 
 
 def _centred(X, train):
