@@ -87,6 +87,21 @@ def test_a_folder_whose_name_is_a_file_is_refused(course, capsys):
     assert "File exists" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"])
+def test_a_home_that_cannot_be_written_to_is_answered_with_the_way_out(
+    tmp_path, monkeypatch, capsys, jupyter_environment, variable
+):
+    file = tmp_path / "a file, not a folder"
+    file.write_text("")
+    for name, value in jupyter_environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(variable, str(file / "jupyter"))
+    assert main(["--folder", str(tmp_path / "copy")]) == 2
+    error = capsys.readouterr().err
+    assert f"{str(file / 'jupyter')!r} and cannot write there" in error
+    assert f"in the environment variable {variable}" in error
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-3", "http"])
 def test_a_port_that_is_none_is_refused(course, port, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -112,7 +112,7 @@ def test_a_program_killed_at_any_line_leaves_every_lesson_whole_or_absent(course
         status = subprocess.run(command, check=False).returncode
         visible = {path.name: path.read_text() for path in (tmp_path / "copy").glob("[!.]*")}
         assert visible.items() <= whole.items(), f"killed before line {line}"
-        shutil.rmtree(tmp_path / "copy", ignore_errors=line == 0)
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
         line += 2
     assert status == 0
     assert line > 20, "the program was hardly ever killed"
@@ -180,9 +180,8 @@ def test_a_solved_notebook_has_the_answers_of_its_lesson_and_every_other_line_as
 
 
 def test_the_open_answer_is_the_one_replaced_where_a_name_is_defined_twice():
-    notebook = notebook_of(
-        "guess = 1", "guess = ...", "@cached\ndef rule():\n    return 1", "def rule(): ..."
-    )
+    given = "@cached\ndef rule():\n    return 1"
+    notebook = notebook_of("guess = 1", "guess = ...", given, "def rule(): ...")
     exercises = table(("01.guess", "guess", "guess = 2"), ("01.rule", "rule", "rule = 3"))
     assert sources(solved(notebook, "01", exercises)) == [
         "guess = 1",

@@ -32,7 +32,10 @@ def main(argv=None):
             "The course needs a folder that you may write to. Name one: optim-lessons --folder FOLDER"
         )
     print(f"Your copy of the course: {folder} ({len(new)} new, {len(workbook.lessons()) - len(new)} kept)")
-    return _serve(folder, lesson, request.port, request.browser)
+    try:
+        return _serve(folder, lesson, request.port, request.browser)
+    except KeyboardInterrupt:  # before the server was there to take it
+        return 130
 
 
 def find_lesson(wanted):
@@ -89,6 +92,20 @@ def _port(text):
 def _serve(folder, lesson, port, browser):
     # With kernels of the same name about, the one beside this interpreter is the one that has the course.
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+
+    for variable, place in {
+        "JUPYTER_CONFIG_DIR": jupyter_config_dir(),
+        "JUPYTER_DATA_DIR": jupyter_data_dir(),
+        "JUPYTER_RUNTIME_DIR": jupyter_runtime_dir(),
+    }.items():
+        try:
+            workbook.make_writable_folder(Path(place))
+        except OSError as error:
+            return _refuse(
+                f"JupyterLab keeps its own files in {place!r} and cannot write there: {error.strerror}.\n"
+                f"Name a folder that you may write to in the environment variable {variable}, and start again."
+            )
     from jupyterlab.labapp import LabApp  # half a second that a wrong lesson's name need not wait for
 
     page = f"lab/tree/{lesson}.ipynb"
@@ -107,14 +124,7 @@ def _serve(folder, lesson, port, browser):
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("You are root: JupyterLab gets --allow-root, which it asks for before it runs as root.")
         arguments.append("--allow-root")
-    try:
-        server = LabApp.initialize_server(argv=arguments)
-    except OSError as error:
-        return _refuse(
-            f"JupyterLab did not start: {error}.\n"
-            "It must be able to write its own files. Name folders for them in the environment variables\n"
-            "JUPYTER_RUNTIME_DIR, JUPYTER_CONFIG_DIR and JUPYTER_DATA_DIR, then start again."
-        )
+    server = LabApp.initialize_server(argv=arguments)
     server.web_app.settings["page_config_hook"] = _without_news
 
     def announce():

@@ -29,15 +29,20 @@ def update(folder):
     be made or written to.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):  # a learner must be able to save, even if no lesson is missing
-        pass
+    make_writable_folder(folder)  # a learner must be able to save, even if no lesson is missing
     missing = [name for name in lessons() if not os.path.lexists(folder / f"{name}.ipynb")]
     return [
         name
         for name in missing
         if write_new(folder / f"{name}.ipynb", (shipped("notebooks") / f"{name}.ipynb").read_bytes())
     ]
+
+
+def make_writable_folder(folder):
+    """Make a folder if it is not there; raise OSError if that fails or nothing can be written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def write_new(path, data):
