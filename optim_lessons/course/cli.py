@@ -104,7 +104,7 @@ def _serve(folder, lesson, port, browser):
         except OSError as error:
             return _refuse(
                 f"JupyterLab keeps its own files in {place!r} and cannot write there: {error.strerror}.\n"
-                f"Name a folder that you may write to in the environment variable {variable}, and start again."
+                f"Name a folder that you may write to in the environment variable {variable}, then try again."
             )
     from jupyterlab.labapp import LabApp  # half a second that a wrong lesson's name need not wait for
 
