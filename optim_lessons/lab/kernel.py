@@ -70,8 +70,8 @@ def _kernel(ops, wanted, dtype, types, name):
     return cupy.ElementwiseKernel(*print_c(ops, wanted, dtype, types), f"fused_{name}")
 
 
-def launch(tape, wanted, name):
-    """Return the wanted results of a tape of CuPy arrays, computed by one kernel.
+def launch(tape, wanted, name, out=()):
+    """Return the wanted results of a tape of CuPy arrays, computed by one kernel; in `out`, if it is given.
 
     Hosts are arguments in the array's dtype: printed into the text, each step would compile anew.
     """
@@ -83,7 +83,7 @@ def launch(tape, wanted, name):
         tuple([x.dtype for x in tape.arrays]),
         tuple([its if type(x) is float else x.dtype for x in hosts]),
     )
-    results = _kernel(tuple(tape.ops), wanted, tape.dtype, types, name)(*tape.arrays, *hosts)
+    results = _kernel(tuple(tape.ops), wanted, tape.dtype, types, name)(*tape.arrays, *hosts, *out)
     return results if isinstance(results, tuple) else (results,)
 
 
