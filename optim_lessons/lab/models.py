@@ -228,8 +228,8 @@ class Model:
         target, X = self._target(w, X, y), self._inputs(w, X)
         if w.ndim == 1:
             return f(self._forward(self.layers(w), X)[-1], target)
-        # A few runs at a time: a million numbers stay in the cache, and a long path in the memory.
-        few = max(1, 2**20 // (len(X) * max(self.sizes)))
+        # A few runs at a time: a quarter of a million numbers stay in the cache, and long paths in memory.
+        few = max(1, 2**18 // (len(X) * max(self.sizes)))
         runs = w.reshape(math.prod(w.shape[:-1]), w.shape[-1])
         pieces = [runs[i : i + few] for i in range(0, max(1, len(runs)), few)]
         results = [f(self._forward(self.layers(piece), X)[-1], target) for piece in pieces]
