@@ -15,6 +15,10 @@ import pytest
 
 CI = bool(os.environ.get("CI"))
 
+# As `optim-lessons` does for its kernels: here before NumPy is loaded, and for every process the tests start.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 BROWSERS = [
     "chromium",
     "chromium-browser",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from optim_lessons import __version__
 from optim_lessons.course import workbook
+from optim_lessons.course.kernels import prepare_environment
 
 _ABOUT = """\
 Open the course in JupyterLab, on a working copy that is yours to write in.
@@ -90,8 +91,7 @@ def _port(text):
 
 
 def _serve(folder, lesson, port, browser):
-    # With kernels of the same name about, the one beside this interpreter is the one that has the course.
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    prepare_environment()
     from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
     for variable, place in {

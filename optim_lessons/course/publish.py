@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 from tqdm import tqdm
 
+from optim_lessons.course.kernels import prepare_environment
 from optim_lessons.course.workbook import write_draft
 from optim_lessons.lab.shipped import shipped
 
@@ -88,7 +89,7 @@ def as_bytes(notebook):
 
 def run(notebook, name=""):
     """Run all cells in an empty folder, away from the user's IPython settings, with a progress bar."""
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # the kernel beside this interpreter
+    prepare_environment()
     with tempfile.TemporaryDirectory() as folder, tqdm(total=len(notebook.cells), desc=name) as bar:
         client = NotebookClient(
             notebook,

@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def source_tree():
-    """Return the folder of the clone that this package runs from, or None if it was installed from a wheel."""
+    """Return the folder of the clone that this package runs from, or None if a wheel was installed."""
     root = _PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() and (root / "notebooks").is_dir() else None
 
