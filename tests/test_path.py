@@ -217,6 +217,16 @@ def test_what_is_lost_stays_lost_even_if_a_projection_brings_it_back():
     assert np.isnan(walk[..., 0]).sum(axis=0).tolist() == [4, 3, 2]
 
 
+def test_what_is_lost_stays_lost_even_if_a_rule_forgets_where_it_was():
+    def forgetful(w, g, *, lr=0.1):
+        return -lr * g
+
+    def grad(w, t):
+        return np.where(np.arange(2)[:, None] == t, np.nan, 1.0)
+
+    assert np.isnan(path(forgetful, grad, np.ones((2, 1)), 3)[..., 0]).sum(axis=0).tolist() == [3, 2]
+
+
 def test_iterate_stops_where_no_run_is_finite_any_more():
     points = list(iterate(gradient_descent, bowl, np.full(2, 1e300), lr=1e4))
     assert 1 < len(points) < 5
