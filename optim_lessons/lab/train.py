@@ -105,10 +105,9 @@ def train(
         return g if clip is None else clipped(g, clip)
 
     def measure(w):
-        with np.errstate(all="ignore"):
-            row = _name("train", net.measure(w))
-            for name, part in held_out.items():
-                row |= _name(name, net.measure(w, *part))
+        row = _name("train", net.measure(w))
+        for name, part in held_out.items():
+            row |= _name(name, net.measure(w, *part))
         return row
 
     def step(t, w, *state):
@@ -146,19 +145,20 @@ def clipped(g, clip):
 def _go(plan, point):
     """Walk on from a point to the end of the last epoch, to a failure of all runs, or to an interrupt."""
     total = plan.epochs * plan.per_epoch
-    try:
-        with _bar(plan.progress, point.t, total) as bar:
-            while not _all_lost(point):
-                t, rows = point.t, point.rows
-                if t % plan.per_epoch == 0 and (not rows or rows[-1]["t"] < t):
-                    point = point._replace(rows=(*rows, _row(plan, point)))
-                if t >= total:
-                    break
-                point = _next(plan, point)
-                bar.update(point.t - t)
-        reason = f"done: {point.t} steps" if not _all_lost(point) else ""
-    except KeyboardInterrupt:
-        reason = f"interrupted after {point.t} of {total} steps: resume(run) goes on"
+    with np.errstate(all="ignore"):  # out here, an interrupt cannot leave the warnings off
+        try:
+            with _bar(plan.progress, point.t, total) as bar:
+                while not _all_lost(point):
+                    t, rows = point.t, point.rows
+                    if t % plan.per_epoch == 0 and (not rows or rows[-1]["t"] < t):
+                        point = point._replace(rows=(*rows, _row(plan, point)))
+                    if t >= total:
+                        break
+                    point = _next(plan, point)
+                    bar.update(point.t - t)
+            reason = f"done: {point.t} steps" if not _all_lost(point) else ""
+        except KeyboardInterrupt:
+            reason = f"interrupted after {point.t} of {total} steps: resume(run) goes on"
     return _run(plan, point, reason)
 
 
