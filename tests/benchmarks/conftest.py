@@ -11,10 +11,13 @@ LIBRARIES = ["numpy", "numba", "torch", "jax", "optax", "cupy-cuda12x", "cupy-cu
 def pytest_benchmark_update_machine_info(config, machine_info):
     """Add the libraries' versions, the cores and the card to what pytest-benchmark writes."""
     versions = {}
+    available, card = gpu()
     for name in LIBRARIES:
+        if name.startswith("cupy") and not available:
+            continue
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    machine_info.update(libraries=versions, cores=cores, gpu=gpu()[1])
+    machine_info.update(libraries=versions, cores=cores, gpu=card)

@@ -4,6 +4,7 @@ Each maker takes a size and a dtype's name, and returns a function that steps an
 """
 
 import importlib.util
+import os
 from functools import partial
 
 import numpy as np
@@ -26,10 +27,11 @@ def _walk(rule, xp, size, dtype, wait=lambda: None):
     return step
 
 
-def torch_adam(size, dtype, device="cpu", **options):
-    """Return a step of torch.optim.Adam on one tensor."""
+def torch_adam(size, dtype, device="cpu", threads=None, **options):
+    """Return a step of torch.optim.Adam on one tensor; with all cores, unless threads are given."""
     import torch
 
+    torch.set_num_threads(threads or os.cpu_count())
     torch.manual_seed(0)
     w = torch.nn.Parameter(torch.randn(size, dtype=getattr(torch, dtype), device=device))
     w.grad = torch.randn_like(w)
@@ -57,9 +59,11 @@ STEPPERS = {
 if importlib.util.find_spec("numba"):
     STEPPERS["fused, Numba"] = partial(_walk, fused(adam), np)
 if importlib.util.find_spec("torch"):
-    STEPPERS["torch"] = partial(torch_adam, foreach=False)
-    STEPPERS["torch foreach"] = partial(torch_adam, foreach=True)
-    STEPPERS["torch fused"] = partial(torch_adam, fused=True)
+    # On one thread as well: on a busy machine torch's threads wait for each other. The better one counts.
+    for threads, note in (None, ""), (1, ", one thread"):
+        STEPPERS[f"torch{note}"] = partial(torch_adam, threads=threads, foreach=False)
+        STEPPERS[f"torch foreach{note}"] = partial(torch_adam, threads=threads, foreach=True)
+        STEPPERS[f"torch fused{note}"] = partial(torch_adam, threads=threads, fused=True)
 if gpu()[0]:
     STEPPERS["GPU plain"] = partial(_on_gpu, adam)
     STEPPERS["GPU fused"] = partial(_on_gpu, fused(adam))
