@@ -361,6 +361,11 @@ def test_knobs_of_two_grids_that_do_not_fit_are_refused_with_their_shapes():
         path(adam, must_not_run, d2l.start, 5, **grid(lr=[1, 2, 3.0]), **grid(eps=[1e-8, 1e-4]))
 
 
+def test_a_grid_of_whole_numbers_becomes_one_of_floats_and_float32_stays():
+    assert grid(lr=[1, 2])["lr"].dtype == float
+    assert grid(lr=np.float32([1, 2]))["lr"].dtype == np.float32
+
+
 def test_grid_refuses_a_table_and_what_is_no_number_by_name():
     with pytest.raises(ValueError, match=r"lr has shape \(2, 2\): each axis of a sweep is a list of values"):
         grid(lr=np.ones((2, 2)))
@@ -413,7 +418,7 @@ def first_axis(w):
     return np.array([0.2 * w[0], 4 * w[1]])
 
 
-@pytest.mark.parametrize("runs", [(2,), (3,), (5,), (2, 2), (2, 5), (5, 2)])
+@pytest.mark.parametrize("runs", [(1,), (2,), (3,), (5,), (1, 5), (2, 2), (2, 5), (5, 2)])
 def test_w0_where_w_dot_dot_dot_0_is_meant_is_told_so(runs):
     # With two runs of two weights the shapes fit and the numbers are wrong: this too is found.
     with pytest.raises(ValueError, match=r"In the gradient write w\[\.\.\., 0\] where you wrote w\[0\]"):
@@ -428,6 +433,12 @@ def test_an_index_error_of_the_learners_own_is_left_as_it_is():
     with pytest.raises(IndexError, match="index 7") as error:
         path(adam, lambda w: w[7], d2l.start, 5)
     assert "w[..., 0]" not in str(error.value)
+
+
+def test_a_gradient_that_takes_just_two_axes_is_taken():
+    turn = np.array([[1.0, 2.0], [0.0, 1.0]])
+    walk = path(gradient_descent, lambda w: np.einsum("ij,kj->ki", turn, w), np.ones((2, 2)), 1, lr=1.0)
+    np.testing.assert_array_equal(walk[-1], [[-2, 0], [-2, 0]])
 
 
 def test_a_gradient_with_a_number_for_each_run_is_taken():
