@@ -77,11 +77,11 @@ def _name(handle):
 def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(browser, lab_server):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     lab = LabPage(page, lab_server.address)
-    lab.open("01_gradient_descent.ipynb")
+    lab.open("00_start_here.ipynb")
     for _ in range(3):
         lab.run_all()
     explorers = lab.explorers()
-    assert len(explorers) == EXPLORERS["01_gradient_descent.ipynb"]
+    assert len(explorers) == EXPLORERS["00_start_here.ipynb"]
     handle = explorers[0].locator(".noUi-handle").first
     handle.focus()
     lab.record()

@@ -158,8 +158,9 @@ def reading(ws, losses, box):
     x, y = ws[-1]
     end = f"after {steps} steps the loss is {losses[-1]:.3g}, at ({x:.3g}, {y:.3g})."
     if out <= steps:
-        back = inside(ws[-1:], box)
-        return f"left the picture at step {out}" + (" and came back; " if back else "; ") + end
+        if losses[-1] > losses[0]:
+            return f"left the picture at step {out}; {end} The steps overshoot: try a smaller lr."
+        return f"left the picture at step {out}{' and came back' if inside(ws[-1:], box) else ''}; {end}"
     return end
 
 
