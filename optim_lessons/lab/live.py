@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 
 import ipywidgets
 import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.image import AxesImage
 
 from optim_lessons.lab.plots import canvas_image, canvas_png, look, new_figure
 
@@ -60,10 +62,18 @@ class LiveFigure:
             if still != self._built_for:
                 self._build(still)
             reading = self._move(**{name: values[name] for name in self.scene.moving})
-            self.figure.canvas.restore_region(self._background)
-            for artist in self._moving:
-                artist.axes.draw_artist(artist)
+            self._draw_moving()
         return reading
+
+    def _draw_moving(self):
+        canvas = self.figure.canvas
+        if self._ground is None or any(artist.stale for artist in self._slow):
+            canvas.restore_region(self._background)
+            _draw(self._slow)
+            self._ground = canvas.copy_from_bbox(self.figure.bbox)
+        else:
+            canvas.restore_region(self._ground)
+        _draw(self._quick)
 
     def _build(self, still):
         self._built_for = None  # if building fails, the next draw builds again
@@ -73,7 +83,11 @@ class LiveFigure:
             self.figure.canvas.draw()
         self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
         moving = self.figure.findobj(lambda artist: artist.get_animated() and artist.axes is not None)
-        self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
+        moving.sort(key=lambda artist: artist.get_zorder())
+        # Landscapes and axes are slow to draw and seldom change: they are a second background.
+        self._slow = [artist for artist in moving if isinstance(artist, AxesImage | Axis)]
+        self._quick = [artist for artist in moving if artist not in self._slow]
+        self._ground = None
         self._built_for = still
 
     def jpeg(self):
@@ -85,6 +99,11 @@ class LiveFigure:
     def png(self):
         """Return what was drawn last as a small PNG."""
         return canvas_png(self.figure.canvas)
+
+
+def _draw(artists):
+    for artist in artists:
+        artist.axes.draw_artist(artist)
 
 
 class LivePicture(ipywidgets.Image):

@@ -56,7 +56,7 @@ def walk(rule, landscape):
             end.set_data(ws[-1:, 0], ws[-1:, 1])
             end.set_visible(inside(ws, surface.box) == len(ws))
             set_loss(loss_line, losses, floor(surface)[0])
-            beside.set_xlim(0, steps)
+            _set_steps(beside, steps)
             settings.set_text(_settings(knobs | chosen))
             return f"{rule_label(rule).capitalize()} {reading(ws, losses, surface.box)}"
 
@@ -107,7 +107,7 @@ def race(rules, landscapes, noisy):
                 set_path(paths[label], ws, surface.box)
                 set_loss(losses[label], heights, lowest)
                 final[label] = heights[-1] - base if np.isfinite(ws[-1]).all() else np.inf
-            beside.set_xlim(0, steps)
+            _set_steps(beside, steps)
             order = sorted(final, key=final.get)
             places = ", ".join(
                 f"{label} {final[label]:.2g}" if np.isfinite(final[label]) else f"{label} diverged"
@@ -133,6 +133,12 @@ def best_lr_of(rule, landscape, steps=100, lrs=None):
 def _race_style(label, rule):
     style = rule_style(rule)
     return style | {"color": "#777777", "linestyle": ":"} if label == "SGD" else style
+
+
+def _set_steps(ax, steps):
+    if ax.get_xlim() != (0, steps):
+        ax.set_xlim(0, steps)
+        ax.xaxis.stale = True
 
 
 def _settings(knobs):
