@@ -31,7 +31,7 @@ def parabola():
         w = np.linspace(-4, 4, 200)
         curve = left.plot([], [], color="#7f9dbb", animated=True)[0]
         walk = left.plot([], [], animated=True, **LINE | {"linewidth": 1.2, "markersize": 4})[0]
-        theory = right.plot([], [], color=STEEP, linestyle="--", linewidth=5, alpha=0.35, animated=True)[0]
+        theory = right.plot([], [], color=STEEP, linewidth=6, alpha=0.35, animated=True)[0]
         distance = right.plot([], [], animated=True, **LINE | {"markersize": 3})[0]
         left.set_title("the walk")
         settings = right.set_title("", fontsize=10, animated=True)
@@ -44,7 +44,7 @@ def parabola():
             walk.set_data(seen, 0.5 * curvature * seen**2)
             set_loss(distance, np.abs(ws))
             set_loss(theory, np.abs(start) * factor ** np.arange(STEPS + 1))
-            settings.set_text(f"lr {lr:.3g}   curvature {curvature:.3g}   factor {factor:.3g} (dashed)")
+            settings.set_text(f"lr {lr:.3g}   curvature {curvature:.3g}   factor {factor:.3g}")
             return f"1 − lr·curvature = {1 - lr * curvature:.3g}: {_in_words(1 - lr * curvature)}"
 
         return move
