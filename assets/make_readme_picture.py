@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 
 ASSETS = Path(__file__).resolve().parent
 sys.path.insert(0, str(ASSETS.parent / "tests"))
-from conftest import BROWSERS, free_port, running_lab  # noqa: E402
 from lab_page import CHROMIUM_ARGUMENTS, LabPage  # noqa: E402
+from running_lab import find_browser, free_port, running_lab  # noqa: E402
 
 EXPLORER = 1  # the ravine, the second one of lesson 01
 WIDTH = 800
@@ -65,9 +65,7 @@ def save(frames, path):
 
 def main():
     """Start a server and a browser, film, save."""
-    import shutil
-
-    chromium = next(filter(None, map(shutil.which, BROWSERS)))
+    chromium = find_browser()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
         folder = Path(home) / "course"
         command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]

@@ -1,39 +1,16 @@
 """What the tests share. Nothing heavier than pytest is imported here: GPU machines have little more."""
 
-import contextlib
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from running_lab import GET_A_BROWSER, find_browser, free_port, running_lab
 
 CI = bool(os.environ.get("CI"))
 
 # As `optim-lessons` does for its kernels: here before NumPy is loaded, and for every process the tests start.
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-
-BROWSERS = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-]
-GET_A_BROWSER = (
-    "no Chromium found. Debian, Ubuntu: apt install chromium; macOS: brew install --cask chromium; "
-    "Windows: winget install Google.Chrome"
-)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,28 +33,7 @@ def pytest_runtest_makereport(item):
 @pytest.fixture(scope="session")
 def chromium():
     """Return the path of a Chromium or Chrome."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return found or pytest.skip(GET_A_BROWSER)
-
-
-class LabServer(NamedTuple):
-    """A running JupyterLab: the address it printed (a lesson, with the token) and its working copy."""
-
-    url: str
-    folder: Path
-
-    def address(self, page):
-        """Return the address of a page, such as "lab/tree/01_x.ipynb" or "api/status", with the token."""
-        root, _, token = self.url.partition("?")
-        return f"{root[: root.index('/', len('http://')) + 1]}{page}?{token}"
-
-    def said(self):
-        """Return what the command has printed so far."""
-        return _log(self.folder).read_text(encoding="utf-8")
-
-    def ask(self, page, data=None):
-        """Send a request to the server and return the response; with data, a POST."""
-        return urllib.request.urlopen(self.address(page), data=data, timeout=30)
+    return find_browser() or pytest.skip(GET_A_BROWSER)
 
 
 @pytest.fixture(scope="session")
@@ -97,42 +53,3 @@ def lab_server(tmp_path_factory, jupyter_environment):
     command += ["--port", free_port()]
     with running_lab(command, folder, jupyter_environment) as server:
         yield server
-
-
-def free_port():
-    """Return a port that is free now, so that servers started at the same moment do not race for one."""
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return str(any_port.getsockname()[1])
-
-
-@contextlib.contextmanager
-def running_lab(command, folder, environment, cwd=None):
-    """Run a command that serves folder, yield its LabServer, then shut it down, its kernels too."""
-    with open(_log(folder), "w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
-    try:
-        server = LabServer(_printed_address(process, _log(folder)), folder)
-        yield server
-        server.ask("api/shutdown", data=b"{}").close()
-        process.wait(timeout=30)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _log(folder):
-    return folder.with_name(f"{folder.name} log.txt")
-
-
-def _printed_address(process, log):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        running = process.poll() is None
-        text = log.read_text(encoding="utf-8")
-        if "Control-C" in text:
-            return next(word for word in text.split() if word.startswith("http"))
-        if not running:
-            break
-        time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start. It said:\n{text}")

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-from conftest import free_port, running_lab
 from lab_page import CHROMIUM_ARGUMENTS
+from running_lab import free_port, running_lab
 
 from optim_lessons import __version__
 from optim_lessons.course import cli, workbook

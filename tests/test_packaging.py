@@ -11,7 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from conftest import free_port, running_lab
+from running_lab import free_port, running_lab
 
 import optim_lessons
 from optim_lessons.lab.shipped import shipped, source_tree

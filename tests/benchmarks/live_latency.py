@@ -6,7 +6,6 @@ Chromium, one after the other: milliseconds from key press to painted picture, a
 """
 
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -16,8 +15,8 @@ import nbformat
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from conftest import BROWSERS, free_port, running_lab
 from lab_page import CHROMIUM_ARGUMENTS, LabPage
+from running_lab import find_browser, free_port, running_lab
 
 PRESSES = 20
 
@@ -75,7 +74,7 @@ def measure(lab, handle):
 
 def main():
     """Print one table for each device pixel ratio."""
-    chromium = next(filter(None, map(shutil.which, BROWSERS)))
+    chromium = find_browser()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
         folder = Path(home) / "course"
