@@ -5,9 +5,7 @@ writes assets/drag.gif, at most 1 MB.
 """
 
 import io
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -16,7 +14,7 @@ from playwright.sync_api import sync_playwright
 ASSETS = Path(__file__).resolve().parent
 sys.path.insert(0, str(ASSETS.parent / "tests"))
 from lab_page import CHROMIUM_ARGUMENTS, LabPage  # noqa: E402
-from running_lab import find_browser, free_port, running_lab  # noqa: E402
+from running_lab import find_browser, running_course  # noqa: E402
 
 EXPLORER = 1  # the ravine, the second one of lesson 01
 WIDTH = 800
@@ -66,19 +64,14 @@ def save(frames, path):
 def main():
     """Start a server and a browser, film, save."""
     chromium = find_browser()
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
-        folder = Path(home) / "course"
-        command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]
-        jupyter = {name: str(Path(home) / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-        environment = os.environ | jupyter | {"PYTHONUNBUFFERED": "1"}
-        with running_lab([*command, "--port", free_port()], folder, environment) as server:
-            browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            lab = LabPage(page, server.address)
-            lab.open("01_gradient_descent.ipynb")
-            lab.run_all()
-            frames = film(page, lab.explorers()[EXPLORER])
-            browser.close()
+    with running_course() as server, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        lab = LabPage(page, server.address)
+        lab.open("01_gradient_descent.ipynb")
+        lab.run_all()
+        frames = film(page, lab.explorers()[EXPLORER])
+        browser.close()
     save(frames, ASSETS / "drag.gif")
     print(f"assets/drag.gif: {len(frames)} frames, {(ASSETS / 'drag.gif').stat().st_size:,} bytes")
 

@@ -1,10 +1,9 @@
 """What the tests share. Nothing heavier than pytest is imported here: GPU machines have little more."""
 
 import os
-import sys
 
 import pytest
-from running_lab import GET_A_BROWSER, find_browser, free_port, running_lab
+from running_lab import GET_A_BROWSER, find_browser, private_environment, running_course
 
 CI = bool(os.environ.get("CI"))
 
@@ -39,17 +38,11 @@ def chromium():
 @pytest.fixture(scope="session")
 def jupyter_environment(tmp_path_factory):
     """Return an environment in which Jupyter and IPython find no settings of the user's."""
-    home = tmp_path_factory.mktemp("jupyter")
-    names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
-    folders = {name: str(home / name.lower()) for name in names}
-    return os.environ | folders | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return private_environment(tmp_path_factory.mktemp("jupyter"))
 
 
 @pytest.fixture(scope="module")
-def lab_server(tmp_path_factory, jupyter_environment):
+def lab_server():
     """Yield a LabServer on a fresh working copy, one for each test file."""
-    folder = tmp_path_factory.mktemp("working copy")
-    command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]
-    command += ["--port", free_port()]
-    with running_lab(command, folder, jupyter_environment) as server:
+    with running_course() as server:
         yield server

@@ -1,9 +1,12 @@
 """A JupyterLab that the course's own command has started, and the browser to look at it with."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -71,6 +74,25 @@ def running_lab(command, folder, environment, cwd=None):
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def running_course():
+    """Start the course on a new working copy, away from the user's settings; yield its LabServer."""
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "course"
+        command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]
+        with running_lab(
+            [*command, "--port", free_port()], folder, private_environment(Path(home))
+        ) as server:
+            yield server
+
+
+def private_environment(home):
+    """Return an environment in which Jupyter and IPython find no settings of the user's."""
+    names = ["JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
+    folders = {name: str(home / name.lower()) for name in names}
+    return os.environ | folders | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def _log(folder):

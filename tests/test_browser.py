@@ -78,7 +78,7 @@ def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(brow
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     lab = LabPage(page, lab_server.address)
     lab.open("00_start_here.ipynb")
-    for _ in range(3):
+    for _ in range(5):
         lab.run_all()
     explorers = lab.explorers()
     assert len(explorers) == EXPLORERS["00_start_here.ipynb"]

@@ -8,7 +8,6 @@ Chromium, one after the other: milliseconds from key press to painted picture, a
 import os
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -16,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab_page import CHROMIUM_ARGUMENTS, LabPage
-from running_lab import find_browser, free_port, running_lab
+from running_lab import find_browser, running_course
 
 PRESSES = 20
 
@@ -76,24 +75,17 @@ def main():
     """Print one table for each device pixel ratio."""
     chromium = find_browser()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
-        folder = Path(home) / "course"
-        command = [sys.executable, "-m", "optim_lessons.course.cli", "--no-browser", "--folder", str(folder)]
-        jupyter = {name: str(Path(home) / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-        environment = os.environ | jupyter | {"PYTHONUNBUFFERED": "1"}
-        with running_lab([*command, "--port", free_port()], folder, environment) as server:
-            browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-            for ratio in (1, 2):
-                nbformat.write(notebook(), folder / f"ratio {ratio}.ipynb")
-                context = browser.new_context(
-                    viewport={"width": 1400, "height": 1000}, device_scale_factor=ratio
-                )
-                lab = LabPage(context.new_page(), server.address)
-                lab.open(f"ratio {ratio}.ipynb")
-                lab.run_all()
-                report(lab, ratio)
-                context.close()
-            browser.close()
+    with running_course() as server, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        for ratio in (1, 2):
+            nbformat.write(notebook(), server.folder / f"ratio {ratio}.ipynb")
+            context = browser.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=ratio)
+            lab = LabPage(context.new_page(), server.address)
+            lab.open(f"ratio {ratio}.ipynb")
+            lab.run_all()
+            report(lab, ratio)
+            context.close()
+        browser.close()
 
 
 def report(lab, ratio):
