@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+import subprocess
 import sys
 import threading
 import time
@@ -479,6 +480,20 @@ def test_the_watchdog_leaves_nothing_behind():
     sum(range(300_000))  # a stop that was still pending would be raised here
     time.sleep(0.05)
     assert threading.active_count() <= before
+
+
+TRACED = """
+import sys, time
+from optim_lessons.course.watchdog import guarded
+guarded(lambda: 1)
+guarded(lambda: time.sleep(0.02), seconds=0.01)
+sys.settrace(lambda *event: None)
+(lambda: 1)()
+"""
+
+
+def test_a_debugger_works_after_a_check():
+    subprocess.run([sys.executable, "-c", TRACED], check=True, timeout=60)
 
 
 def test_a_function_that_prints_a_lot_is_cut_short(capsys):

@@ -17,6 +17,10 @@ class Stopped(BaseException):
     """The time is over. A BaseException, so that `except Exception` does not swallow it."""
 
 
+class _Last(Stopped):
+    """Takes the place of a `Stopped` that is still on its way; after it, none comes."""
+
+
 def guarded(call, seconds=SECONDS):
     """Run call() and return its result and what it raised; one of them is None.
 
@@ -26,12 +30,16 @@ def guarded(call, seconds=SECONDS):
     """
     thread, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
 
+    fired = False
+
     def watch():
+        nonlocal fired
         if over.wait(seconds):
             return
         while not over.is_set():
             with lock:
                 if not over.is_set():
+                    fired = True
                     _raise_in(thread, Stopped)
             over.wait(_AGAIN)
 
@@ -40,8 +48,14 @@ def guarded(call, seconds=SECONDS):
             try:
                 with lock:
                     over.set()
-                    _raise_in(thread, None)
-                    return
+                if fired:
+                    # Clearing it instead would leave Python 3.11 hanging in the next debugger or tracer.
+                    _raise_in(thread, _Last)
+                    while True:
+                        pass
+                return
+            except _Last:
+                return
             except Stopped:
                 continue
 
@@ -62,8 +76,7 @@ def guarded(call, seconds=SECONDS):
 
 
 def _raise_in(thread, kind):
-    kind = ctypes.py_object(kind) if kind else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
 
 
 @contextlib.contextmanager
