@@ -79,7 +79,7 @@ def race(rules, landscapes, noisy):
     def build(figure, *, landscape):
         surface = landscapes[landscape]
         above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
-        beside = figure.add_axes((0.575, 0.13, 0.25, 0.78), title="loss against step")
+        beside = figure.add_axes((0.565, 0.13, 0.245, 0.78), title="loss against step")
         height_map(above, surface)
         lowest, level = floor(surface)
         base = lowest if level else 0.0
@@ -110,7 +110,7 @@ def race(rules, landscapes, noisy):
             _set_steps(beside, steps)
             order = sorted(final, key=final.get)
             places = ", ".join(
-                f"{label} {final[label]:.2g}" if np.isfinite(final[label]) else f"{label} diverged"
+                f"{label} {final[label]:.3g}" if np.isfinite(final[label]) else f"{label} diverged"
                 for label in order
             )
             measure = "Loss above the minimum" if level else "Loss"
@@ -123,11 +123,13 @@ def race(rules, landscapes, noisy):
 
 
 def best_lr_of(rule, landscape, steps=100, lrs=None):
-    """Return the lr, out of 40 between 1e-4 and 10 (or the given ones), that ends lowest; inf loses."""
+    """Return the lr, out of 40 between 1e-4 and 10 (or the given ones), that ends lowest inside the box."""
     lrs = np.geomspace(1e-4, 10, 40) if lrs is None else np.asarray(lrs)
+    ends = path(rule, landscape.grad, landscape.start, steps, lr=lrs[:, None])[-1]
+    low, high = np.transpose(landscape.box)
     with np.errstate(all="ignore"):
-        ends = landscape(path(rule, landscape.grad, landscape.start, steps, lr=lrs[:, None])[-1])
-    return float(lrs[np.argmin(np.where(np.isfinite(ends), ends, np.inf))])
+        arrived = ((ends >= low) & (ends <= high)).all(axis=-1)
+        return float(lrs[np.argmin(np.where(arrived, landscape(ends), np.inf))])
 
 
 def _race_style(label, rule):
