@@ -55,7 +55,7 @@ def _by_mouse(lesson, explorer, handle):
     back = "ArrowRight" if _at_the_end(handle) else "ArrowLeft"
     forth = "ArrowRight" if back == "ArrowLeft" else "ArrowLeft"
     before = lesson.picture(explorer)
-    assert lesson.drag(handle, 25 if back == "ArrowLeft" else -25) >= 1, _name(handle)
+    assert lesson.drag(handle, 40 if back == "ArrowLeft" else -40) >= 1, _name(handle)
     dragged = lesson.picture(explorer)
     assert dragged != before
     if _at_the_end(handle):
