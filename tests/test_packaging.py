@@ -90,7 +90,7 @@ def test_the_wheel_holds_every_notebook_and_asset_and_finds_them(installed):
     program = """
 import json
 from optim_lessons.lab.shipped import shipped, source_tree
-names = {kind: sorted(p.name for p in shipped(kind).glob("[!.]*")) for kind in ("notebooks", "assets")}
+names = {kind: sorted(p.name for p in shipped(kind).glob("[!._]*")) for kind in ("notebooks", "assets")}
 print(json.dumps([str(source_tree()), str(shipped("notebooks")), names]))
 """
     done = subprocess.run(
@@ -100,7 +100,7 @@ print(json.dumps([str(source_tree()), str(shipped("notebooks")), names]))
     assert tree == "None"
     assert Path(folder).is_relative_to(python.parent.parent)
     for kind in ("notebooks", "assets"):
-        assert names[kind] == sorted(p.name for p in (ROOT / kind).glob("[!.]*"))
+        assert names[kind] == sorted(p.name for p in (ROOT / kind).glob("[!._]*"))
 
 
 @pytest.mark.slow
