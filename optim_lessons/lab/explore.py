@@ -52,9 +52,7 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, scene, knobs):
         defaults = scene.still | scene.moving
-        unknown = [name for name in knobs if name not in defaults]
-        if unknown:
-            raise TypeError(f"this picture has no knob {unknown[0]!r}; its knobs are {', '.join(defaults)}")
+        _check_known(knobs, defaults)
         wishes = scene.ranges | knobs
         self.sliders = {name: _slider(name, default, wishes.get(name)) for name, default in defaults.items()}
         self.picture = LivePicture(scene, self._drawn, self._failed)
@@ -83,9 +81,7 @@ class Explorer(ipywidgets.VBox):
 
     def set(self, **values):
         """Move sliders and draw at once. Raises TypeError for a knob that is not there."""
-        for name in values:
-            if name not in self.sliders:
-                raise TypeError(f"this picture has no knob {name!r}; its knobs are {', '.join(self.sliders)}")
+        _check_known(values, self.sliders)
         self._held = True  # several sliders, one picture
         try:
             for name, value in values.items():
@@ -119,8 +115,6 @@ class Explorer(ipywidgets.VBox):
         """Take the widgets off every page and free their memory."""
         for widget in (
             *self.sliders.values(),
-            self.picture,
-            self._reading,
             self._problem,
             *self.children,
             self,
@@ -133,6 +127,12 @@ class Explorer(ipywidgets.VBox):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data = dict(data or {}) | {"image/png": self.picture.live.png(), "text/plain": self.reading}
         return data, metadata | {"image/png": {"alt": self.reading}}
+
+
+def _check_known(names, known):
+    for name in names:
+        if name not in known:
+            raise TypeError(f"this picture has no knob {name!r}; its knobs are {', '.join(known)}")
 
 
 def _slider(name, default, wish):

@@ -84,12 +84,11 @@ def height_bands(landscape, points=(320, 260)):
     return colours
 
 
-def inside(ws, box, margin=0.0):
+def inside(ws, box):
     """Return how many points of a path lie in the box before the first one that does not (NaN included)."""
     (x0, x1), (y0, y1) = box
-    dx, dy = margin * (x1 - x0), margin * (y1 - y0)
     x, y = ws[..., 0], ws[..., 1]
-    good = (x >= x0 - dx) & (x <= x1 + dx) & (y >= y0 - dy) & (y <= y1 + dy)
+    good = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
     return len(good) if good.all() else int(np.argmin(good))
 
 

@@ -8,6 +8,7 @@ from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
+    RULE_STYLES,
     height_bands,
     height_map,
     inside,
@@ -134,7 +135,7 @@ def best_lr_of(rule, landscape, steps=100, lrs=None):
 
 def _race_style(label, rule):
     style = rule_style(rule)
-    return style | {"color": "#777777", "linestyle": ":"} if label == "SGD" else style
+    return style | RULE_STYLES["sgd"] if label == "SGD" else style
 
 
 def _set_steps(ax, steps):
