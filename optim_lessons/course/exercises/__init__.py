@@ -1,18 +1,14 @@
 """The one table of exercises. The entries stand in one file per lesson; the order here is the course's."""
 
-from optim_lessons.course.exercises import (
-    lesson_00,
-    lesson_01,
-    lesson_04,
-    lesson_05,
-    lesson_06,
-    lesson_07,
-    lesson_08,
-)
+import pkgutil
+from importlib import import_module
+
 from optim_lessons.course.kinds import Exercise
 
-_LESSONS = lesson_00, lesson_01, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
+_LESSONS = sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.id: exercise for lesson in _LESSONS for exercise in lesson.exercises
+    exercise.id: exercise
+    for lesson in _LESSONS
+    for exercise in import_module(f"{__name__}.{lesson}").exercises
 }
