@@ -45,7 +45,7 @@ def test_ids_are_a_lesson_and_a_word_and_names_are_used_once():
         assert id == exercise.id
         assert re.fullmatch(r"\d\d\.[a-z0-9_]+", id)
         assert exercise.name.isidentifier()
-        assert exercise.kind in ("rule", "number", "goal", "choice", "diagnosis")
+        assert exercise.kind in ("rule", "function", "number", "goal", "choice", "diagnosis")
         assert exercise.points >= 1
 
 
@@ -54,7 +54,7 @@ def test_the_exercises_stand_in_the_order_of_the_lessons():
     assert lessons == sorted(lessons)
 
 
-@of_kind("rule")
+@of_kind("rule", "function")
 def test_a_rule_is_named_after_its_reference_and_asks_for_its_signature(exercise):
     word = exercise.reference.__name__
     assert exercise.id.endswith(f".{word}")

@@ -9,12 +9,14 @@ import pytest
 from optim_lessons.adam import adam
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.functions import results
 from optim_lessons.course.mistakes import Mistake, edited, source_of, variant
 from optim_lessons.course.trials import TOLERANCE, run, trials
 from optim_lessons.momentum import momentum
 
 RULES = [e for e in EXERCISES.values() if e.kind == "rule"]
-EACH = [pytest.param(e, m, id=f"{e.id}-{m.name}") for e in RULES for m in e.mistakes]
+FUNCTIONS = [e for e in EXERCISES.values() if e.kind == "function"]
+EACH = [pytest.param(e, m, id=f"{e.id}-{m.name}") for e in RULES + FUNCTIONS for m in e.mistakes]
 
 
 @pytest.mark.parametrize(("exercise", "mistake"), EACH)
@@ -63,8 +65,19 @@ def test_no_two_mistakes_and_no_mistake_and_the_rule_itself_look_alike(exercise,
         assert _distance(answers[a], answers[b]) > expected > 100 * TOLERANCE, f"{a} looks like {b}"
 
 
-def test_there_are_enough_named_mistakes_for_each_rule():
-    for exercise in RULES:
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda e: e.id)
+def test_no_two_mistakes_of_a_function_and_no_mistake_and_the_function_itself_look_alike(exercise, seed):
+    cases = exercise.inputs(np.random.default_rng(seed))
+    values = {m.name: results(variant(exercise.reference, m), cases) for m in exercise.mistakes}
+    values["no mistake"] = results(exercise.reference, cases)
+    for a, b in itertools.combinations(values, 2):
+        distance = _distance(*([np.asarray(x, dtype=float) for x in values[name]] for name in (a, b)))
+        assert distance > 1e-4 > 100 * TOLERANCE, f"{a} looks like {b}"
+
+
+def test_there_are_enough_named_mistakes_for_each_rule_and_function():
+    for exercise in RULES + FUNCTIONS:
         lines = source_of(exercise.reference).count("\n") - 1
         least = 12 if exercise.reference is adam else 4 if lines == 1 else 6
         assert len(exercise.mistakes) >= least, exercise.id

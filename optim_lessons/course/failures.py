@@ -45,7 +45,7 @@ def raised(name, answer, error, stage, seconds):
         return wrong(
             f"{name} was stopped after {seconds:g} s{where}.",
             "endless",
-            "does a loop ever end? A rule makes one step; it needs no loop at all.",
+            "does a loop ever end? A rule makes one step and needs no loop; a function needs one that stops.",
         )
     if isinstance(error, ValueError) and "read-only" in str(error):
         return wrong(

@@ -1,6 +1,7 @@
 """The kinds of exercises. Each function here makes one `Exercise`, the row of the table.
 
 rule         write an update rule; compared with the reference over many steps
+function     write any other function; compared with the reference on drawn inputs
 number       a number that the theory gives
 goal         a number that reaches a goal; the check tries it out
 choice       one letter of several
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from optim_lessons.course.answers import read_label, read_number
+from optim_lessons.course.functions import judge_function
 from optim_lessons.course.mistakes import Mistake, source_of, variant
 from optim_lessons.course.rules import judge_rule
 from optim_lessons.course.verdict import Verdict, is_open, listed, quote, right, still_open, wrong
@@ -23,7 +25,8 @@ class Exercise:
 
     id: "08.adam".  name: what the learner defines.  kind: see this module.  task, hint: texts.
     mistakes: the named ones.  solution: a cell that solves it, after `import numpy as np`.
-    because: one sentence more for a right answer.  reference: a rule's.
+    because: one sentence more for a right answer.  reference: of a rule or function.
+    inputs: of a function; inputs(rng) draws a dict, "for a batch of 1" → arguments.
     judged_by: a function of (exercise, answer, seconds) that returns a Verdict.
     """
 
@@ -37,6 +40,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...] = ()
     because: str = ""
     reference: Callable | None = None
+    inputs: Callable | None = None
     judged_by: Callable[..., Verdict] = field(repr=False)
 
     def judge(self, answer, seconds=SECONDS):
@@ -58,6 +62,26 @@ def rule(id, reference, *, mistakes, name=None, points=2, **texts):
         name=name,
         kind="rule",
         reference=reference,
+        mistakes=tuple(mistakes),
+        points=points,
+        solution=source_of(reference, name),
+        **texts,
+    )
+
+
+def function(id, reference, *, inputs, mistakes, name=None, points=2, **texts):
+    """Return the exercise to write a function of positional arguments, whose result is one array or number.
+
+    inputs: inputs(rng) returns a dict of cases, a title such as "for a batch of 1" → the arguments.
+    """
+    name = name or f"my_{reference.__name__}"
+    return Exercise(
+        judged_by=judge_function,
+        id=id,
+        name=name,
+        kind="function",
+        reference=reference,
+        inputs=inputs,
         mistakes=tuple(mistakes),
         points=points,
         solution=source_of(reference, name),

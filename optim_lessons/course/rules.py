@@ -15,22 +15,10 @@ from optim_lessons.lab.knobs import parts
 
 def judge_rule(exercise, answer, seconds=SECONDS):
     """Return the verdict on a learner's rule."""
-    name, reference = f"`{exercise.name}`", exercise.reference
-    if is_open(answer):
-        return still_open(f"{name} is not written yet.")
-    if is_same_function(answer, reference):
-        return wrong(
-            f"This is the course's own `{reference.__name__}`. It is right, but it is not yours.",
-            "the-courses-own",
-            "write the formula yourself, line by line; `reveal` shows it if you are stuck for long.",
-        )
-    # A verdict on a wrong answer is false, so `or` would pass it over: _first looks for None.
-    refused = _first(
-        lambda: no_function(name, answer),
-        lambda: wrong_signature(name, answer, reference),
-    )
+    refused = refused_unseen(exercise, answer)
     if refused is not None:
         return refused
+    name, reference = f"`{exercise.name}`", exercise.reference
     names = ["w", *parts(reference).state]
     cases = trials(reference)
     wanted = [run(reference, case) for case in cases]
@@ -49,7 +37,7 @@ def judge_rule(exercise, answer, seconds=SECONDS):
         refused = wrong(str(error), error.mistake)
         if error.mistake not in ("shape", "dtype"):
             return refused
-        return _first(lambda: _behind_the_shape(exercise, answer, cases, seconds), lambda: refused)
+        return first(lambda: _behind_the_shape(exercise, answer, cases, seconds), lambda: refused)
     if error is not None:
         return raised(name, answer, error, stage[-1], seconds)
     verdict = judge_answers(exercise, got, cases)
@@ -58,7 +46,25 @@ def judge_rule(exercise, answer, seconds=SECONDS):
     again, _ = guarded(attempt, seconds)
     if again is None or not all(map(agree, again, got)):
         return remembers(name)
-    return _first(lambda: _unused(name, answer, reference, got, cases, seconds), lambda: verdict)
+    return first(lambda: _unused(name, answer, reference, got, cases, seconds), lambda: verdict)
+
+
+def refused_unseen(exercise, answer):
+    """Return a verdict if an answer needs no call to be refused: open, the course's own, wrong arguments."""
+    name, reference = f"`{exercise.name}`", exercise.reference
+    if is_open(answer):
+        return still_open(f"{name} is not written yet.")
+    if is_same_function(answer, reference):
+        return wrong(
+            f"This is the course's own `{reference.__name__}`. It is right, but it is not yours.",
+            "the-courses-own",
+            "write the formula yourself, line by line; `reveal` shows it if you are stuck for long.",
+        )
+    # A verdict on a wrong answer is false, so `or` would pass it over: first looks for None.
+    return first(
+        lambda: no_function(name, answer),
+        lambda: wrong_signature(name, answer, reference),
+    )
 
 
 def judge_answers(exercise, got, cases):
@@ -73,25 +79,30 @@ def judge_answers(exercise, got, cases):
             f"`{exercise.name}` gives the right {listed(names)} at every step: from the start, in mid-run, "
             f"and with several runs at once. {exercise.because}".rstrip()
         )
-    return _first(
+    return first(
         lambda: recognise(exercise, got, cases),
         lambda: _not_finite(exercise, got, names, cases),
         lambda: _first_difference(exercise, got, wanted, names, cases),
     )
 
 
-def _first(*attempts):
+def first(*attempts):
     """Return the first verdict that is not None."""
     return next((verdict for attempt in attempts if (verdict := attempt()) is not None), None)
 
 
 def recognise(exercise, got, cases):
     """Return the verdict that names the mistake (or two at once) that gives these answers, or None."""
-    order = _in_another_order(exercise, got, cases)
-    if order is not None:
-        return order
+    return first(
+        lambda: _in_another_order(exercise, got, cases),
+        lambda: named(exercise, lambda mistakes: _behaves_like(mistakes, exercise.reference, got, cases)),
+    )
+
+
+def named(exercise, behaves_like):
+    """Return the verdict that names the mistake, or two at once, for which behaves_like(mistakes) is true."""
     for mistake in exercise.mistakes:
-        if _behaves_like((mistake,), exercise.reference, got, cases):
+        if behaves_like((mistake,)):
             return wrong(mistake.text, mistake.name, mistake.hint)
     source = source_of(exercise.reference)
     for pair in itertools.combinations(exercise.mistakes, 2):
@@ -100,7 +111,7 @@ def recognise(exercise, got, cases):
                 compile(edited(source, a, b), "<two mistakes>", "exec")
             except (ValueError, SyntaxError):  # the two change the same piece of text
                 continue
-            if _behaves_like((a, b), exercise.reference, got, cases):
+            if behaves_like((a, b)):
                 return wrong(
                     f"Two things at once. First: {a.text} Second: {b.text}",
                     f"{a.name} + {b.name}",
@@ -113,10 +124,10 @@ def recognise(exercise, got, cases):
 def _behind_the_shape(exercise, answer, cases, seconds):
     """Return a verdict if a wrong order or a named mistake is behind a wrong shape or type, or None."""
     one_step = [cases[0]._replace(gradients=cases[0].gradients[:1])]
-    first, _ = guarded(lambda: [run(answer, case) for case in one_step], seconds)
+    begun, _ = guarded(lambda: [run(answer, case) for case in one_step], seconds)
     got, _ = guarded(lambda: [run(answer, case) for case in cases], seconds)
-    return _first(
-        lambda: _in_another_order(exercise, first, cases) if first else None,
+    return first(
+        lambda: _in_another_order(exercise, begun, cases) if begun else None,
         lambda: recognise(exercise, got, cases) if got else None,
     )
 

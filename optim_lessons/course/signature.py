@@ -114,7 +114,7 @@ def _default(n, mine, theirs):
     default, is_state = theirs.default, theirs.kind != theirs.KEYWORD_ONLY
     verb = "starts at" if is_state else "defaults to"
     if default is inspect.Parameter.empty:
-        return f"`{n}` has a default: weights and gradient are given in every call."
+        return f"`{n}` has a default: it is given in every call."
     if mine is inspect.Parameter.empty:
         return f"`{n}` has no default; in the course it {verb} `{default}`."
     text = f"`{n}` {verb} {quote(mine)}, the course uses `{default}`."

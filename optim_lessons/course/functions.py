@@ -1,0 +1,108 @@
+"""Judge a learner's function that is no update rule: on drawn inputs, its results against the reference's."""
+
+import numpy as np
+
+from optim_lessons.course.failures import raised, remembers
+from optim_lessons.course.mistakes import variant
+from optim_lessons.course.rules import first, named, refused_unseen
+from optim_lessons.course.trials import TOLERANCE, Unwritten, read_only
+from optim_lessons.course.verdict import is_open, quote, right, wrong
+from optim_lessons.course.watchdog import SECONDS, guarded
+
+
+def judge_function(exercise, answer, seconds=SECONDS, seed=0):
+    """Return the verdict on a learner's function."""
+    refused = refused_unseen(exercise, answer)
+    if refused is not None:
+        return refused
+    cases, stage = exercise.inputs(np.random.default_rng(seed)), []
+
+    def attempt():
+        got = []
+        for title, args in cases.items():
+            stage.append(title)
+            got.append(_call(answer, args))
+            if is_open(got[-1]):
+                raise Unwritten(got[-1])
+        return got
+
+    name = f"`{exercise.name}`"
+    got, error = guarded(attempt, seconds)
+    if error is not None:
+        return raised(name, answer, error, stage[-1], seconds)
+    wanted = results(exercise.reference, cases)
+    if all(map(alike, got, wanted)):
+        return right(f"`{exercise.name}` gives the right result for every input. {exercise.because}".rstrip())
+    return first(
+        lambda: named(exercise, lambda mistakes: _behaves_like(exercise, mistakes, got, cases)),
+        lambda: _unusable(exercise, got, wanted, cases),
+        lambda: _unsteady(name, got, attempt, seconds),
+        lambda: _difference(exercise, got, wanted, cases),
+    )
+
+
+def results(f, cases):
+    """Return what a function gives for each of the inputs, a dict title → arguments."""
+    with np.errstate(all="ignore"):
+        return [_call(f, args) for args in cases.values()]
+
+
+def _call(f, args):
+    return f(*(read_only(x) for x in args))
+
+
+def alike(got, want):
+    """Return whether two results are equal, but for rounding: shape and every number."""
+    if not _is_real(got) or np.shape(got) != np.shape(want):
+        return False
+    size = np.abs(np.where(np.isfinite(want), want, 0)).max(initial=0)
+    return np.allclose(got, want, rtol=0, atol=TOLERANCE * size, equal_nan=True)
+
+
+def _is_real(x):
+    return isinstance(x, np.ndarray | np.number | int | float) and np.asarray(x).dtype.kind in "fiu"
+
+
+def _behaves_like(exercise, mistakes, got, cases):
+    f = variant(exercise.reference, *mistakes)
+    try:
+        return all(map(alike, got, results(f, cases)))
+    except Exception:  # some pairs of mistakes cannot run: then nobody made them
+        return False
+
+
+def _unusable(exercise, got, wanted, cases):
+    """Return a verdict on a result that is no array of real numbers, or of the wrong shape."""
+    name = f"`{exercise.name}`"
+    for title, mine, want in zip(cases, got, wanted, strict=True):
+        if not _is_real(mine):
+            kind = type(mine).__name__
+            return wrong(
+                f"{name} returns {quote(mine)}, of type `{kind}`: return real numbers.", "returned-type"
+            )
+        if np.shape(mine) != np.shape(want):
+            return wrong(
+                f"{name} returns the shape {np.shape(mine)}, where {np.shape(want)} is expected, {title}.",
+                "shape",
+                exercise.hint,
+            )
+    return None
+
+
+def _unsteady(name, got, attempt, seconds):
+    again, _ = guarded(attempt, seconds)
+    return None if again is not None and all(map(alike, again, got)) else remembers(name)
+
+
+def _difference(exercise, got, wanted, cases):
+    pairs = zip(cases, got, wanted, strict=True)
+    title, mine, want = next(pair for pair in pairs if not alike(*pair[1:]))
+    return wrong(f"`{exercise.name}` is not right {title}.{_ratio(mine, want)}", None, exercise.hint)
+
+
+def _ratio(mine, want):
+    if not (np.isfinite(mine).all() and np.all(want != 0)):
+        return ""
+    ratio = np.ravel(mine / want)
+    constant = np.ptp(ratio) <= 1e-7 * abs(ratio[0])
+    return f" It is {ratio[0]:.4g} times the right result." if constant else ""

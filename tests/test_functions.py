@@ -1,0 +1,101 @@
+"""The kind `function`: right in any form, wrong by its name, and a clear verdict on everything else."""
+
+import numpy as np
+import pytest
+
+from optim_lessons.course.kinds import function
+from optim_lessons.course.mistakes import Mistake
+
+
+def mean_of_rows(X, rows):
+    """Return the mean of some rows."""
+    return X[rows].sum(axis=0) / len(rows)
+
+
+def draw(rng):
+    return {
+        "for three rows of five": (rng.standard_normal((5, 2)), np.array([4, 0, 0])),
+        "for a single row": (rng.standard_normal((4, 3)), np.array([2])),
+    }
+
+
+EXERCISE = function(
+    "99.mean_of_rows",
+    mean_of_rows,
+    inputs=draw,
+    task="",
+    hint="one number per column.",
+    mistakes=[
+        Mistake("sum", "A sum.", "divide.", [("X[rows].sum(axis=0) / len(rows)", "X[rows].sum(axis=0)")]),
+        Mistake("all-rows", "All.", "some.", [("X[rows].sum(axis=0) / len(rows)", "X.mean(axis=0)")]),
+        Mistake("along-columns", "Columns.", "rows.", [("axis=0", "axis=1")]),
+        Mistake("rows-shifted", "Shifted.", "from 0.", [("X[rows]", "X[rows - 1]")]),
+        Mistake("negative", "Less.", "more.", [("/ len(rows)", "/ -len(rows)")]),
+    ],
+)
+
+
+def test_another_form_of_the_function_is_right():
+    def attempt(X, rows):
+        return np.array([X[list(rows), j].mean() for j in range(X.shape[1])])
+
+    verdict = EXERCISE.judge(attempt)
+    assert verdict
+    assert "right result for every input" in verdict.text
+
+
+@pytest.mark.parametrize("mistake", EXERCISE.mistakes, ids=lambda m: m.name)
+def test_a_named_mistake_is_caught_as_itself_whatever_its_shape(mistake):
+    assert EXERCISE.judge(EXERCISE.variant(mistake.name)).mistake == mistake.name
+
+
+def test_two_mistakes_at_once_are_both_named():
+    def attempt(X, rows):
+        return -X[rows - 1].sum(axis=0) / len(rows)
+
+    assert EXERCISE.judge(attempt).mistake == "rows-shifted + negative"
+
+
+def test_an_unknown_wrong_result_is_told_with_the_input_and_its_ratio():
+    verdict = EXERCISE.judge(lambda X, rows: 3 * X[rows].mean(axis=0))
+    assert verdict.mistake is None
+    assert "not right for three rows of five. It is 3 times the right result." in verdict.text
+    assert EXERCISE.hint in verdict.text
+
+
+def _writes(X, rows):
+    X *= 2
+    return X[rows].mean(axis=0)
+
+
+def _draws(X, rows):
+    return np.random.default_rng().standard_normal(X.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("attempt", "mistake"),
+    [
+        (mean_of_rows, "the-courses-own"),
+        (lambda X: X, "arguments"),
+        (lambda rows, X: X, "argument-order"),
+        (3, "no-function"),
+        (lambda X, rows: "text", "returned-type"),
+        (lambda X, rows: 1j * X[rows].mean(axis=0), "returned-type"),
+        (lambda X, rows: X[rows], "shape"),
+        (lambda X, rows: X[rows + 100], "raised"),
+        (_writes, "writes-in-place"),
+        (_draws, "hidden-memory"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_a_reason(attempt, mistake):
+    verdict = EXERCISE.judge(attempt)
+    assert not verdict
+    assert verdict.done
+    assert verdict.mistake == mistake, verdict
+
+
+@pytest.mark.parametrize("attempt", [..., None, lambda X, rows: None, lambda X, rows: ...])
+def test_what_is_not_written_yet_is_open(attempt):
+    verdict = EXERCISE.judge(attempt)
+    assert not verdict
+    assert not verdict.done
