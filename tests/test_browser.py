@@ -1,11 +1,15 @@
 """A person opens each lesson in JupyterLab, runs it, and moves every slider by key and by mouse."""
 
+import nbformat
 import pytest
 from lab_page import CHROMIUM_ARGUMENTS, LabPage
 
+from optim_lessons.lab.shipped import shipped
+
 pytestmark = pytest.mark.browser
 
-EXPLORERS = {"00_start_here.ipynb": 1, "01_gradient_descent.ipynb": 6}
+NOTEBOOKS = sorted(path.name for path in shipped("notebooks").glob("*.ipynb"))
+START = "00_start_here.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +21,19 @@ def browser(chromium):
         browser.close()
 
 
-@pytest.fixture(params=EXPLORERS)
+def explorers_of(notebook):
+    """Return how many explorers a notebook shows."""
+    cells = nbformat.read(shipped("notebooks") / notebook, as_version=4).cells
+    return sum(cell.source.count("explore(") for cell in cells if cell.cell_type == "code")
+
+
+@pytest.fixture(params=NOTEBOOKS)
 def lesson(browser, lab_server, request):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     lab = LabPage(page, lab_server.address)
     lab.open(request.param)
     lab.run_all()
-    lab.expected = EXPLORERS[request.param]
+    lab.expected = explorers_of(request.param)
     yield lab
     page.close()
 
@@ -77,11 +87,11 @@ def _name(handle):
 def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(browser, lab_server):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     lab = LabPage(page, lab_server.address)
-    lab.open("00_start_here.ipynb")
+    lab.open(START)
     for _ in range(5):
         lab.run_all()
     explorers = lab.explorers()
-    assert len(explorers) == EXPLORERS["00_start_here.ipynb"]
+    assert len(explorers) == explorers_of(START)
     handle = explorers[0].locator(".noUi-handle").first
     handle.focus()
     lab.record()

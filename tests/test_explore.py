@@ -1,11 +1,15 @@
-"""Sliders over live pictures, without a browser: what they show is what the rule does."""
+"""Sliders over live pictures, without a browser: what they show is what the rule does.
+
+The explorers of each lesson are driven in its own kernel: test_notebooks.py.
+"""
 
 import asyncio
-import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from discovery import RULES
+from drive import drive, ends, somewhere
 
 from optim_lessons import landscapes
 from optim_lessons.adam import adam
@@ -14,23 +18,18 @@ from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.path import path
+from optim_lessons.lab.plots import inside, rule_style
 from optim_lessons.landscapes import quadratic, rosenbrock
 from optim_lessons.momentum import momentum
-from optim_lessons.pictures import gradient_descent as lesson_01
+from optim_lessons.pictures.gradient_descent import parabola
 from optim_lessons.sgd import noisy
 
-EDGE = lesson_01.edge_of_stability(
-    np.array([0.1, 0.2, 0.4]), np.arange(0, 30, 10), np.ones((3, 3)), np.full((3, 3), 0.5)
-)
 EXPLORERS = {
-    "descent in a ravine": lambda: explore(gradient_descent, quadratic, lr=(0.05, 3, 1.6), condition=30.0),
     "descent on d2l": lambda: explore(gradient_descent, landscapes.d2l, lr=(0.1, 0.6, 0.2), steps=20),
     "descent on real land": lambda: explore(gradient_descent, landscapes.terrain(), lr=(1e-4, 0.3)),
     "adam on Rosenbrock": lambda: explore(adam, rosenbrock, lr=0.05),
     "momentum on a saddle": lambda: explore(momentum, landscapes.saddle),
-    "parabola": lambda: explore(lesson_01.parabola(), lr=(0.01, 4), start=(-4.0, 4.0)),
-    "two factors": lambda: explore(lesson_01.two_factors(), lr=(0.01, 2.2)),
-    "edge": lambda: explore(EDGE, lr=[0.1, 0.2, 0.4]),
+    "parabola": lambda: explore(parabola(), lr=(0.01, 4), start=(-4.0, 4.0)),
     "race": lambda: explore(
         scenes.race(
             {"gradient descent": gradient_descent, "SGD": gradient_descent, "Adam": adam},
@@ -47,40 +46,8 @@ def explorer(request):
     return EXPLORERS[request.param]()
 
 
-def ends(slider):
-    """Return the values at both ends of a slider, or all choices."""
-    if hasattr(slider, "options"):
-        return [value for _, value in slider.options]
-    if hasattr(slider, "base"):
-        return [slider.base**slider.min, slider.base**slider.max]
-    return [slider.min, slider.max] if hasattr(slider, "min") else [False, True]
-
-
-def somewhere(slider, rng):
-    """Return a random value of a slider."""
-    values = ends(slider)
-    if hasattr(slider, "options") or isinstance(values[0], bool):
-        return values[rng.integers(len(values))]
-    if hasattr(slider, "base"):
-        return float(np.exp(rng.uniform(*np.log(values))))
-    return type(values[0])(rng.uniform(*values))
-
-
-def test_every_corner_of_the_sliders_draws_a_picture_and_a_reading(explorer):
-    choices = {name: [ends(slider)[0], ends(slider)[-1]] for name, slider in explorer.sliders.items()}
-    for corner in itertools.product(*choices.values()):
-        explorer.set(**dict(zip(choices, corner, strict=True)))
-        assert explorer.problem == ""
-        assert explorer.reading
-        assert "nan" not in explorer.reading
-
-
-def test_random_points_of_the_sliders_draw_a_picture_and_a_reading(explorer):
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        explorer.set(**{name: somewhere(slider, rng) for name, slider in explorer.sliders.items()})
-        assert explorer.problem == ""
-        assert len(explorer.picture.value) > 1000
+def test_every_corner_and_random_points_of_the_sliders_draw_a_sound_picture_and_reading(explorer):
+    drive(explorer)
 
 
 def test_what_is_drawn_over_a_kept_background_equals_what_is_drawn_anew(explorer):
@@ -92,15 +59,35 @@ def test_what_is_drawn_over_a_kept_background_equals_what_is_drawn_anew(explorer
     assert anew.jpeg() == bytes(explorer.picture.value)
 
 
-def test_the_drawn_path_is_the_path_of_the_rule():
-    explorer = explore(adam, rosenbrock, lr=0.05, steps=40)
-    explorer.set(lr=0.2, beta1=0.5, start_x=1.5)
-    expected = path(adam, rosenbrock.grad, np.array([1.5, 1.0]), 40, **{k: explorer.values[k] for k in KNOBS})
-    drawn = next(line for line in explorer.picture.live.figure.axes[0].lines if len(line.get_xdata()) == 41)
-    np.testing.assert_array_equal(drawn.get_xydata(), expected)
-
-
 KNOBS = ("lr", "beta1", "beta2", "eps")
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    "ground", [rosenbrock, quadratic, landscapes.saddle], ids=["Rosenbrock", "ravine", "saddle"]
+)
+def test_the_drawn_path_and_losses_are_those_of_the_rule(rule, ground):
+    explorer = explore(rule, ground)
+    above, beside = explorer.picture.live.figure.axes
+    for values in somewhere(explorer, 5):
+        explorer.set(**values)
+        start = np.array([values.pop("start_x"), values.pop("start_y")])
+        shape = {name: values.pop(name) for name in ("condition", "angle", "descent") if name in values}
+        surface = ground(**shape) if shape else ground
+        ws = path(rule, surface.grad, start, values.pop("steps"), **values)
+        with np.errstate(all="ignore"):
+            heights = surface(ws) - surface(surface.minima).min()
+        colour = rule_style(rule)["color"]
+        drawn = next(line for line in above.lines if line.get_color() == colour).get_xydata()
+        shown = ws[: inside(ws, surface.box) + 1]  # with the first point outside, if it is finite
+        shown = shown[np.isfinite(shown).all(axis=-1)]
+        assert len(drawn) == len(shown)
+        np.testing.assert_array_equal(drawn[:-1], shown[:-1])
+        low, high = beside.get_ylim()
+        visible = (heights > low) & (heights < high)
+        losses = beside.lines[0].get_ydata()
+        assert len(losses) == np.isfinite(heights).sum()
+        np.testing.assert_allclose(losses[visible[: len(losses)]], heights[visible], rtol=1e-12)
 
 
 def test_every_knob_of_a_rule_and_of_a_landscape_gets_a_slider_with_its_default():

@@ -45,10 +45,24 @@ def run(notebook, folder):
     """Run a notebook through nbval, in a folder of its own; return its exit status and what it said."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-q"]
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
     command = [sys.executable, "-m", "pytest", *options, "lesson.ipynb"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
     return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+
+
+def driven(notebook):
+    """Return the notebook with a last cell that drives all its explorers."""
+    calls_of_explore = [
+        call for cell in code_cells(notebook) for call in calls(cell.source) if call[0] == "explore"
+    ]
+    drive = f"""\
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from drive import drive_all
+assert drive_all() == {len(calls_of_explore)}"""
+    cell = nbformat.v4.new_code_cell(drive, execution_count=len(code_cells(notebook)) + 1)
+    return nbformat.from_dict(notebook | {"cells": [*notebook.cells, cell]})
 
 
 def assert_runs(notebook, folder):
@@ -80,8 +94,10 @@ def answered(notebook, lesson, exercises=None):
 
 
 @every_notebook
-def test_a_notebook_runs_and_shows_what_is_stored_in_it(path, tmp_path):
-    assert_runs(read(path.read_bytes()), tmp_path)
+def test_a_notebook_runs_shows_what_is_stored_in_it_and_its_sliders_draw_sound_pictures_everywhere(
+    path, tmp_path
+):
+    assert_runs(driven(read(path.read_bytes())), tmp_path)
 
 
 @every_notebook

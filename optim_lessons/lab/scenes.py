@@ -157,7 +157,7 @@ def floor(landscape):
 def reading(ws, losses, box):
     """Say in words how a path of shape (steps + 1, 2) went."""
     steps = len(ws) - 1
-    lost = np.flatnonzero(~np.isfinite(ws).all(axis=-1))
+    lost = np.flatnonzero(~(np.isfinite(ws).all(axis=-1) & np.isfinite(losses)))
     out = inside(ws, box)
     if lost.size:
         return (

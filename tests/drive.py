@@ -1,0 +1,84 @@
+"""Drives explorers without a browser: to every corner and to random points of their sliders.
+
+The tests of a notebook call `drive_all()` in its kernel, after its last cell.
+"""
+
+import gc
+import itertools
+import re
+import warnings
+
+import numpy as np
+
+from optim_lessons.lab.explore import Explorer
+
+POINTS = 50
+
+
+def drive_all():
+    """Drive every explorer that is open in this process; return how many there are."""
+    explorers = [thing for thing in gc.get_objects() if isinstance(thing, Explorer) and thing.comm]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for explorer in explorers:
+            drive(explorer)
+    return len(explorers)
+
+
+def drive(explorer):
+    """Draw an explorer's picture at each corner of its sliders' box and at random points, and look at it."""
+    for name, slider in explorer.sliders.items():
+        shown = {picture(explorer, explorer.values | {name: value}) for value in ends(slider)}
+        assert len(shown) > 1, f"{name} leaves the picture as it is"
+    for values in itertools.chain(corners(explorer), somewhere(explorer)):
+        picture(explorer, values)
+    explorer.set(**values)  # the same through the sliders themselves
+    assert explorer.problem == ""
+
+
+def picture(explorer, values):
+    """Draw a picture, assert that it is a sound one with a sound reading, and return its pixels."""
+    live = explorer.picture.live
+    reading = live.draw(values)
+    assert reading, values
+    assert not re.search(r"\b(nan|inf)\b", reading), f"{values}: {reading}"
+    pixels = np.asarray(live.figure.canvas.buffer_rgba())
+    assert (pixels[..., 3] == 255).all(), values
+    assert np.ptp(pixels) > 100, f"{values}: there is nothing in the picture"
+    for axes in live.figure.axes:
+        assert np.isfinite([*axes.get_xlim(), *axes.get_ylim()]).all(), f"{values}: an axis goes to infinity"
+        points = [line.get_xydata() for line in axes.lines if line.get_visible() and len(line.get_xdata())]
+        assert not points or np.isfinite(np.concatenate(points)).all(axis=-1).any(), f"{values}: no point"
+    return pixels.tobytes()
+
+
+def corners(explorer):
+    """Yield the values at every corner of the sliders' box."""
+    sides = ((ends(slider)[0], ends(slider)[-1]) for slider in explorer.sliders.values())
+    for corner in itertools.product(*sides):
+        yield dict(zip(explorer.sliders, corner, strict=True))
+
+
+def somewhere(explorer, points=POINTS):
+    """Yield random values of the sliders."""
+    rng = np.random.default_rng(0)
+    for _ in range(points):
+        yield {name: _one_of(slider, rng) for name, slider in explorer.sliders.items()}
+
+
+def ends(slider):
+    """Return the values at both ends of a slider, or all choices."""
+    if hasattr(slider, "options"):
+        return [value for _, value in slider.options]
+    if hasattr(slider, "base"):
+        return [slider.base**slider.min, slider.base**slider.max]
+    return [slider.min, slider.max] if hasattr(slider, "min") else [False, True]
+
+
+def _one_of(slider, rng):
+    values = ends(slider)
+    if hasattr(slider, "options") or isinstance(values[0], bool):
+        return values[rng.integers(len(values))]
+    if hasattr(slider, "base"):
+        return float(np.exp(rng.uniform(*np.log(values))))
+    return type(values[0])(rng.uniform(*values))
