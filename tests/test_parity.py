@@ -20,7 +20,7 @@ from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
 
 OURS = [case for case in CASES if not RULES[case["rule"]].__module__.endswith("bridge")]
-WITH_A_PEER = {"gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad"}
+WITH_A_PEER = {"gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad", "adamw"}
 
 
 @pytest.mark.parametrize("case", OURS, ids=goldens.name)
@@ -78,6 +78,8 @@ WRONG = [
     ("adam", "1 - beta1**t", "1 - beta1 ** (t + 1)"),
     ("adam", "1 - beta2**t", "1 - beta1**t"),
     ("adam", "(1 - beta1) * g", "g"),
+    ("adamw", "lr * weight_decay * w", "weight_decay * w"),
+    ("adamw", "w - lr * weight_decay * w", "w"),
     ("adam", "(1 - beta2) * g**2", "(1 - beta2) * np.abs(g)"),
     ("adam", "t = t + 1", "t = 1"),
     ("adam", "lr * m_hat", "lr * g"),

@@ -211,6 +211,21 @@ def cases():
     peer = torch_peer("AdamW", weight_decay=0.1)
     yield "adam_decay_without_lr", "torch", peer, scaled, 1, {"weight_decay": ["lr times", 0.1]}, 0
 
+    settings = (
+        (1, 0.9, 0.999, 1e-8, 0.01, 0),
+        (1, 0.7, 0.8, 0.1, 0.3, 0),
+        (1, 0.0, 0.999, 1e-8, 0.1, 40),
+        (1, 0.9, 0.5, 1e-8, 0.1, 0),
+        (0, 0.9, 0.999, 1e-8, 0.1, 0),
+        (10, 0.9, 0.999, 1e-8, 0.0, 0),
+    )
+    for factor, beta1, beta2, eps, decay, halve in settings:
+        knobs = {"beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": decay}
+        peer = torch_peer("AdamW", betas=(beta1, beta2), eps=eps, weight_decay=decay)
+        yield "adamw", "torch", peer, scaled, factor, knobs, halve
+        peer = optax_peer(optax.adamw, b1=beta1, b2=beta2, eps=eps, weight_decay=decay)
+        yield "adamw", "optax", peer, scaled, factor, knobs, halve
+
 
 def walk(peer, problem, data, lr, halve_every):
     """Return the points kept, and how far the disturbed runs were from them: shapes (kept, n)."""
