@@ -18,7 +18,7 @@ from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import inside, rule_style
+from optim_lessons.lab.plots import Picture, inside, new_figure, projector, rule_style
 from optim_lessons.landscapes import quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures.gradient_descent import parabola
@@ -213,6 +213,45 @@ def test_exploring_opens_no_figure_and_leaves_the_style_of_other_figures_alone()
     explore(gradient_descent, quadratic).set(lr=0.5)
     assert plt.get_fignums() == []
     assert dict(plt.rcParams) == before
+
+
+@pytest.fixture
+def usual_size():
+    yield
+    projector(1)
+
+
+def test_on_a_projector_pictures_their_words_and_their_sliders_are_larger(usual_size):
+    usual = explore(gradient_descent, quadratic)
+    still = _png_width(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"])
+    projector(1.5)
+    large = explore(gradient_descent, quadratic)
+    assert _png_width(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"]) == 1.5 * still
+    for explorer, width in ((usual, 960), (large, 1440)):  # the one that is there stays as it is
+        explorer.set(lr=0.5)
+        assert explorer.picture.layout.max_width == f"{width}px"
+        assert _png_width(explorer.picture.live.png()) == width
+    assert (usual.sliders["lr"].layout.width, large.sliders["lr"].layout.width) == ("310px", "465px")
+    words = [label.get_window_extent().height for label in (_label(usual), _label(large))]
+    assert words[1] == pytest.approx(1.5 * words[0], abs=1)
+    assert "--jp-widgets-font-size: 19.5px" in large.children[-1].value
+    assert "<style>" not in "".join(getattr(child, "value", "") for child in usual.children[1:])
+    projector(1)
+    assert explore(gradient_descent, quadratic).picture.layout.max_width == "960px"
+
+
+def _png_width(data):
+    return int.from_bytes(data[16:20], "big")
+
+
+def _label(explorer):
+    return explorer.picture.live.figure.axes[0].xaxis.label
+
+
+@pytest.mark.parametrize("scale", [0, -1, 100, float("nan")])
+def test_a_size_that_no_projector_has_is_refused(scale, usual_size):
+    with pytest.raises(ValueError, match="from half to four times"):
+        projector(scale)
 
 
 def test_the_best_lr_of_a_race_ends_lower_than_its_neighbours():

@@ -13,6 +13,7 @@ import ipywidgets
 from IPython import get_ipython
 
 from optim_lessons.lab.live import LivePicture, Scene
+from optim_lessons.lab.plots import DPI
 from optim_lessons.lab.scenes import walk
 
 # Where a slider runs if the lesson does not say: knob → (low, high).
@@ -26,8 +27,12 @@ RANGES = {
     "seed": (0, 20),
     "curvature": (0.1, 10.0),
     "lr_scale": (0.05, 20.0),
+    "h": (1e-16, 1.0),
+    "distance": (1e-15, 1.0),
 }
-LOGARITHMIC = ("lr", "eps", "condition", "curvature", "lr_scale")
+LOGARITHMIC = ("lr", "eps", "condition", "curvature", "lr_scale", "h", "distance")
+# The words, the height, the handle and the number beside a slider, in JupyterLab's stylesheet.
+SIZES = {"font-size": 13, "inline-height": 28, "slider-handle-size": 16, "inline-width-tiny": 72}
 # Fine near 1, where 0.99 and 0.999 are worlds apart.
 BETAS = (*(i / 20 for i in range(19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
 BETAS += (0.997, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
@@ -54,20 +59,33 @@ class Explorer(ipywidgets.VBox):
         defaults = scene.still | scene.moving
         _check_known(knobs, defaults)
         wishes = scene.ranges | knobs
-        self.sliders = {name: _slider(name, default, wishes.get(name)) for name, default in defaults.items()}
         self.picture = LivePicture(scene, self._drawn, self._failed)
+        scale = self.picture.live.figure.dpi / DPI
+        self.sliders = {
+            name: _slider(name, default, wishes.get(name), scale) for name, default in defaults.items()
+        }
         self.reading = ""
         self._held = False
         self._reading = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="2.8em", margin="0 0 0 8px"))
         self._problem = ipywidgets.HTML()
         for slider in self.sliders.values():
             slider.observe(self._moved, "value")
-        box = ipywidgets.Layout(display="flex", flex_flow="row wrap", width="100%", max_width="1100px")
+        box = ipywidgets.Layout(
+            display="flex", flex_flow="row wrap", width="100%", max_width=f"{1100 * scale:g}px"
+        )
         controls = ipywidgets.Box([*self.sliders.values(), self._problem], layout=box)
         super().__init__([self.picture, self._reading, controls])
         self.add_class("optim-lessons-explorer")
+        if scale != 1:
+            self._enlarge(scale)
         self._drawn(self.picture.draw(self.values))  # what fails at the start is the caller's to see
         _close_earlier_ones(self)
+
+    def _enlarge(self, scale):
+        sizes = "".join(f"--jp-widgets-{name}: {scale * pixels:g}px; " for name, pixels in SIZES.items())
+        name = f"optim-lessons-{100 * scale:.0f}"
+        self.add_class(name)
+        self.children += (ipywidgets.HTML(f"<style>.{name} {{{sizes}}}</style>"),)
 
     @property
     def problem(self):
@@ -135,12 +153,12 @@ def _check_known(names, known):
             raise TypeError(f"this picture has no knob {name!r}; its knobs are {', '.join(known)}")
 
 
-def _slider(name, default, wish):
+def _slider(name, default, wish, scale):
     low, high, default, choices = _range(name, default, wish)
     common = {
         "description": name.replace("_", " "),
-        "layout": ipywidgets.Layout(width="310px"),
-        "style": {"description_width": "90px"},
+        "layout": ipywidgets.Layout(width=f"{310 * scale:g}px"),
+        "style": {"description_width": f"{90 * scale:g}px"},
     }
     if choices is not None:
         kind = ipywidgets.Dropdown if isinstance(choices[0], str) else ipywidgets.SelectionSlider

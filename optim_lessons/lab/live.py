@@ -50,9 +50,9 @@ class Scene:
 class LiveFigure:
     """A scene on its figure. The background is kept; a redraw restores it and draws what moves."""
 
-    def __init__(self, scene, dpi=100):
+    def __init__(self, scene):
         self.scene = scene
-        self.figure = new_figure(scene.size, dpi)
+        self.figure = new_figure(scene.size)
         self._built_for = None
 
     def draw(self, values):
@@ -114,10 +114,9 @@ class LivePicture(ipywidgets.Image):
     """
 
     def __init__(self, scene, on_drawn, on_error):
-        super().__init__(
-            format="jpeg", layout=ipywidgets.Layout(width="100%", max_width=f"{100 * scene.size[0]:g}px")
-        )
         self.live = LiveFigure(scene)
+        width = f"{self.live.figure.bbox.width:g}px"
+        super().__init__(format="jpeg", layout=ipywidgets.Layout(width="100%", max_width=width))
         self._on_drawn, self._on_error = on_drawn, on_error
         self._newest = None
         self._timer = None

@@ -30,6 +30,8 @@ OWN_STYLE = {"color": "#6a3d9a", "linestyle": "-", "marker": "o"}
 ALERT = "#b3261e"
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#7f9dbb", "#b3c6d8", "#dde6ec", "#fbfaf5"])
 BANDS = 18
+DPI = 100  # pixels per inch at the usual size
+_changes = {"figure.dpi": DPI}  # of the look
 
 
 def rule_style(rule):
@@ -43,17 +45,27 @@ def rule_label(rule):
     return getattr(rule, "__name__", "rule").replace("_", " ")
 
 
-def new_figure(size=(9.6, 4.0), dpi=100):
+def new_figure(size=(9.6, 4.0)):
     """Return an empty figure that belongs to nobody: it is in no list of open figures."""
     with look():
-        figure = Figure(figsize=size, dpi=dpi)
+        figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
     return figure
 
 
 def look():
     """Return the context in which figures are built: the course's Matplotlib style."""
-    return matplotlib.rc_context(fname=shipped("assets") / "optim_lessons.mplstyle")
+    return matplotlib.rc_context(_changes, shipped("assets") / "optim_lessons.mplstyle")
+
+
+def projector(scale=1.5):
+    """Draw every picture from now on so many times as large: lines, words and sliders alike.
+
+    Cells that have run keep their pictures: run them again. projector(1) goes back to the usual size.
+    """
+    if not 0.5 <= scale <= 4:
+        raise ValueError(f"scale is {scale}: pictures are drawn from half to four times their usual size")
+    _changes["figure.dpi"] = DPI * scale
 
 
 def height_map(ax, landscape, **options):
