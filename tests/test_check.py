@@ -50,6 +50,12 @@ def _nesterov(w, g, m=0.0, *, lr=0.01, beta=0.9):
     return w - lr * g - lr * beta * new_m, new_m
 
 
+def _nesterov_growing(w, g, m=0.0, t=0, *, lr=0.01):
+    ahead = 1 - 3 / (t + 3)
+    m, t = (1 - 3 / (t + 2)) * m + g, 1 + t
+    return w - lr * g - lr * ahead * m, m, t
+
+
 def _adagrad(w, g, v=0.0, *, lr=0.01, eps=1e-10):
     v = v + np.square(g)
     return w - lr / (v**0.5 + eps) * g, v
@@ -90,6 +96,7 @@ REWRITTEN = [
     (GD, _gd),
     ("04.momentum", _momentum),
     ("05.nesterov", _nesterov),
+    ("05.nesterov_growing", _nesterov_growing),
     ("06.adagrad", _adagrad),
     ("07.rmsprop", _rmsprop),
     ("08.adam", _adam),
