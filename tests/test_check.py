@@ -704,6 +704,8 @@ def shipped_lessons(tmp_path, monkeypatch):
     for name in ("00_start_here.ipynb", "08_adam.ipynb", "notes.txt"):
         (tmp_path / name).touch()
     monkeypatch.setattr(check_module, "shipped", lambda folder: tmp_path)
+    ids = ("00.first_check", "04.momentum", "08.adam", "08.amsgrad")
+    monkeypatch.setattr(check_module, "EXERCISES", {id: EXERCISES[id] for id in ids})
 
 
 @pytest.mark.usefixtures("shipped_lessons")
@@ -721,6 +723,8 @@ def test_progress_tells_done_tried_and_open_for_the_lessons_that_are_shipped():
         "1 of 3 exercises done in this session."
     )
     assert "| 08.adam | `my_adam` | ✗ tried |" in progress()._repr_markdown_()
+    assert repr(progress("00")) == "00.first_check  ✓ done\n1 of 1 exercises done in this session."
+    assert progress("04").rows == []
 
 
 @pytest.mark.usefixtures("shipped_lessons")

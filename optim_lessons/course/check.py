@@ -2,7 +2,7 @@
 
 check("08.adam", my_adam)     # a verdict: true if right, and a text that says what is wrong
 reveal("08.adam")             # the answer
-progress()                    # done, tried and open, in this kernel session
+progress("08")                # done, tried and open, in this kernel session
 """
 
 import difflib
@@ -46,9 +46,9 @@ def reveal(id):
     return _unknown(id) if exercise is None else Answer(exercise)
 
 
-def progress():
-    """Return where you stand: each exercise of the lessons in this course, done, tried or open."""
-    lessons = {path.name[:2] for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb")}
+def progress(lesson=""):
+    """Return where you stand: each exercise of a lesson, such as "08", or of all: done, tried or open."""
+    lessons = {path.name[:2] for path in shipped("notebooks").glob(f"{lesson or '[0-9][0-9]'}_*.ipynb")}
     shown = [exercise for exercise in EXERCISES.values() if exercise.id[:2] in lessons]
     return Progress([(e.id, e.name, _session.get(e.id, "open")) for e in shown])
 
