@@ -1,0 +1,490 @@
+"""Lesson 02: its formulas, its pictures, and what its prose says beyond the numbers that its cells print."""
+
+import numpy as np
+import pytest
+
+from optim_lessons.course.check import check
+from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.exercises.lesson_02 import STEPS, TARGET, damped_newton, four_gradients
+from optim_lessons.gradient_descent import best_lr, gradient_descent, sharpness
+from optim_lessons.lab import datasets, models
+from optim_lessons.lab.explore import explore
+from optim_lessons.lab.path import path
+from optim_lessons.landscapes import (
+    hessian,
+    himmelblau,
+    newton_step,
+    numerical_gradient,
+    plateau,
+    quadratic,
+    rosenbrock,
+    saddle,
+)
+from optim_lessons.pictures import landscapes as picture
+from optim_lessons.sgd import noisy
+
+
+def drawn(explorer, panel, points):
+    """Return the data of the lines of a panel that have so many points."""
+    lines = explorer.picture.live.figure.axes[panel].lines
+    return [line.get_xydata() for line in lines if len(line.get_xdata()) == points]
+
+
+# --- checking a gradient -----------------------------------------------------------------------------
+
+
+def error(difference, h, precision="float64"):
+    kind = picture.DTYPES[precision]
+    return abs(float(difference(np.exp, kind(1), kind(h))) / np.e - 1)
+
+
+def test_truncation_errors_have_the_leading_terms_of_the_page():
+    for h in (0.1, 0.01, 0.001):
+        assert error(picture.one_sided, h) == pytest.approx(h / 2, rel=0.05)
+        assert error(picture.central, h) == pytest.approx(h**2 / 6, rel=0.05)
+
+
+@pytest.mark.parametrize("precision", picture.DTYPES)
+def test_the_error_bound_with_truncation_and_rounding_holds_at_every_h(precision):
+    # exp may be wrong by a whole unit in the last place instead of half of one.
+    noise = 2 * picture.unit_roundoff(precision) * (1 + 1)
+    for h in np.geomspace(1e-15 if precision == "float64" else 1e-6, 0.3, 300):
+        # The next terms of the series stay below 6 per cent (central) and 12 per cent up to h = 0.3.
+        assert error(picture.central, h, precision) <= 1.06 * h**2 / 6 + noise / h
+        assert error(picture.one_sided, h, precision) <= 1.12 * h / 2 + 2 * noise / h
+
+
+@pytest.mark.parametrize(("N", "M"), [(1e-16, 1.0), (6e-8, 1.0), (1e-12, 40.0)])
+def test_the_best_h_and_the_error_there_are_as_derived(N, M):
+    h = np.geomspace(1e-9, 1, 200_001)
+    bound = h**2 / 6 * M + N / h
+    best = (3 * N / M) ** (1 / 3)
+    assert h[bound.argmin()] == pytest.approx(best, rel=1e-3)
+    assert bound.min() == pytest.approx(1.5 * N / best, rel=1e-6)
+    one_sided = h / 2 * M + 2 * N / h
+    assert h[one_sided.argmin()] == pytest.approx(2 * np.sqrt(N / M), rel=1e-3)
+
+
+def test_ten_or_eleven_digits_for_the_central_and_eight_for_the_one_sided_difference_are_the_best():
+    hs = np.geomspace(1e-10, 1e-2, 200)
+    noise = picture.unit_roundoff("float64") * 2
+    assert 1e-11 < 1.5 * noise ** (2 / 3) / 3 ** (1 / 3) < 1e-10
+    assert np.median([error(picture.central, h) for h in hs if 3e-6 < h < 3e-5]) < 1e-10
+    assert 1e-9 < np.median([error(picture.one_sided, h) for h in hs if 3e-9 < h < 3e-8]) < 1e-7
+
+
+def test_the_prediction_for_h_is_what_the_computer_does():
+    assert error(picture.central, 1e-5) < 1e-10
+    assert error(picture.central, 1e-10) > 100 * error(picture.central, 1e-5)
+    assert check("02.predict_h", "c")
+
+
+def test_best_h_is_where_the_bound_is_smallest_and_coarse():
+    h = np.geomspace(1e-5, 1, 100_001)
+    assert check("02.best_h", h[(h**2 / 6 + 6e-8 / h).argmin()])
+    assert not check("02.best_h", 0.0052)
+    assert not check("02.best_h", 0.0061)
+    assert check("02.best_h", 2.45e-4).mistake == "one-sided"
+
+
+def test_the_picture_of_differences_draws_measured_errors_and_the_bound():
+    explorer = explore(picture.differences(), w=(-2.0, 2.0), precision=["float64", "float32"])
+    explorer.set(h=1e-3, w=0.5)
+    one, central = drawn(explorer, 1, 193)[::-1][:2]
+    for line, difference in ((central, picture.central), (one, picture.one_sided)):
+        h, seen = line[100]
+        assert seen == abs(difference(np.exp, 0.5, h) / np.exp(0.5) - 1)
+    bound = drawn(explorer, 1, 193)[0]
+    rounding = picture.unit_roundoff("float64") * 1.5
+    np.testing.assert_allclose(bound[:, 1], bound[:, 0] ** 2 / 6 + rounding / bound[:, 0], rtol=1e-12)
+
+
+def test_at_a_tiny_h_the_smooth_function_is_drawn_as_a_staircase():
+    explorer = explore(picture.differences(), precision=["float64"])
+    for h, few in ((1e-5, False), (1e-15, True)):
+        explorer.set(h=h)
+        curve = next(line for line in drawn(explorer, 0, 321) if not np.array_equal(*line.T))
+        assert (len(np.unique(curve[:, 1])) < 40) == few
+
+
+def test_unit_roundoff_is_what_the_page_says():
+    assert picture.unit_roundoff("float64") == pytest.approx(1.1e-16, rel=0.02)
+    assert picture.unit_roundoff("float32") == pytest.approx(6e-8, rel=0.02)
+
+
+def with_a_loop(f, w, h=1e-5):
+    slopes = []
+    for i in range(len(w)):
+        ahead, back = w.copy(), w.copy()
+        ahead[i] += h
+        back[i] -= h
+        slopes.append((f(ahead) - f(back)) / (2 * h))
+    return np.array(slopes)
+
+
+def in_place(f, w, h=1e-5):
+    g = np.zeros_like(w)
+    for i in range(len(w)):
+        w[i] += h
+        g[i] = f(w)
+        w[i] -= 2 * h
+        g[i] -= f(w)
+        w[i] += h
+    return g / (2 * h)
+
+
+def by_unit_vectors(f, w, h=1e-5):
+    return np.array([f(w + h * e) / (2 * h) - f(w - h * e) / (2 * h) for e in np.identity(w.size)])
+
+
+def test_a_numerical_gradient_in_other_words_is_right_and_one_that_writes_into_w_is_told_so():
+    assert check("02.numerical_gradient", with_a_loop)
+    assert check("02.numerical_gradient", by_unit_vectors)
+    assert check("02.numerical_gradient", in_place).mistake == "writes-in-place"
+    assert check("02.numerical_gradient", numerical_gradient).mistake == "the-courses-own"
+
+
+def test_the_four_gradients_are_what_the_diagnosis_says():
+    points = np.random.default_rng(0).uniform(-2, 2, (50, 2))
+    answer = {"A": "term missing", "B": "wrong sign", "C": "right", "D": "wrong factor"}
+    for name, gradient in four_gradients().items():
+        ratio = gradient(points) / rosenbrock.grad(points)
+        said = {
+            "right": np.allclose(ratio, 1),
+            "wrong sign": np.allclose(ratio[:, 1], -1),
+            "wrong factor": np.allclose(ratio[:, 1], 0.5),
+            "term missing": np.ptp(ratio[:, 0]) > 0.1,
+        }
+        assert [label for label, true in said.items() if true] == [answer[name]]
+    assert check("02.wrong_gradient", answer)
+
+
+def test_a_single_point_cannot_tell_a_missing_term_from_a_factor():
+    ratio = four_gradients()["A"](np.array([0.5, 0.3])) / rosenbrock.grad(np.array([0.5, 0.3]))
+    np.testing.assert_allclose(ratio, [10 / 11, 1])
+
+
+def test_the_slope_along_any_direction_is_the_gradient_times_it():
+    w, u = np.array([0.3, -0.7]), np.array([1.3, 0.4])
+    along = (rosenbrock(w + 1e-5 * u) - rosenbrock(w - 1e-5 * u)) / 2e-5
+    assert along == pytest.approx(u @ rosenbrock.grad(w), rel=1e-8)
+
+
+def test_numbers_of_the_page_about_the_network_and_rosenbrock():
+    X, y = datasets.digits().train
+    assert len(X) == 1077
+    n = models.mlp(X, y, sizes=(64, 32, 10)).n
+    assert (n, 2 * n) == (2410, 4820)
+    assert models.softmax(X, y).n == 650
+    assert models.mlp(X, y, sizes=(64, 6, 10)).n == 460
+    assert 8 * n**2 / 1e6 == pytest.approx(46, abs=0.5)
+    assert np.linalg.norm(rosenbrock.grad(rosenbrock.start)) == pytest.approx(233, abs=0.5)
+
+
+# --- convex or not -----------------------------------------------------------------------------------
+
+
+def test_the_bumpy_curvature_is_the_second_derivative():
+    w, h = np.linspace(-4, 4, 81), 1e-4
+    for bumps in (0.0, 0.25, 1.0):
+        second = (
+            picture.bumpy(w + h, bumps) - 2 * picture.bumpy(w, bumps) + picture.bumpy(w - h, bumps)
+        ) / h**2
+        np.testing.assert_allclose(picture.bumpy_curvature(w, bumps), second, atol=1e-6)
+
+
+def test_the_bumpy_curve_is_convex_up_to_a_quarter_and_has_one_minimum_up_to_1_15():
+    w = np.linspace(-4, 4, 8001)
+    assert picture.bumpy_curvature(w, 0.25).min() >= 0 > picture.bumpy_curvature(w, 0.26).min()
+    assert check("02.convex_until", 0.25)
+    for bumps, count in ((1.14, 1), (1.16, 3)):
+        height = picture.bumpy(w, bumps)
+        assert np.sum((height[1:-1] < height[:-2]) & (height[1:-1] < height[2:])) == count
+
+
+def test_a_chord_under_the_curve_is_marked_and_read():
+    explorer = explore(picture.chord(), bumps=(0.0, 1.5), a=(-4.0, 4.0), b=(-4.0, 4.0))
+    assert "stays below this chord" in explorer.reading
+    assert "is convex" in explorer.reading
+    explorer.set(bumps=0.5, a=1.0, b=2.2)
+    assert "rises above this chord" in explorer.reading
+    marked = drawn(explorer, 0, 201)[0]
+    inner = marked[np.isfinite(marked[:, 1])]
+    share = (inner[:, 0] - 1.0) / 1.2
+    chord = (1 - share) * picture.bumpy(1.0, 0.5) + share * picture.bumpy(2.2, 0.5)
+    assert len(inner) > 100
+    assert (inner[:, 1] > chord).all()
+
+
+def test_the_curvature_along_a_direction_lies_between_the_smallest_and_the_largest_eigenvalue():
+    w = np.array([0.4, -0.3])
+    H = hessian(himmelblau.grad, w)
+    u = np.random.default_rng(0).standard_normal((1000, 2))
+    u = u / np.linalg.norm(u, axis=-1, keepdims=True)
+    bends = ((u @ H) * u).sum(-1)
+    low, high = np.linalg.eigvalsh(H)
+    assert low - 1e-9 <= bends.min() <= bends.max() <= high + 1e-9
+
+
+# --- saddles and plateaus ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lr", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("distance", [1e-2, 1e-6, 1e-12])
+def test_time_to_leave_a_saddle_is_the_logarithm_of_the_page(lr, distance):
+    land = saddle()
+    height = np.abs(path(gradient_descent, land.grad, np.array([0.3, distance]), 4000, lr=lr)[:, 1])
+    t = picture.saddle_steps(distance, lr)
+    assert t == pytest.approx(np.log(0.5 / distance) / np.log(1 + lr * 0.5))
+    # Beyond the quadratic model the ground is less steep, which costs 0.3/lr steps near the end, measured.
+    assert t <= np.argmax(height > 0.5) <= t + 1 + 0.3 / lr
+
+
+def test_the_saddle_prediction_holds():
+    assert picture.saddle_steps(1e-6, 0.1) / picture.saddle_steps(1e-3, 0.1) == pytest.approx(2, abs=0.15)
+    assert check("02.predict_saddle", "a")
+
+
+def test_exactly_on_the_ridge_descent_ends_at_the_saddle():
+    end = path(gradient_descent, saddle().grad, np.array([-1.8, 0.0]), 5000, lr=0.1)[-1]
+    np.testing.assert_allclose(end, 0, atol=1e-12)
+
+
+def test_the_saddle_picture_draws_the_walk_with_its_noise_and_the_formula():
+    explorer = explore(picture.near_a_saddle(), lr=(0.02, 1.5), noise=[0.0, 1e-9, 1e-6, 1e-3, 0.1])
+    explorer.set(distance=1e-6, noise=1e-3, seed=3, lr=0.2)
+    start = np.array([-1.8, explorer.values["distance"]])
+    knobs = {"lr": explorer.values["lr"]}
+    ws = path(gradient_descent, noisy(saddle().grad, 1e-3, 3), start, 500, **knobs)
+    (seen,) = drawn(explorer, 1, 501)
+    np.testing.assert_array_equal(seen[:, 1], np.abs(ws[:, 1]))
+    formula = explorer.picture.live.figure.axes[1].lines[1].get_xydata()
+    np.testing.assert_allclose(formula[5, 1], start[1] * (1 + 0.5 * knobs["lr"]) ** 5)
+
+
+def test_leaving_the_saddle_has_a_window_and_each_side_of_it_has_a_name():
+    land = saddle()
+    for lr in np.linspace(0.9, 1.99, 110):
+        end = land(path(gradient_descent, land.grad, land.start, STEPS, lr=lr))[-1]
+        assert bool(check("02.leave_saddle", lr)) == (end < TARGET) == (1.1244 < lr < 1.8341)
+    for lr, name in (
+        (0.1, "too-slow"),
+        (1.12, "too-slow"),
+        (1.84, "swings"),
+        (1.99, "swings"),
+        (2.0, "diverged"),
+        (1e300, "diverged"),
+        (0, "not-positive"),
+        (-1.4, "not-positive"),
+    ):
+        assert check("02.leave_saddle", lr).mistake == name, lr
+
+
+def test_the_basin_is_the_plateau_of_the_landscapes_in_any_number_of_weights():
+    w = np.random.default_rng(0).uniform(-15, 15, (40, 2))
+    land = plateau(condition=1.0)
+    np.testing.assert_allclose(picture.basin(w), land(w), rtol=1e-13)
+    np.testing.assert_allclose(picture.basin_grad(w), land.grad(w), rtol=1e-12)
+    w = np.random.default_rng(1).uniform(-3, 3, 7)
+    np.testing.assert_allclose(numerical_gradient(picture.basin, w), picture.basin_grad(w), atol=1e-9)
+
+
+def arrival(start, lr, **options):
+    return int(np.argmax(picture.plateau_walks(start, 0.0, lr=lr, walkers=1, **options)[:, 0] < 4))
+
+
+def test_time_on_the_plateau_is_in_proportion_to_one_over_lr():
+    times = [lr * arrival(14, lr, steps=4000) for lr in (0.3, 1.0, 3.0)]
+    np.testing.assert_allclose(times, times[0], rtol=0.03)
+
+
+def test_the_plateau_prediction_holds():
+    assert arrival(14, 3.0) == 254
+    assert arrival(14, 3.0, weights=100) == 254
+    distances = picture.plateau_walks(14, 0.03, weights=100, steps=2 * 254, walkers=200)
+    assert not (distances < 4)[:, 1:].any()
+    assert check("02.predict_plateau", "b")
+
+
+def test_on_flat_ground_the_squared_distance_grows_by_n_times_the_squared_push_in_every_step():
+    n, noise, lr, steps = 30, 0.1, 3.0, 400
+    far = picture.plateau_walks(60, noise, weights=n, steps=steps, walkers=400)[:, 1:]
+    growth = (far[-1] ** 2).mean() - 60**2
+    assert growth == pytest.approx(steps * n * (lr * noise) ** 2, rel=0.1)
+
+
+def test_the_plateau_picture_draws_its_walks():
+    explorer = explore(picture.on_a_plateau(), noise=[0.0, 0.03], weights=[1, 10])
+    explorer.set(start=12.0, noise=0.03, weights=10, seed=2)
+    distances = picture.plateau_walks(12.0, 0.03, 10, 2)
+    lines = drawn(explorer, 1, 201)
+    assert len(lines) == 21
+    for walker in (0, 7):
+        assert any(np.array_equal(line[:, 1], distances[::4, walker]) for line in lines)
+    inside = (distances < 4).any(axis=0)
+    assert f"{inside[1:].sum()} of 20 walks enter it" in explorer.reading
+
+
+# --- Newton's step -----------------------------------------------------------------------------------
+
+
+def test_newton_gives_each_axis_of_the_hessian_its_own_learning_rate():
+    valley = quadratic(condition=50.0, angle=25.0)
+    w = np.array([1.3, -0.4])
+    H = hessian(valley.grad, w)
+    curvatures, axes = np.linalg.eigh(H)
+    step = newton_step(w, valley.grad(w), H) - w
+    np.testing.assert_allclose(axes.T @ step, -(axes.T @ valley.grad(w)) / curvatures, rtol=1e-9)
+
+
+def test_the_newton_picture_draws_newtons_walk_and_its_model():
+    explorer = explore(picture.newton(), landscape=list(picture.NEWTON_GROUNDS), damping=[0.0, 0.6])
+    explorer.set(landscape="saddle", start_x=-1.5, start_y=0.3)
+    land, w = saddle(), np.array([-1.5, 0.3])
+    walk = [w]
+    for _ in range(8):
+        walk.append(newton_step(walk[-1], land.grad(walk[-1]), hessian(land.grad, walk[-1])))
+    np.testing.assert_allclose(drawn(explorer, 0, 9)[0], walk, atol=1e-12)
+    truth, model = drawn(explorer, 1, 126)
+    s = walk[1] - w
+    a = model[:, 0]
+    np.testing.assert_allclose(truth[:, 1], land(w + a[:, None] * s) - land(w), atol=1e-12)
+    expected = a * (land.grad(w) @ s) + 0.5 * a**2 * (s @ hessian(land.grad, w) @ s)
+    np.testing.assert_allclose(model[:, 1], expected, atol=1e-12)
+
+
+def test_what_the_page_says_about_newton_on_each_ground():
+    np.testing.assert_allclose(picture.newton_walk(saddle(), (-1.5, 0.3))[-1], 0, atol=1e-9)
+    np.testing.assert_allclose(picture.newton_walk(rosenbrock, (-1.5, 1.0))[-1], 1, atol=1e-6)
+    outside = picture.newton_walk(rosenbrock, (-1.5, 1.0))
+    assert (outside[:, 1] < rosenbrock.box[1][0]).any()
+    hill = picture.newton_walk(himmelblau, (0.3, 1.0))
+    assert himmelblau(hill[-1]) > himmelblau(hill[0])
+    low, high = np.linalg.eigvalsh(hessian(himmelblau.grad, hill[-1]))
+    assert low < 0 < high
+    top = picture.newton_walk(himmelblau, (-0.5, -1.0))[-1]
+    np.testing.assert_allclose(himmelblau.grad(top), 0, atol=1e-6)
+    assert (np.linalg.eigvalsh(hessian(himmelblau.grad, top)) < 0).all()
+
+
+def test_a_singular_hessian_gives_no_step_and_the_picture_says_so():
+    explorer = explore(picture.newton(), landscape=["saddle"], damping=[0.0, 0.5])
+    explorer.set(start_y=0.0, damping=0.5)
+    assert "there is no step" in explorer.reading
+    assert explorer.problem == ""
+
+
+def test_the_diagonal_of_a_ravine_turned_by_45_degrees_is_gradient_descent_at_its_best_lr():
+    valley = quadratic(condition=100.0, angle=45.0)
+    diagonal = np.diag(hessian(valley.grad, valley.start))
+    np.testing.assert_allclose(1 / diagonal, best_lr([0.01, 1.0]), rtol=1e-8)
+    along = quadratic(condition=100.0)
+    np.testing.assert_allclose(np.diag(hessian(along.grad, along.start)), [0.01, 1.0], rtol=1e-8)
+
+
+def test_damped_newton_is_newton_at_zero_and_descent_at_a_large_damping():
+    rng = np.random.default_rng(0)
+    w, g, H = rng.standard_normal(3), rng.standard_normal(3), np.diag([2.0, -0.4, 1.0])
+    np.testing.assert_allclose(damped_newton(w, g, H, 0.0), newton_step(w, g, H))
+    np.testing.assert_allclose(damped_newton(w, g, H, 1e8), gradient_descent(w, g, lr=1e-8), rtol=1e-12)
+    land, start = saddle(), np.array([-1.5, 0.3])
+    walk = picture.newton_walk(land, start, 0.6)
+    np.testing.assert_allclose(
+        walk[1], damped_newton(start, land.grad(start), hessian(land.grad, start), 0.6)
+    )
+
+
+def test_damping_above_the_most_negative_curvature_makes_every_part_of_the_step_go_downhill():
+    H, g = np.diag([3.0, -0.5]), np.array([0.7, 0.2])
+    for damping, downhill in ((0.49, False), (0.51, True)):
+        step = damped_newton(np.zeros(2), g, H, damping)
+        assert bool((step * g < 0).all()) == downhill
+    assert check("02.least_damping", 0.5)
+    assert check("02.least_damping", -0.5).mistake == "sign"
+
+
+def test_damped_newton_in_other_words_is_right():
+    def by_the_inverse(w, g, H, damping):
+        n = w.shape[0]
+        return w - np.linalg.inv(H + np.diag(np.full(n, damping))) @ g
+
+    def by_the_axes(w, g, H, damping):
+        curvatures, axes = np.linalg.eigh(H)
+        return w - axes @ ((axes.T @ g) / (curvatures + damping))
+
+    assert check("02.damped_newton", by_the_inverse)
+    assert check("02.damped_newton", by_the_axes)
+
+
+# --- the slice ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    X, y = datasets.digits().train
+    net = models.mlp(X[:300], y[:300], sizes=(64, 4, 10))
+    return net, path(gradient_descent, net.grad, net.init(0), 200, lr=1.0)[-1]
+
+
+def test_each_layer_of_a_random_direction_is_as_long_as_the_same_layer_of_the_weights(trained):
+    net, w = trained
+    direction = picture.random_direction(net, w, 3)
+    for part, layer in zip(net.layers(direction), net.layers(w), strict=True):
+        assert np.linalg.norm(part) == pytest.approx(np.linalg.norm(layer))
+
+
+def test_curvature_along_a_direction_is_that_of_the_hessian_and_the_steepest_one_has_the_sharpness(trained):
+    net, w = trained
+    H = hessian(net.grad, w, 1e-4)
+    u = picture.random_direction(net, w, 0)
+    assert picture.curvature_along(net, w, u) == pytest.approx(u @ H @ u / (u @ u), rel=1e-4)
+    steep = picture.steepest_direction(net, w, iterations=300)
+    assert np.linalg.norm(steep) == pytest.approx(np.linalg.norm(w))
+    largest = np.linalg.eigvalsh(H)[-1]
+    assert picture.curvature_along(net, w, steep) == pytest.approx(largest, rel=0.02)
+    assert sharpness(net.grad, w, iterations=300) == pytest.approx(largest, rel=0.02)
+
+
+def test_a_random_direction_sees_the_mean_of_all_curvatures(trained):
+    net, w = trained
+    rng = np.random.default_rng(0)
+    seen = [picture.curvature_along(net, w, rng.standard_normal(net.n)) for _ in range(400)]
+    assert np.mean(seen) == pytest.approx(np.trace(hessian(net.grad, w, 1e-4)) / net.n, rel=0.1)
+
+
+def test_the_slice_draws_the_loss_along_its_line(trained):
+    net, w = trained
+    pair = picture.random_direction(net, w, 0), picture.random_direction(net, w, 1)
+    explorer = explore(picture.network_slice(net, w, {"random": pair}), plane=["random"], turn=(0, 180))
+    explorer.set(width=0.3, turn=30)
+    (profile,) = drawn(explorer, 1, 81)
+    a = 0.3 * profile[:, :1]
+    c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    # The picture works in float32: 7 digits.
+    np.testing.assert_allclose(profile[:, 1], net(w + a * (c * pair[0] + s * pair[1])), rtol=1e-4)
+
+
+def test_the_same_function_may_have_any_sharpness():
+    X, y = datasets.digits().train
+    net = models.mlp(X[:200], y[:200], sizes=(64, 8, 10), activation="relu")
+    w = path(gradient_descent, net.grad, net.init(0), 100, lr=0.3)[-1]
+    scaled = w.copy()
+    first, second = net.layers(scaled)
+    first *= 10
+    second[:-1] /= 10
+    np.testing.assert_allclose(net.outputs(scaled), net.outputs(w), atol=1e-12)
+    assert sharpness(net.grad, scaled, h=1e-5) > 10 * sharpness(net.grad, w, h=1e-5)
+
+
+def test_the_prediction_for_the_slice_is_what_the_page_measures():
+    X, y = datasets.digits().train
+    net = models.mlp(X, y, sizes=(64, 32, 10))
+    w = path(gradient_descent, net.grad, net.init(range(2)), 200, lr=1.0)[-1, 0]
+    bends = [picture.curvature_along(net, w, picture.random_direction(net, w, seed)) for seed in range(20)]
+    assert min(bends) > 0
+    assert 50 < sharpness(net.grad, w, iterations=100) / np.median(bends) < 200
+
+
+def test_the_lesson_has_all_kinds_of_exercises():
+    kinds = {e.kind for e in EXERCISES.values() if e.id.startswith("02.")}
+    assert kinds == {"choice", "function", "number", "diagnosis", "goal"}
