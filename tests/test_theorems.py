@@ -391,17 +391,15 @@ def test_uncorrected_adam_takes_too_long_steps_for_thousands_of_steps():
     assert np.flatnonzero(too_long > 1.05).max() + 1 == 2374
 
 
-def test_adams_step_is_bounded_whatever_the_gradients():
-    # Kingma and Ba, section 2.1: at most lr·(1 − β₁)/√(1 − β₂), reached after a long silence; else lr.
+def test_after_a_long_silence_adams_step_is_longer_than_lr():
+    # Kingma and Ba, section 2.1, print lr·(1 − β₁)/√(1 − β₂) as the longest step. It is that of a single
+    # gradient after a long silence; lesson 08 and its tests have the bound that holds whatever the gradients.
     lr, beta1, beta2 = 0.1, 0.9, 0.999
-    bound = lr * max(1, (1 - beta1) / np.sqrt(1 - beta2))
+    single = lr * (1 - beta1) / np.sqrt(1 - beta2)
     silent = path(adam, lambda w, t: np.full_like(w, float(t == 9999)), np.zeros(1), 10_000, lr=lr, eps=0.0)
     assert np.isnan(silent[1, 0])  # 0/0: what eps is for
-    slopes = np.random.default_rng(0).standard_cauchy((2000, 50))
-    steps = np.abs(np.diff(path(adam, lambda w, t: slopes[t], np.zeros(50), 2000, lr=lr), axis=0))
-    assert steps.max() < bound
     after_silence = path(adam, lambda w, t: np.full_like(w, float(t == 9999)), np.zeros(1), 10_000, lr=lr)
-    assert -after_silence[-1, 0] == pytest.approx(bound, rel=1e-4)
+    assert -after_silence[-1, 0] == pytest.approx(single, rel=1e-4)
 
 
 def test_amsgrad_is_adam_while_the_gradients_grow_and_shorter_once_they_shrink():
