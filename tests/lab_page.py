@@ -43,7 +43,10 @@ _IDLE = ".jp-StatusBar-TextItem:text('| Idle')"
 _RECORD = (
     "() => { const r = [window.moves, window.paints]; window.moves = []; window.paints = []; return r; }"
 )
-_BYTES = "async img => Array.from(new Uint8Array(await (await fetch(img.src)).arrayBuffer())).join()"
+_DIGEST = """async img => {
+  const bytes = await (await fetch(img.src)).arrayBuffer();
+  return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))).join();
+}"""
 
 
 class LabPage:
@@ -102,7 +105,7 @@ class LabPage:
         """Wait for the next painted picture."""
         self.page.wait_for_function("() => window.paints.length > 0", timeout=10_000)
 
-    def rest(self, milliseconds=300):
+    def rest(self, milliseconds):
         """Wait until no new picture has come for a while."""
         count = -1
         while count != (count := self.page.evaluate("() => window.paints.length")):
@@ -110,7 +113,7 @@ class LabPage:
 
     def picture(self, explorer):
         """Return what the explorer shows now, as text that is the same for the same picture."""
-        return explorer.locator("img").first.evaluate(_BYTES)
+        return explorer.locator("img").first.evaluate(_DIGEST)
 
     def press(self, handle, key):
         """Press a key on a slider and wait for the picture; return the milliseconds from key to paint."""
@@ -145,5 +148,5 @@ class LabPage:
             self.page.mouse.move(x + pixels * i / 10, y)
             self.page.wait_for_timeout(33)
         self.page.mouse.up()
-        self.rest()
+        self.rest(150)
         return len(self.record()[1])
