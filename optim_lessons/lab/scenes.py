@@ -41,7 +41,7 @@ def walk(rule, landscape):
         loss_axis(beside, float(first(first.start)), lowest, log=level)
         beside.xaxis.set_animated(True)
         loss_line = beside.plot([], [], animated=True, **rule_style(rule) | {"marker": ""})[0]
-        settings = beside.set_title("", fontsize=10, animated=True)
+        settings = beside.set_title("", fontsize=10, loc="right", animated=True)
         shown = [shape, first]
 
         def move(*, start_x, start_y, steps, **knobs):
