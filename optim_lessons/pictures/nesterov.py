@@ -257,7 +257,7 @@ def side_by_side():
     def build(figure):
         above = figure.add_axes((0.065, 0.125, 0.43, 0.785))
         steep = figure.add_axes((0.59, 0.565, 0.4, 0.345), xlim=(0, steps), ylim=(-1.9, 1.9))
-        flat = figure.add_axes((0.59, 0.125, 0.4, 0.345), xlim=(0, steps), ylim=(-4.8, 4.8))
+        flat = figure.add_axes((0.59, 0.125, 0.4, 0.345), xlim=(0, steps), ylim=(-4.8, 6.8))
         steep.set_ylabel("steep coordinate")
         flat.set(ylabel="flat coordinate", xlabel="step")
         steep.tick_params(labelbottom=False)
@@ -269,13 +269,13 @@ def side_by_side():
             rule: (path_line(above, rule, animated=True), *_two_lines(rule, steep, flat))
             for rule in (momentum, nesterov)
         }
-        flat.legend(handles=[line for *_, line in lines.values()], loc="lower right", ncols=2)
+        flat.legend(handles=[line for *_, line in lines.values()], loc="upper right", ncols=2)
         settings = above.set_title("", fontsize=10, animated=True)
 
         def move(*, lr, beta, condition):
             if condition != shown[0]:
                 shown[:] = condition, quadratic(condition=condition)
-                ground.set_data(height_bands(shown[1], points=(160, 130)))
+                ground.set_data(height_bands(shown[1]))
             ravine, said = shown[1], []
             for rule, (walk, *coordinates) in lines.items():
                 ws = path(rule, ravine.grad, ravine.start, steps, lr=lr, beta=beta)
