@@ -92,6 +92,11 @@ def _clipped(w, g, *, lr=0.01, clip=1.0):
     return w - lr * np.where(norm > clip, g / norm * clip, g)
 
 
+def _averaged(w, g, w_mean=0.0, t=0, *, lr=0.01):
+    w = w - lr * g
+    return w, (t * w_mean + w) / (t + 1), t + 1
+
+
 REWRITTEN = [
     (GD, _gd),
     ("04.momentum", _momentum),
@@ -103,6 +108,7 @@ REWRITTEN = [
     ("08.adam", _adam_folded),
     ("08.amsgrad", _amsgrad),
     ("01.clipped_descent", _clipped),
+    ("03.averaged_descent", _averaged),
 ]
 
 
