@@ -97,9 +97,16 @@ def _averaged(w, g, w_mean=0.0, t=0, *, lr=0.01):
     return w, (t * w_mean + w) / (t + 1), t + 1
 
 
+def _restarted(w, g, m=0.0, *, lr=0.01, beta=0.9):
+    downhill = np.einsum("...i,...i->...", g, m + 0 * g)[..., None] >= 0
+    m = g + downhill * beta * m
+    return w - m * lr, m
+
+
 REWRITTEN = [
     (GD, _gd),
     ("04.momentum", _momentum),
+    ("04.restarted_momentum", _restarted),
     ("05.nesterov", _nesterov),
     ("05.nesterov_growing", _nesterov_growing),
     ("06.adagrad", _adagrad),

@@ -1,4 +1,4 @@
-"""Read what a learner may give as an answer: a number, or one of several labels."""
+"""Read what a learner may give as an answer: a number, a pair of numbers, or one of several labels."""
 
 import difflib
 import numbers
@@ -40,6 +40,18 @@ def read_number(name, answer):
     if not np.isfinite(value):
         return wrong(f"`{name}` is {quote(answer)}: give a finite number.", "not-finite")
     return value
+
+
+def read_pair(name, answer):
+    """Return an answer as two finite floats, or the Verdict that says why it is no pair."""
+    if is_open(answer) or (isinstance(answer, tuple | list) and any(map(is_open, answer))):
+        return still_open(f"`{name}` is not set yet: give two numbers, as `{name} = 0.1, 0.5`.")
+    count = len(answer) if isinstance(answer, tuple | list) else getattr(answer, "size", None)
+    if count != 2:
+        return wrong(f"`{name}` is {quote(answer)}: give two numbers, as `{name} = 0.1, 0.5`.", "no-pair")
+    values = tuple(read_number(name, value) for value in answer)
+    refused = [value for value in values if not isinstance(value, float)]
+    return refused[0] if refused else values
 
 
 def read_label(given, labels):

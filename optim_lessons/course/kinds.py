@@ -120,14 +120,14 @@ def number(id, name, *, accept, solution, mistakes=(), near=0.005, **texts):
     )
 
 
-def goal(id, name, reached, *, solution, mistakes, **texts):
-    """Return the exercise to reach a goal with a number.
+def goal(id, name, reached, *, solution, mistakes, read=read_number, **texts):
+    """Return the exercise to reach a goal with a number, or with a pair of numbers (read=read_pair).
 
-    reached: a function of the number: None, or a mistake's name and a sentence about this run.
+    reached: a function of what was read: None, or a mistake's name and a sentence about this run.
     """
 
     def judge(exercise, answer, seconds):
-        value = read_number(name, answer)
+        value = read(name, answer)
         if isinstance(value, Verdict):
             return value
         missed, seen = reached(value) or (None, "")

@@ -2,15 +2,35 @@
 
 import numpy as np
 
+from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label, set_loss
-from optim_lessons.momentum import largest_root
+from optim_lessons.lab.path import path, record
+from optim_lessons.lab.plots import (
+    ALERT,
+    HEIGHTS,
+    Picture,
+    height_bands,
+    height_map,
+    look,
+    loss_axis,
+    new_figure,
+    path_line,
+    rule_label,
+    rule_style,
+    set_loss,
+    set_path,
+)
+from optim_lessons.lab.scenes import reading
+from optim_lessons.landscapes import lessard_recht_packard, quadratic
+from optim_lessons.momentum import largest_root, momentum, spectral_radius
 from optim_lessons.pictures.gradient_descent import FLAT, STEEP
+
+BALL, PLAIN = rule_style(momentum), rule_style(gradient_descent)
 
 STEPS = 60
 LOWEST, HIGHEST = 1e-3, 15  # the ends of the map: lr × curvature
 LEVELS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+PUSH = "#0060a8"  # the newest gradient
 CREEPS, OSCILLATES, FLIPS, DIVERGES = "creeps", "oscillates", "flips", "diverges"
 
 
@@ -36,10 +56,10 @@ def stability_map(rule, radius):
             "flat": {"color": FLAT, "linestyle": "--", "marker": "s"},
         }
         lines = {}
-        for name, look in looks.items():
-            point = look | {"linestyle": "", "markersize": 10, "markeredgecolor": "white"}
-            small = look | {"linewidth": 1.3, "markersize": 3, "animated": True}
-            pale = {"color": look["color"], "linewidth": 6, "alpha": 0.3, "animated": True}
+        for name, style in looks.items():
+            point = style | {"linestyle": "", "markersize": 10, "markeredgecolor": "white"}
+            small = style | {"linewidth": 1.3, "markersize": 3, "animated": True}
+            pale = {"color": style["color"], "linewidth": 6, "alpha": 0.3, "animated": True}
             lines[name] = (
                 ground.plot([], [], animated=True, clip_on=False, zorder=5, **point)[0],
                 above.plot([], [], **small)[0],
@@ -162,8 +182,315 @@ def regime(rule, lr_times_curvature, beta):
 def in_words(rule, lr_times_curvature, beta):
     """Return one sentence that says how a rule moves on a parabola."""
     return {
-        CREEPS: "the ball creeps to the minimum without crossing it again and again (overdamped).",
+        CREEPS: "the ball creeps to the minimum and does not cross it (overdamped).",
         OSCILLATES: "the ball swings through the minimum, a little less each time (underdamped).",
         FLIPS: "every step lands on the other side of the minimum.",
         DIVERGES: "the ball does not come to rest: it diverges, or never ends.",
     }[str(regime(rule, lr_times_curvature, beta))]
+
+
+def ravine():
+    """Return the scene of the ball and of gradient descent in a ravine, from above, and their losses.
+
+    Knobs: lr, beta, hold, condition and steps. Gradient descent runs at lr. Without hold the ball does
+    too; with hold it runs at lr·(1 − beta), so that a steady slope is followed at lr whatever beta is.
+    """
+
+    def build(figure):
+        first = quadratic(condition=30.0)
+        above = figure.add_axes((0.075, 0.135, 0.49, 0.77))
+        beside = figure.add_axes((0.655, 0.135, 0.32, 0.77), title="loss against step")
+        ground = height_map(above, first, animated=True)
+        loss_axis(beside, float(first(first.start)), 0.0)
+        beside.xaxis.set_animated(True)
+        rules = {"gradient descent": gradient_descent, "momentum": momentum}
+        paths = {name: path_line(above, rule, animated=True) for name, rule in rules.items()}
+        losses = {
+            name: beside.plot([], [], label=name, animated=True, **rule_style(rule) | {"marker": ""})[0]
+            for name, rule in rules.items()
+        }
+        beside.legend(loc="upper right", fontsize=9)
+        settings = above.set_title("", fontsize=10, animated=True)
+        shown = {"condition": 30.0, "surface": first}
+
+        def move(*, lr, beta, hold, condition, steps):
+            if condition != shown["condition"]:
+                shown.update(condition=condition, surface=quadratic(condition=condition))
+                ground.set_data(height_bands(shown["surface"]))
+            surface = shown["surface"]
+            used = lr * (1 - beta) if hold else lr
+            knobs = {"gradient descent": {"lr": lr}, "momentum": {"lr": used, "beta": beta}}
+            final = {}
+            for name, rule in rules.items():
+                ws = path(rule, surface.grad, surface.start, steps, **knobs[name])
+                set_path(paths[name], ws, surface.box)
+                set_loss(losses[name], surface(ws))
+                final[name] = reading(ws, surface(ws), surface.box)
+            if beside.get_xlim() != (0, steps):
+                beside.set_xlim(0, steps)
+                beside.xaxis.stale = True
+            settings.set_text(
+                f"momentum: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {used / (1 - beta):.3g}"
+                f"   condition {condition:.3g}{'   held' if hold else ''}"
+            )
+            other = f"Gradient descent at lr {lr:.3g}: {final['gradient descent']}"
+            return f"Momentum {final['momentum']} {other}"
+
+        return move
+
+    knobs = {"lr": 1.9, "beta": 0.0, "hold": False, "condition": 30.0, "steps": 60}
+    return Scene(build, knobs, ranges={"lr": (0.01, 4.0), "beta": (0.0, 0.99), "condition": (1.0, 300.0)})
+
+
+def velocity():
+    """Return the scene of one step taken apart: the kept part of the old velocity, and the new push.
+
+    Knobs: lr, beta, and step, the one whose arrows are shown. Beside it: m and g in each coordinate.
+    """
+    surface = quadratic(condition=20.0)
+
+    def build(figure):
+        ground = figure.add_axes((0.065, 0.125, 0.475, 0.785))
+        height_map(ground, surface)
+        titles = ("along the ravine: w[0]", "across the ravine: w[1]")
+        places = (0.645, 0.565, 0.345, 0.345), (0.645, 0.125, 0.345, 0.345)
+        beside = [figure.add_axes(place, xlim=(0, STEPS)) for place in places]
+        lines = []
+        for ax, name, side in zip(beside, titles, (1.8, 4.5), strict=True):
+            ax.set(ylim=(-side, side))
+            ax.text(0.98, 0.95, name, transform=ax.transAxes, ha="right", va="top", fontsize=10)
+            ax.axhline(0, color="#c5cdd5", linewidth=1)
+            g = ax.plot([], [], color=PUSH, linewidth=1.2, marker=".", markersize=4, animated=True)[0]
+            m = ax.plot([], [], animated=True, **BALL | {"markersize": 3, "linewidth": 1.4})[0]
+            now = ax.axvline(0, color="#333333", linewidth=1, animated=True)
+            lines.append((m, g, now))
+        beside[0].tick_params(labelbottom=False)
+        beside[1].set_xlabel("step")
+        beside[0].set_title("squares: velocity m;  dots: gradient g", fontsize=10)
+        walk = path_line(ground, momentum, animated=True, alpha=0.5)
+        arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.009, "zorder": 4}
+        arrow["animated"] = True
+        kept = ground.quiver([0], [0], [0], [0], color=BALL["color"], label="kept: −lr·beta·m", **arrow)
+        push = ground.quiver([0], [0], [0], [0], color=PUSH, label="new: −lr·g", **arrow)
+        ball = ground.plot([], [], "o", color="#222222", markersize=8, zorder=5, animated=True)[0]
+        ground.legend(loc="lower right", fontsize=9)
+        settings = ground.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta, step):
+            run = record(momentum, surface.grad, surface.start, STEPS, lr=lr, beta=beta)
+            ws, ms = run["w"], run["m"]
+            gs = surface.grad(ws)
+            set_path(walk, ws, surface.box)
+            for i, (m, g, now) in enumerate(lines):
+                m.set_data(np.arange(STEPS + 1), np.clip(ms[:, i], -1e3, 1e3))
+                g.set_data(np.arange(STEPS + 1), np.clip(gs[:, i], -1e3, 1e3))
+                now.set_xdata([step, step])
+            w, g, m = (np.clip(a[step], -1e3, 1e3) for a in (ws, gs, ms))
+            halfway = w - lr * beta * m
+            kept.set_offsets([w])
+            kept.set_UVC(*(-lr * beta * m).reshape(2, 1))
+            push.set_offsets([halfway])
+            push.set_UVC(*(-lr * g).reshape(2, 1))
+            ball.set_data([w[0]], [w[1]])
+            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}   step {step}")
+            if not np.isfinite(w).all():
+                return f"Before step {step} the walk has left the finite numbers: lr or beta is too large."
+            share = (
+                "The old velocity and the new push agree."
+                if g @ m > 0
+                else (
+                    "The new push brakes the old velocity." if g @ m < 0 else "There is no old velocity yet."
+                )
+            )
+            return (
+                f"At step {step} the gradient is ({g[0]:.2g}, {g[1]:.2g}) and the velocity m is "
+                f"({m[0]:.2g}, {m[1]:.2g}). {share}"
+            )
+
+        return move
+
+    knobs = {"lr": 0.5, "beta": 0.8, "step": 3}
+    ranges = {"lr": (0.02, 4.0), "beta": (0.0, 0.99), "step": (0, STEPS - 1)}
+    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6))
+
+
+def spring():
+    """Return the scene of the ball on a parabola of curvature 1: its swings, and the two roots behind them.
+
+    Knobs: lr and beta. Right: the complex plane, with the unit circle (factor 1) and the circle √beta.
+    """
+
+    def build(figure):
+        left = figure.add_axes((0.07, 0.135, 0.5, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
+        left.set(xlabel="step", ylabel="w")
+        left.axhline(0, color="#c5cdd5", linewidth=1)
+        right = figure.add_axes((0.645, 0.135, 0.345, 0.77), xlim=(-1.6, 1.6), ylim=(-1.3, 1.3))
+        right.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
+        angle = np.linspace(0, 2 * np.pi, 181)
+        circle = np.array([np.cos(angle), np.sin(angle)])
+        right.plot(*circle, color=ALERT, linewidth=1.5)
+        right.axhline(0, color="#c5cdd5", linewidth=1)
+        right.set_title("red: size 1;  dashed: size √beta", fontsize=10)
+        inner = right.plot([], [], color="#222222", linestyle="--", linewidth=1, animated=True)[0]
+        dots = right.plot([], [], "s", color=BALL["color"], markersize=9, animated=True)[0]
+        edges = [left.plot([], [], color=STEEP, linewidth=5, alpha=0.3, animated=True)[0] for _ in range(2)]
+        ball = left.plot([], [], animated=True, **BALL | {"markersize": 3.5, "linewidth": 1.3})[0]
+        settings = left.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta):
+            ws = path(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
+            roots = both_roots(lr, beta)
+            factor = spectral_radius(lr, beta)
+            t = np.arange(STEPS + 1)
+            ball.set_data(t, np.clip(ws, -1e3, 1e3))
+            for edge, sign in zip(edges, (1, -1), strict=True):
+                edge.set_data(t, np.clip(sign * factor**t, -1e3, 1e3))
+            inner.set_data(*np.sqrt(beta) * circle)
+            dots.set_data(roots.real, roots.imag)
+            critical = (1 - np.sqrt(lr)) ** 2
+            settings.set_text(f"lr × curvature {lr:.3g}   beta {beta:.3g}   critical beta {critical:.3g}")
+            return f"{damping(lr, beta)} Factor per step in the long run: {factor:.3f}."
+
+        return move
+
+    ranges = {"lr": (0.002, 5.0), "beta": (0.0, 0.99)}
+    return Scene(build, {"lr": 0.1, "beta": 0.9}, ranges=ranges)
+
+
+def both_roots(lr_times_curvature, beta):
+    """Return the two roots of z² − (1 + β − lr·h)·z + β, complex, shape (2,)."""
+    half = (1 + beta - lr_times_curvature) / 2
+    root = np.sqrt(complex(half * half - beta))
+    return np.array([half + root, half - root])
+
+
+def damping(lr_times_curvature, beta):
+    """Say in words how the heavy ball is damped on a parabola."""
+    x = lr_times_curvature
+    if spectral_radius(x, beta) >= 1:
+        return "Diverges: a root is not inside the red circle."
+    if abs(np.sqrt(beta) - abs(1 - np.sqrt(x))) < 0.01:
+        return "Critically damped, or nearly so: the two roots meet."
+    if np.sqrt(beta) > abs(1 - np.sqrt(x)):
+        return "Underdamped: the roots are a complex pair, and the ball swings through the minimum."
+    if x < 1:
+        return "Overdamped: two real roots, and the ball creeps to the minimum."
+    return "Two negative roots: every step lands on the other side of the minimum."
+
+
+def valley_walks(*rules):
+    """Return the scene of rules on the convex valley of Lessard, Recht and Packard, minimum at 0.
+
+    rules: momentum, nesterov, ... Knobs: lr, beta and start. Left: the last 30 of 120 steps, in the valley.
+    """
+    count = 120
+
+    def build(figure):
+        left = figure.add_axes((0.07, 0.135, 0.36, 0.77), xlim=(-5, 5), ylim=(-25, 330))
+        left.set(xlabel="w", ylabel="loss")
+        right = figure.add_axes((0.52, 0.135, 0.46, 0.77), xlim=(0, count), ylim=(-6, 6), xlabel="step")
+        right.set_ylabel("w")
+        w = np.linspace(-5, 5, 400)
+        left.plot(w, valley_height(w), color="#7f9dbb")
+        for bend in (1, 2):
+            left.axvline(bend, color="#c5cdd5", linewidth=1)
+            right.axhline(bend, color="#c5cdd5", linewidth=1)
+        right.axhline(0, color="#c5cdd5", linewidth=1)
+        left.set_title(f"where it is in steps {count - 30} to {count}", fontsize=10)
+        lines = []
+        for rule in rules:
+            style = rule_style(rule) | {"animated": True, "label": rule_label(rule), "linewidth": 1.2}
+            large, small = (style | {"markersize": size} for size in (7, 3))
+            lines.append((left.plot([], [], **large)[0], right.plot([], [], **small)[0]))
+        if len(rules) > 1:
+            right.legend(loc="upper right", fontsize=9)
+        settings = right.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta, start):
+            said = []
+            for rule, (where, walk) in zip(rules, lines, strict=True):
+                ws = path(rule, lessard_recht_packard, np.array([start]), count, lr=lr, beta=beta)[:, 0]
+                walk.set_data(np.arange(count + 1), np.clip(ws, -1e3, 1e3))
+                late = np.clip(ws[-31:], -1e2, 1e2)
+                where.set_data(late, valley_height(late))
+                said.append(f"{rule_label(rule).capitalize()}: {_fate(ws)}")
+            settings.set_text(f"lr {lr:.4g}   beta {beta:.3g}   start {start:.3g}")
+            return " ".join(said)
+
+        return move
+
+    ranges = {"lr": (0.01, 0.16), "beta": (0.0, 0.95), "start": (-5.0, 5.0)}
+    return Scene(build, {"lr": 1 / 9, "beta": 4 / 9, "start": 3.3}, ranges=ranges)
+
+
+def valley_height(w):
+    """Return the height of Lessard, Recht and Packard's valley, whose slope is `lessard_recht_packard`."""
+    return np.where(w < 1, 12.5 * w**2, np.where(w < 2, w**2 / 2 + 24 * w - 12, 12.5 * w**2 - 24 * w + 36))
+
+
+def _fate(ws):
+    """Say in words where a walk in one dimension, shape (steps + 1,), ends."""
+    late = np.abs(ws[-30:])
+    if not np.isfinite(ws).all() or late.max() > 10 * max(1.0, abs(ws[0])):
+        return "it diverges."
+    if late.max() < 1e-2:
+        return f"it arrives; after {len(ws) - 1} steps it is {abs(ws[-1]):.1g} away."
+    values = np.unique(np.round(ws[-30:], 2))
+    if len(values) <= 8:
+        return f"it goes round {', '.join(f'{value:.2f}' for value in values)} and never arrives."
+    return f"after {len(ws) - 1} steps it still moves between {ws[-30:].min():.2f} and {ws[-30:].max():.2f}."
+
+
+def first_digits(walks, factors):
+    """Return the still picture of real distances beside what the long run promises.
+
+    walks: dict label → distances, one per step.  factors: label → factor per step in the long run.
+    """
+    figure = new_figure((9.6, 3.6))
+    styles = {"gradient descent": PLAIN, "momentum": BALL}
+    with look():
+        ax = figure.add_axes((0.09, 0.155, 0.89, 0.75))
+        steps = min(map(len, walks.values()))
+        t = np.arange(steps)
+        for label, distances in walks.items():
+            style = styles[label] | {"marker": ""}
+            ax.semilogy(t, distances[:steps] / distances[0], label=f"{label}: real", **style)
+            promised = {"color": style["color"], "linewidth": 6, "alpha": 0.25}
+            ax.semilogy(t, factors[label] ** t, label=f"{label}: factorᵗ", **promised)
+        ax.set(xlabel="step", ylabel="distance / first distance", xlim=(0, steps - 1), ylim=(1e-8, 10))
+        ax.set_title("The long run's slope is right, but momentum starts late")
+        ax.legend(loc="lower left")
+    ends = "; ".join(f"{label}: {d[steps - 1] / d[0]:.1g} of the distance" for label, d in walks.items())
+    return Picture(figure, f"After {steps - 1} steps, {ends} is left.")
+
+
+def four_balls(runs):
+    """Return the still picture of runs to diagnose: w against the step.  runs: dict name → one w per step."""
+    figure = new_figure((9.6, 2.8))
+    with look():
+        axes = figure.subplots(1, len(runs))
+        figure.subplots_adjust(0.06, 0.2, 0.99, 0.88, wspace=0.3)
+        for ax, (name, w) in zip(axes, runs.items(), strict=True):
+            ax.axhline(0, color="#c5cdd5", linewidth=1)
+            ax.plot(w, color=BALL["color"], marker="s", markersize=2.5, linewidth=1)
+            ax.set(title=name, xlabel="step")
+        axes[0].set_ylabel("w")
+    ends = "; ".join(f"{name}: from {w[0]:.2g} to {w[-1]:.2g}" for name, w in runs.items())
+    return Picture(figure, f"Four balls on a parabola. {ends}.")
+
+
+def losses_of(walks, title, lowest=0.0):
+    """Return the still picture of losses against the step, each rule in its style.
+
+    walks: list of (label, rule, losses).  lowest: the smallest loss there is, which is subtracted.
+    """
+    figure = new_figure((9.6, 3.6))
+    with look():
+        ax = figure.add_axes((0.09, 0.155, 0.89, 0.75))
+        for label, rule, losses in walks:
+            ax.semilogy(losses - lowest, label=label, **rule_style(rule) | {"marker": ""})
+        ax.set(xlabel="step", ylabel="loss − minimum" if lowest else "loss", title=title)
+        ax.set_xlim(0, len(losses) - 1)
+        ax.legend()
+    ends = "; ".join(f"{label} {losses[-1] - lowest:.0e}" for label, _, losses in walks)
+    return Picture(figure, f"At the last step: {ends}.")
