@@ -12,6 +12,7 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.path import grid, path, record
+from optim_lessons.lab.train import train
 from optim_lessons.landscapes import quadratic, reddi, rosenbrock, saddle
 from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.nesterov import nesterov
@@ -462,6 +463,16 @@ def test_the_four_runs_look_as_their_names_say():
 def test_one_weight_in_twenty_belongs_to_a_pixel_that_is_blank_in_all_images():
     X = datasets.digits(scaled=False).train.X
     assert np.mean(X.max(axis=0) == 0) == pytest.approx(0.05, abs=0.005)
+
+
+def test_at_its_default_lr_adam_is_below_its_best_after_ten_passes_over_the_digits():
+    data = datasets.digits()
+    net = models.mlp(*data.train, sizes=(64, 32, 10))
+    run = train(
+        adam, net, progress=False, validation=data.validation, **grid(seed=range(3), lr=[0.001, 0.005])
+    )
+    default, best = run.history["validation_accuracy"][-1].mean(axis=0)
+    assert best - default > 0.02
 
 
 # --- what the pictures draw ---------------------------------------------------------------------------

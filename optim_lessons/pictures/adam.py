@@ -456,7 +456,7 @@ def digits_run():
         net = models.softmax(X, y) if model == "softmax" else models.mlp(X, y, sizes=(64, 32, 10))
         slope, start = net.batch_grad(32, 0), net.init(0)
         steps = np.arange(0, DIGIT_STEPS + 1, EVERY)
-        left, right = figure.add_axes((0.07, 0.135, 0.43, 0.77)), figure.add_axes((0.6, 0.135, 0.375, 0.77))
+        left, right = figure.add_axes((0.08, 0.135, 0.42, 0.77)), figure.add_axes((0.6, 0.135, 0.375, 0.77))
         left.set(xlim=(0, DIGIT_STEPS), ylim=(0.1, 10), yscale="log", xlabel="step", ylabel="validation loss")
         plain = net(path(gradient_descent, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
         left.plot(steps, plain, label="SGD at lr 1", **RULE_STYLES["sgd"] | {"markersize": 4})
@@ -515,7 +515,7 @@ def settling():
     """
 
     def build(figure):
-        left, right = figure.add_axes((0.075, 0.135, 0.42, 0.77)), figure.add_axes((0.59, 0.135, 0.385, 0.77))
+        left, right = figure.add_axes((0.085, 0.135, 0.41, 0.77)), figure.add_axes((0.59, 0.135, 0.385, 0.77))
         left.set(xlim=(0, CALM), ylim=(1e-12, 1e3), yscale="log", xlabel="step", ylabel="distance |w|")
         right.set(xlim=(0, CALM), ylim=(1e-4, 1e7), yscale="log", xlabel="step")
         right.set_ylabel("effective lr: lr / (√v̂ + eps)")
