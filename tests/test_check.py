@@ -92,15 +92,15 @@ def _clipped(w, g, *, lr=0.01, clip=1.0):
     return w - lr * np.where(norm > clip, g / norm * clip, g)
 
 
-def _averaged(w, g, w_mean=0.0, t=0, *, lr=0.01):
-    w = w - lr * g
-    return w, (t * w_mean + w) / (t + 1), t + 1
-
-
 def _restarted(w, g, m=0.0, *, lr=0.01, beta=0.9):
     downhill = np.einsum("...i,...i->...", g, m + 0 * g)[..., None] >= 0
     m = g + downhill * beta * m
     return w - m * lr, m
+
+
+def _averaged(w, g, w_mean=0.0, t=0, *, lr=0.01):
+    w = w - lr * g
+    return w, (t * w_mean + w) / (t + 1), t + 1
 
 
 REWRITTEN = [
