@@ -383,11 +383,11 @@ def test_the_walk_on_digits_is_drawn_as_the_rule_goes(net, minimum):
         sgd,
         lambda w, t: net.grad(w, X[order][rows(t)], Y[order][rows(t)]),
         minimum.astype(np.float32),
-        400,
+        300,
         lr=0.05,
     )
     above = net(ws[::10]) - net(minimum)
-    np.testing.assert_allclose(drawn(explorer, 0, 41)[0][1:, 1], above[1:], rtol=1e-5)
+    np.testing.assert_allclose(drawn(explorer, 0, 31)[0][1:, 1], above[1:], rtol=1e-5)
 
 
 def test_the_ravine_shows_both_walks_and_the_exact_mean():

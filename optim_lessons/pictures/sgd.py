@@ -9,6 +9,7 @@ from optim_lessons.lab.plots import (
     ALERT,
     RULE_STYLES,
     Picture,
+    height_bands,
     height_map,
     look,
     loss_axis,
@@ -156,7 +157,7 @@ def full_against_minibatch(X, y):
         return move
 
     moving = {"lr": 0.1, "batch": 16, "seed": 0, "epochs": 2, "count": "examples"}
-    return Scene(build, moving, ranges={"epochs": (1, 5), "count": ["examples", "steps"]})
+    return Scene(build, moving, ranges={"epochs": (1, 4), "count": ["examples", "steps"]})
 
 
 def _looks(examples, steps, total=False):
@@ -279,7 +280,7 @@ def digits_ball(net, minimum, noise):
     net: a Model with a penalty.  minimum: its weights there.  noise: tr Σ there, of single examples.
     Knobs: lr, batch, order and seed.
     """
-    lowest, steps = float(net(minimum)), 400
+    lowest, steps = float(net(minimum)), 300
     w0, marks = minimum.astype(np.float32), np.arange(0, steps + 1, 10)
 
     def build(figure):
@@ -429,14 +430,13 @@ def ravine():
     Knobs: lr, noise, condition and seed.
     """
 
-    def build(figure, *, condition):
-        land = quadratic(condition=condition)
-        h = np.array([1 / condition, 1.0])
+    def build(figure):
         above, beside = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        height_map(above, land)
+        shown = [None]
+        ground = height_map(above, quadratic(), animated=True)
         small = {"markersize": 3, "linewidth": 1.2, "animated": True}
         mini, full = above.plot([], [], **MINI | small)[0], above.plot([], [], **FULL | small)[0]
-        loss_axis(beside, float(land(land.start)), 0.0, steps=100, decades=6)
+        beside.set(xlim=(0, 100), ylim=(1e-4, 1e2), yscale="log", xlabel="step", ylabel="loss")
         exact = beside.plot([], [], color=STEEP, linewidth=6, alpha=0.35, label="mean of SGD", animated=True)[
             0
         ]
@@ -447,7 +447,11 @@ def ravine():
         _legend_above(beside)
         settings = above.set_title("", fontsize=10, animated=True)
 
-        def move(*, lr, noise, seed):
+        def move(*, lr, noise, condition, seed):
+            land, h = quadratic(condition=condition), np.array([1 / condition, 1.0])
+            if shown[0] != condition:
+                ground.set_data(height_bands(land))
+                shown[0] = condition
             clean = path(gradient_descent, land.grad, land.start, 100, lr=lr)
             shaken = path(sgd, noisy(land.grad, noise, seed), land.start, 100, lr=lr)
             set_path(full, clean, land.box)
@@ -466,8 +470,8 @@ def ravine():
 
         return move
 
-    moving = {"lr": 1.9, "noise": 0.2, "seed": 0}
-    return Scene(build, moving, {"condition": 100.0}, ranges={"lr": (0.05, 2.1), "noise": (0.0, 1.0)})
+    moving = {"lr": 1.9, "noise": 0.2, "condition": 100.0, "seed": 0}
+    return Scene(build, moving, ranges={"lr": (0.05, 2.1), "noise": (0.0, 1.0)})
 
 
 def _short(loss):
@@ -485,7 +489,7 @@ def four_runs(runs, epochs=5):
         figure.subplots_adjust(0.07, 0.16, 0.99, 0.89, wspace=0.1)
         for ax, (name, losses) in zip(axes, runs.items(), strict=True):
             ax.semilogy(np.linspace(0, epochs, len(losses)), losses, color=FULL["color"], linewidth=1.2)
-            ax.set(title=name, xlabel="epoch", ylim=(0.15, 10), xticks=range(epochs + 1))
+            ax.set(title=name, xlabel="epoch", ylim=(0.3, 5), xticks=range(epochs + 1))
             ax.grid(axis="x", color="#dde3e8")
         axes[0].set_ylabel("loss on all examples")
     ends = "; ".join(f"{name}: {losses[0]:.2g} to {losses[-1]:.2g}" for name, losses in runs.items())
