@@ -6,7 +6,7 @@ from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, rule_style
-from optim_lessons.pictures.adagrad import BURST_AT, STEPS, follow, moving_minimum
+from optim_lessons.pictures.adagrad import BURST_AT, STEPS, follow, moving_minimum, stroll
 from optim_lessons.rmsprop import rmsprop
 
 LINE = rule_style(rmsprop) | {"marker": ""}
@@ -19,13 +19,8 @@ SLOPES = np.array([0.1] * 9 + [-0.9])  # nine small ones and a large one: their 
 
 def fed(rule, slopes, **knobs):
     """Feed a rule with given slopes from w = 0; return its w, shape (steps + 1,), and v, shape (steps,)."""
-    w, v = np.float64(0.0), 0.0
-    ws, vs = [w], []
-    for g in slopes.tolist():
-        w, v = rule(w, g, v, **knobs)
-        ws.append(w)
-        vs.append(v)
-    return np.array(ws), np.array(vs)
+    slopes = slopes.tolist()
+    return stroll(rule, lambda w, t: slopes[t], np.float64(0.0), len(slopes), **knobs)
 
 
 def slopes_with_burst(size, start, length):
@@ -262,8 +257,11 @@ def settling():
         left.set_ylabel("distance to the minimum |w|")
         right.set(xlim=(0, STEPS), ylim=(1e-3, 1e4), yscale="log", xlabel="step t")
         right.set_title("effective lr: lr/(√v + ε)")
-        goal = left.plot([], [], animated=True, color=ALERT, linestyle="--", linewidth=1.3)[0]
+        goal = left.plot(
+            [], [], animated=True, color=ALERT, linestyle="--", linewidth=1.3, label="lr/2 − ε/curvature"
+        )[0]
         walk = left.plot([], [], animated=True, **LINE | {"linestyle": "-", "linewidth": 1.2})[0]
+        left.legend(loc="upper right")
         limit = right.plot([], [], animated=True, color=ALERT, linestyle="--", linewidth=1.3)[0]
         factor = right.plot([], [], animated=True, **LINE)[0]
         text = right.text(STEPS, 1, "2/curvature", ha="right", va="bottom", color=ALERT, animated=True)
@@ -296,15 +294,9 @@ def settling():
     return Scene(build, moving, ranges=ranges)
 
 
-def on_parabola(lr, beta, eps, curvature, steps=STEPS):
-    """Walk RMSProp from 1 down ½·curvature·w²; return w, shape (steps + 1,), and v, shape (steps,)."""
-    w, v = np.float64(1.0), np.float64(0.0)
-    ws, vs = [w], []
-    for _ in range(steps):
-        w, v = rmsprop(w, curvature * w, v, lr=lr, beta=beta, eps=eps)
-        ws.append(w)
-        vs.append(v)
-    return np.array(ws), np.array(vs)
+def on_parabola(lr, beta, eps, curvature):
+    """Walk RMSProp from 1 down ½·curvature·w² for 3,000 steps; return w and v, as `stroll` does."""
+    return stroll(rmsprop, lambda w, t: curvature * w, np.float64(1.0), STEPS, lr=lr, beta=beta, eps=eps)
 
 
 def eps_among_weights(roots):
