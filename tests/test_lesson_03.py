@@ -61,8 +61,12 @@ def test_sgd_is_gradient_descent():
     assert sgd is gradient_descent
 
 
-def test_the_training_images_hold_about_a_hundred_threes():
+def test_the_data_are_as_the_page_says():
+    assert len(X) == 1077 == 67 * 16 + 5
+    assert -(-1077 // 8) == 135
     assert 95 <= (Y == 3).sum() <= 115
+    images = len(datasets.digits().test.y)
+    assert round(100 * np.sqrt(0.94 * 0.06 / images), 1) == 1.3
 
 
 def test_the_gradient_of_a_batch_is_the_slope_of_its_loss():
