@@ -329,6 +329,8 @@ def test_the_cycle_has_the_slopes_of_the_text_and_depends_on_beta_as_it_says():
 
 
 def test_the_valleys_height_has_the_slope_that_the_walk_uses():
+    for bend in (1.0, 2.0):  # no step where the pieces meet
+        assert np.ptp(picture.valley_height(bend + np.array([-1e-9, 1e-9]))) < 1e-6
     w = np.linspace(-4, 4, 81)[:, None] + 0.013
     slope = numerical_gradient(lambda w: picture.valley_height(w[..., 0]), w)
     np.testing.assert_allclose(slope, lessard_recht_packard(w), rtol=1e-6, atol=1e-6)
@@ -379,6 +381,9 @@ def test_the_two_arrows_of_the_velocity_lead_to_the_next_step():
         run = record(momentum, ravine.grad, ravine.start, picture.STEPS, lr=0.4, beta=0.85)
         kept, push = explorer.picture.live.figure.axes[0].collections
         start, end = run["w"][step], run["w"][step + 1]
+        np.testing.assert_allclose(
+            np.ravel(push.get_offsets()), start + np.array([kept.U[0], kept.V[0]]), rtol=1e-12
+        )
         np.testing.assert_allclose(np.ravel(kept.get_offsets()), start, rtol=1e-12)
         arrows = np.array([kept.U + push.U, kept.V + push.V]).ravel()
         np.testing.assert_allclose(start + arrows, end, rtol=0, atol=1e-12)

@@ -321,7 +321,7 @@ def spring():
     """
 
     def build(figure):
-        left = figure.add_axes((0.07, 0.135, 0.5, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
+        left = figure.add_axes((0.08, 0.135, 0.49, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
         left.set(xlabel="step", ylabel="w")
         left.axhline(0, color="#c5cdd5", linewidth=1)
         right = figure.add_axes((0.645, 0.135, 0.345, 0.77), xlim=(-1.6, 1.6), ylim=(-1.3, 1.3))
@@ -469,7 +469,7 @@ def four_balls(runs):
     figure = new_figure((9.6, 2.8))
     with look():
         axes = figure.subplots(1, len(runs))
-        figure.subplots_adjust(0.06, 0.2, 0.99, 0.88, wspace=0.3)
+        figure.subplots_adjust(0.075, 0.2, 0.99, 0.88, wspace=0.3)
         for ax, (name, w) in zip(axes, runs.items(), strict=True):
             ax.axhline(0, color="#c5cdd5", linewidth=1)
             ax.plot(w, color=BALL["color"], marker="s", markersize=2.5, linewidth=1)
