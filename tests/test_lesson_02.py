@@ -245,6 +245,19 @@ def test_the_saddle_prediction_holds():
     assert check("02.predict_saddle", "a")
 
 
+def test_a_push_of_lr_times_noise_in_the_formula_is_a_little_too_pessimistic():
+    said = {1e-9: 458, 1e-6: 316, 1e-3: 175}
+    for noise, steps in said.items():
+        assert round(picture.saddle_steps(0.1 * noise, 0.1)) == steps
+        rng = np.random.default_rng(1)
+        height = np.full(300, 1e-15)
+        away = np.zeros(300)
+        for t in range(1, 600):
+            height = height - 0.1 * (0.5 * (height**3 - height) + noise * rng.standard_normal(300))
+            away[(away == 0) & (np.abs(height) > 0.5)] = t
+        assert steps - 30 < np.median(away) < steps
+
+
 def test_exactly_on_the_ridge_descent_ends_at_the_saddle():
     end = path(gradient_descent, saddle().grad, np.array([-1.8, 0.0]), 5000, lr=0.1)[-1]
     np.testing.assert_allclose(end, 0, atol=1e-12)

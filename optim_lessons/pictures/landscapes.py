@@ -492,12 +492,12 @@ def network_slice(net, w, directions, points=(61, 49)):
             aspect="auto",
             animated=True,
         )
-        left.set(xlabel="along the first direction ÷ width", ylabel="along the second ÷ width")
+        left.set(xlabel="first direction, in widths", ylabel="second direction, in widths")
         left.set(title="the loss on the plane", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-        left.plot([0], [0], "*", color="white", markeredgecolor="#333333", markersize=14, zorder=5)
+        left.plot([0], [0], "*", color="white", mec="#333333", markersize=14, zorder=5, animated=True)
         line = left.plot([], [], "--", color=ALERT, linewidth=2, animated=True)[0]
         right.set(xlim=(-1, 1), xticks=[-1, 0, 1], yscale="log", ylim=(1e-3, 300), ylabel="loss")
-        right.set_xlabel("along the dashed line ÷ width")
+        right.set_xlabel("along the dashed line, in widths")
         profile = right.plot([], [], animated=True, **LINE | {"marker": ""})[0]
         settings = right.set_title("", fontsize=10, animated=True)
 
