@@ -191,9 +191,8 @@ exercises = (
                 values=1,
             ),
             Mistake(
-                "root-of-examples",
-                "100 is the root of the number of examples, and the ratio of the two `v` too; "
-                "10,000 is the number of examples.",
+                "number-of-examples",
+                "That is the `v` of the frequent weight alone.",
                 "each weight has a sum of its own.",
                 values=10_000,
             ),
