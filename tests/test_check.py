@@ -92,6 +92,23 @@ def _clipped(w, g, *, lr=0.01, clip=1.0):
     return w - lr * np.where(norm > clip, g / norm * clip, g)
 
 
+def _adagrad_norm(w, g, v=0.0, *, lr=0.01, eps=1e-10):
+    v = v + np.linalg.norm(g, axis=-1, keepdims=True) ** 2
+    return w - g * (lr / (eps + v**0.5)), v
+
+
+def _centred_rmsprop(w, g, m=0.0, v=0.0, *, lr=0.01, beta=0.9, eps=1e-2):
+    m = m + (1 - beta) * (g - m)
+    v = v + (1 - beta) * (g * g - v)
+    return w - lr / (eps + np.sqrt(v - m * m)) * g, m, v
+
+
+def _nadam(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    m, v, t = m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v), t + 1
+    ahead = (1 - beta1) / (1 - beta1**t) * g + m * beta1 / (1 - beta1 * beta1**t)
+    return w - lr * ahead / (eps + np.sqrt(v / (1 - beta2**t))), m, v, t
+
+
 def _restarted(w, g, m=0.0, *, lr=0.01, beta=0.9):
     downhill = np.einsum("...i,...i->...", g, m + 0 * g)[..., None] >= 0
     m = g + downhill * beta * m
@@ -110,10 +127,13 @@ REWRITTEN = [
     ("05.nesterov", _nesterov),
     ("05.nesterov_growing", _nesterov_growing),
     ("06.adagrad", _adagrad),
+    ("06.adagrad_norm", _adagrad_norm),
     ("07.rmsprop", _rmsprop),
+    ("07.centred_rmsprop", _centred_rmsprop),
     ("08.adam", _adam),
     ("08.adam", _adam_folded),
     ("08.amsgrad", _amsgrad),
+    ("08.nadam", _nadam),
     ("01.clipped_descent", _clipped),
     ("03.averaged_descent", _averaged),
 ]
@@ -569,9 +589,9 @@ class SomeClass:
     pass
 
 
-ODD = [
-    *("", "text", b"bytes", 0, 3.5, -7, 1j, True, np.True_, math.nan, math.inf, -math.inf),
-    *(10**400, Fraction(1, 3), Decimal("NaN"), np.float32(2), np.array(3), np.ones(2), np.ones((2, 2))),
+ODD = [  # no number above 0: it might be a right one
+    *("", "text", b"bytes", 0, -3.5, -7, 1j, True, np.True_, math.nan, math.inf, -math.inf),
+    *(10**400, Fraction(-1, 3), Decimal("NaN"), np.float32(-2), np.array(-3), np.ones(2), np.ones((2, 2))),
     *(np.array("a"), np.array(None), np.array([]), np.ma.masked, np.datetime64("2020")),
     *(
         [],
