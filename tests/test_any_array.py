@@ -24,6 +24,8 @@ from optim_lessons.landscapes import (
 )
 from optim_lessons.sgd import noisy
 
+pytestmark = pytest.mark.essential
+
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 every_landscape = pytest.mark.parametrize("landscape", LANDSCAPES.values(), ids=LANDSCAPES)
 

@@ -24,6 +24,8 @@ from optim_lessons.course.watchdog import Stopped, guarded
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.momentum import momentum
 
+pytestmark = pytest.mark.essential
+
 GD = "01.gradient_descent"
 
 

@@ -12,6 +12,8 @@ from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_st
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import d2l, quadratic
 
+pytestmark = pytest.mark.essential
+
 ALL = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.id)
 
 

@@ -10,6 +10,8 @@ from discovery import RULES
 from optim_lessons.adam import adam
 from optim_lessons.lab.knobs import check_names, check_value, limits, parts
 
+pytestmark = pytest.mark.essential
+
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 

@@ -25,6 +25,8 @@ from optim_lessons.landscapes import (
     terrain,
 )
 
+pytestmark = pytest.mark.essential
+
 every_landscape = pytest.mark.parametrize("landscape", LANDSCAPES.values(), ids=LANDSCAPES)
 SOME_KNOBS = [
     quadratic(condition=1.0),

@@ -14,6 +14,8 @@ from optim_lessons.course.mistakes import Mistake, edited, source_of, variant
 from optim_lessons.course.trials import TOLERANCE, run, trials
 from optim_lessons.momentum import momentum
 
+pytestmark = pytest.mark.essential
+
 RULES = [e for e in EXERCISES.values() if e.kind == "rule"]
 FUNCTIONS = [e for e in EXERCISES.values() if e.kind == "function"]
 EACH = [pytest.param(e, m, id=f"{e.id}-{m.name}") for e in RULES + FUNCTIONS for m in e.mistakes]

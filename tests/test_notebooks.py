@@ -17,7 +17,12 @@ from optim_lessons.course.workbook import find, is_unanswered, solved, top_level
 from optim_lessons.lab.shipped import shipped
 
 NOTEBOOKS = sorted(shipped("notebooks").glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+FIRST = {"00_start_here", "01_gradient_descent"}
+every_notebook = pytest.mark.parametrize(
+    "path",
+    [pytest.param(n, marks=pytest.mark.essential if n.stem in FIRST else ()) for n in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 
 # What these say depends on the answers, so a solved notebook may show something else there.
 ABOUT_ANSWERS = {"check", "progress", "reveal"}

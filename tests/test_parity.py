@@ -19,6 +19,8 @@ from optim_lessons.lab.path import path
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
 
+pytestmark = pytest.mark.essential
+
 OURS = [case for case in CASES if not RULES[case["rule"]].__module__.endswith("bridge")]
 WITH_A_PEER = {"gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad", "adamw"}
 

@@ -12,6 +12,8 @@ from optim_lessons.landscapes import d2l, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.sgd import noisy
 
+pytestmark = pytest.mark.essential
+
 
 def bowl(w):
     return 2 * w

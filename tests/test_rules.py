@@ -16,6 +16,8 @@ from optim_lessons.lab.path import grid, iterate, path
 from optim_lessons.landscapes import d2l
 from optim_lessons.sgd import sgd
 
+pytestmark = pytest.mark.essential
+
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 EXPECTED = {"gradient_descent", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad"}
 

@@ -24,6 +24,8 @@ from optim_lessons.schedules import (
     warm_up,
 )
 
+pytestmark = pytest.mark.essential
+
 PEERS = json.loads((Path(__file__).parent / "peers" / "schedules.json").read_text())
 SAME = {
     "torch step": step(0.2, every=7, factor=0.3),

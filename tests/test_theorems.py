@@ -25,6 +25,8 @@ from optim_lessons.nesterov import nesterov
 from optim_lessons.rmsprop import rmsprop
 from optim_lessons.sgd import noisy
 
+pytestmark = pytest.mark.essential
+
 BETAS = [0.0, 0.3, 0.5, 0.9, 0.99]
 CURVATURES = [0.2, 1.0, 4.0]
 
