@@ -148,5 +148,5 @@ class LabPage:
             self.page.mouse.move(x + pixels * i / 10, y)
             self.page.wait_for_timeout(33)
         self.page.mouse.up()
-        self.rest(150)
+        self.rest(400)
         return len(self.record()[1])
