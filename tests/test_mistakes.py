@@ -50,7 +50,7 @@ def _distance(a, b):
         if both is None or np.any(np.isfinite(x) != np.isfinite(y)):
             return np.inf
         size = max(np.abs(x[both]).max(initial=0), np.abs(y[both]).max(initial=0), 1e-300)
-        distance = max(distance, (np.abs(x - y)[both] / size).max(initial=0))
+        distance = max(distance, (np.abs(x[both] - y[both]) / size).max(initial=0))
     return distance
 
 

@@ -161,6 +161,17 @@ def test_a_text_printed_in_pieces_is_stored_as_one():
     assert [output.text for output in tidy(notebook).cells[1].outputs] == ["one two"]
 
 
+def test_a_progress_bar_is_not_stored_and_is_no_warning_but_what_stands_beside_it_is():
+    bar = "\r  0%|          | 0/7 [00:00<?, ? jobs/s]\r100%|██████████| 7/7 [00:02<00:00,  3.1 jobs/s]\n"
+
+    def notebook(text):
+        return holding({"output_type": "stream", "name": "stderr", "text": text})
+
+    assert tidy(notebook(bar)).cells[1].outputs == []
+    with pytest.raises(NotPublishable, match="writes to stderr"):
+        tidy(notebook(bar + "UserWarning: 50%| of it\n"))
+
+
 @pytest.mark.parametrize("count", [None, 0, 7])
 def test_cells_that_were_not_run_from_top_to_bottom_are_refused(count):
     text = {"output_type": "stream", "name": "stdout", "text": "1"}

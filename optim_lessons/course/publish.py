@@ -139,7 +139,7 @@ def tidy(notebook):
                 f"{where} has the count {cell.execution_count} where {count} is due: "
                 "an empty cell has none, remove it; else run the notebook from top to bottom"
             )
-        cell.outputs = _joined(cell.outputs)
+        cell.outputs = [output for output in _joined(cell.outputs) if not _is_bar(output)]
         for output in cell.outputs:
             _tidy_output(output, where)
     return notebook
@@ -155,6 +155,13 @@ def _joined(outputs):
         else:
             joined.append(output)
     return joined
+
+
+def _is_bar(output):
+    """Return whether an output is a progress bar and nothing else: it shows how fast a machine was."""
+    if output.output_type != "stream" or output.name != "stderr":
+        return False
+    return all(re.fullmatch(r"(\s*\d+%\|.*)?", line) for line in re.split(r"[\r\n]", output.text))
 
 
 def _tidy_output(output, where):

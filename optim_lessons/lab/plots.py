@@ -25,6 +25,7 @@ RULE_STYLES = {
     "rmsprop": {"color": "#b87700", "linestyle": (0, (4, 1, 1, 1)), "marker": "v"},
     "adam": {"color": "#0060a8", "linestyle": "-", "marker": "P"},
     "amsgrad": {"color": "#3c9bd6", "linestyle": "--", "marker": "X"},
+    "adamw": {"color": "#4aa3df", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "marker": "*"},
 }
 OWN_STYLE = {"color": "#6a3d9a", "linestyle": "-", "marker": "o"}
 ALERT = "#b3261e"

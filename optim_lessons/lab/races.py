@@ -10,8 +10,10 @@ cores, or wherever `joblib.parallel_config` says: backend="dask" sends the same 
 
 import inspect
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -21,6 +23,7 @@ from optim_lessons import __version__
 from optim_lessons.lab.datasets import Part
 from optim_lessons.lab.knobs import check_names
 from optim_lessons.lab.models import Model
+from optim_lessons.lab.path import stepper
 from optim_lessons.lab.train import train
 
 RUNS_PER_JOB = 64  # side by side: more hardly train faster, and an interrupted race would lose more
@@ -137,6 +140,34 @@ def race(problem, entrants, *, seeds, part="validation", store=None, progress=Tr
     histories = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
     bar = tqdm(histories, total=len(jobs), unit=" jobs", disable=not progress, delay=1)
     return _together(entrants, seeds, jobs, list(bar))
+
+
+class Cost(NamedTuple):
+    """What one run costs: seconds of a gradient and of a whole step, and the bytes of the rule's state."""
+
+    gradient: float
+    step: float
+    state: int
+
+
+def cost(problem, rule, steps=200):
+    """Return the Cost of a single run, not of many side by side: medians over so many steps.
+
+    The state is what the rule keeps beside the weights, such as Adam's m and v.
+    """
+    grad = problem.net.batch_grad(problem.batch, 0)
+    w = problem.net.init(0, problem.dtype)
+    point, step = stepper(rule, grad, w)
+    gradients, whole = [], []
+    for t in range(steps):
+        before = time.perf_counter()
+        grad(point[0], t)
+        between = time.perf_counter()
+        point = step(t, *point)
+        gradients.append(between - before)
+        whole.append(time.perf_counter() - between)
+    state = sum(x.nbytes for x in point[1:] if np.shape(x) == w.shape)
+    return Cost(float(np.median(gradients)), float(np.median(whole)), state)
 
 
 def _pieces(entrant, seeds):
