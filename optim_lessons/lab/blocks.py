@@ -37,32 +37,41 @@ def play(tape, wanted):
         arrays = [x.reshape(-1) for x in arrays]
     hosts = [np.broadcast_to(x, shape) if x.ndim else x for x in hosts]
     sources = [*arrays, *hosts, *(x.reshape(shape) for x in results)]
-    blocks = iter(list(_blocks(shape)))
 
-    def work():
-        for block in blocks:
-            run(*[np.ascontiguousarray(x[block]).reshape(-1) if x.ndim else x[()] for x in sources])
+    def work(block):
+        run(*[np.ascontiguousarray(x[block]).reshape(-1) if x.ndim else x[()] for x in sources])
 
-    # NumPy's errstate lives in the context, which a thread does not inherit.
-    helpers = min(_workers(), operator.length_hint(blocks)) - 1
-    others = [_pool().submit(contextvars.copy_context().run, work) for _ in range(helpers)]
-    try:
-        work()
-    finally:
-        for other in others:
-            other.result()
+    share(work, blocks(shape, BLOCK))
     return results
 
 
-def _blocks(shape):
-    """Cut a shape into pieces of at most BLOCK weights: index tuples that keep the trailing axes whole."""
+def blocks(shape, most):
+    """Cut a shape into pieces of at most so many elements: index tuples that keep the trailing axes whole."""
     inner = math.prod(shape[1:])
-    rows = max(1, BLOCK // inner)
+    rows = max(1, most // inner)
     for start in range(0, shape[0], rows):
-        if inner <= BLOCK:
+        if inner <= most:
             yield (slice(start, start + rows),)
         else:
-            yield from ((slice(start, start + 1), *rest) for rest in _blocks(shape[1:]))
+            yield from ((slice(start, start + 1), *rest) for rest in blocks(shape[1:], most))
+
+
+def share(work, items):
+    """Call work(item) for each item; every worker thread takes the next one until none is left."""
+    items = iter(list(items))
+
+    def take():
+        for item in items:
+            work(item)
+
+    # NumPy's errstate lives in the context, which a thread does not inherit.
+    helpers = min(_workers(), operator.length_hint(items)) - 1
+    others = [_pool().submit(contextvars.copy_context().run, take) for _ in range(helpers)]
+    try:
+        take()
+    finally:
+        for other in others:
+            other.result()
 
 
 @functools.lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from optim_lessons.lab.points import STEP, WALK
 from optim_lessons.lab.trace import TRUTHS
 
 
@@ -31,7 +32,7 @@ def print_python(ops, wanted, arrays, many):
     names = [f"a{i}" for i in range(arrays)] + [f"h{i}" for i in hosts] + [f"y{i}" for i in wanted]
     lines = [f"def step({', '.join(names)}):", "    for i in range(a0.size):"]
     for i, (name, *operands) in enumerate(ops, arrays):
-        lines.append(f"        x{i} = np.{name}({', '.join(value[j] for j in operands)})")
+        lines.append(f"        x{i} = {_call(name, [value[j] for j in operands])}")
         value[i] = f"x{i}"
     lines += [f"        y{i}[i] = x{i}" for i in wanted]
     return "\n".join(lines)
@@ -54,5 +55,51 @@ def compiled(ops, wanted, arrays, many, dtype):
     exec(print_python(ops, wanted, arrays, many), functions)
     try:
         return numba.njit(numba.void(*signature), nogil=True, error_model="numpy")(functions["step"])
+    except numba.core.errors.NumbaError:  # a function that this Numba does not know
+        return None
+
+
+def print_walk(step):
+    """Print all steps of many runs as a Python function of flat arrays; letters as in `kernel.print_walk`."""
+    hosts, knobs = [f"h{k}" for k in range(len(step.hosts))], [f"k{i}" for i in step.knobs.values()]
+    value = {~k: name for k, name in enumerate(hosts)}
+    value |= {i: f"k{i}[i]" for i in step.knobs.values()}
+    value |= {i: f"u[t, {k}]" for k, i in enumerate(step.columns())}
+    carried = {old: new for old, new in step.carried.items() if step.level(old) > STEP}
+    value |= {old: f"r{old}[i]" for old in carried}
+    lines = [f"def walk({', '.join(['u', *hosts, *knobs, *(f'r{old}' for old in carried)])}):"]
+    lines += ["    for t in range(u.shape[0]):", "        for i in range(r0.size):"]
+    for i, _, text in step.printed(value, _call, "real({})".format):
+        lines.append(f"            x{i} = {text}")
+    lines += [f"            z{old} = {value[new]}" for old, new in carried.items()]
+    lines += [f"            r{old}[i] = z{old}" for old in carried]
+    return "\n".join(lines)
+
+
+def _call(name, operands):
+    if name == "where":  # of single numbers, Numba's np.where makes arrays
+        return "{1} if {0} else {2}".format(*operands)
+    return f"np.{name}({', '.join(operands)})"
+
+
+def compiled_walk(step, dtype):
+    """Return all steps of many runs as a compiled function, or None if they cannot be compiled here."""
+    if not compiler()[0]:
+        return None
+    levels = tuple(step.level(old) for old in step.carried if step.level(old) > STEP)
+    return _compiled_walk(print_walk(step), len(step.hosts), len(step.knobs), levels, dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled_walk(text, hosts, knobs, levels, dtype):
+    import numba
+
+    functions = {"np": np, "real": dtype.type}
+    exec(text, functions)
+    double, real = numba.types.float64, numba.from_dtype(dtype)
+    signature = [double[:, ::1], *[double] * hosts, *[double[::1]] * knobs]
+    signature += [(real if level == WALK else double)[::1] for level in levels]
+    try:
+        return numba.njit(numba.void(*signature), nogil=True, error_model="numpy")(functions["walk"])
     except numba.core.errors.NumbaError:  # a function that this Numba does not know
         return None

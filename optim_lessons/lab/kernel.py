@@ -1,9 +1,10 @@
-"""Print a tape as C, and run it on the GPU as one kernel."""
+"""Print a tape as C, and run it on the GPU as one kernel: a step, or the whole walk."""
 
 import functools
 
 import numpy as np
 
+from optim_lessons.lab.points import STEP, WALK
 from optim_lessons.lab.trace import TRUTHS
 
 # NumPy's names in C, where they are not the same but for "arc".
@@ -50,16 +51,67 @@ def print_c(ops, wanted, dtype, types):
     value = {i: text(i) for i in range(-len(hosts), len(arrays))}
     lines = []
     for i, (name, *operands) in enumerate(ops, len(arrays)):
-        formula = _C.get(name) or name.replace("arc", "a") + "(" + ", ".join("{}" for _ in operands) + ")"
         kind = "bool" if name in TRUTHS else real
         value[i] = f"x{i}"
-        lines.append(f"const {kind} x{i} = {formula.format(*(value[j] for j in operands))};")
+        lines.append(f"const {kind} x{i} = {_formula(name, [value[j] for j in operands])};")
     outputs = [f"{'bool' if ops[i - len(arrays)][0] in TRUTHS else dtype.name} y{i}" for i in wanted]
     inputs = [f"{its.name} a{i}" for i, its in enumerate(arrays)] + [
         f"{its.name} h{i}" for i, its in enumerate(hosts)
     ]
     lines += [f"y{i} = {value[i]};" for i in wanted]
     return ", ".join(inputs), ", ".join(outputs), "\n".join(lines)
+
+
+def _formula(name, operands):
+    formula = _C.get(name) or name.replace("arc", "a") + "(" + ", ".join("{}" for _ in operands) + ")"
+    return formula.format(*operands)
+
+
+def print_walk(step, dtype):
+    """Print all steps of a run as C, for cupy.ElementwiseKernel: inputs, outputs and the lines between.
+
+    step: see `lab/points.py`.  dtype: of the weights. In the text u is the step's table, h its hosts,
+    s the first values of the state, k the knobs, w the start, r what is carried from step to step.
+    """
+    real = "float" if dtype == np.float32 else "double"
+    its = {"real": real, "double": "double", "bool": "bool"}
+    width = max(len(step.columns()), 1)
+    value = {~k: f"h{k}" for k in range(len(step.hosts))} | {i: f"k{i}" for i in step.knobs.values()}
+    value |= {i: f"u[t * {width} + {k}]" for k, i in enumerate(step.columns())}
+    carried = {old: new for old, new in step.carried.items() if step.level(old) > STEP}
+    value |= {old: f"r{old}" for old in carried}
+    kinds = {old: real if step.level(old) == WALK else "double" for old in carried}
+    lines = [f"{kinds[old]} r{old} = {'w' if old < step.n else 's'}{old};" for old in carried]
+    lines.append("for (int t = 0; t < steps; ++t) {")
+    for i, kind, text in step.printed(value, _formula, f"({real}){{}}".format):
+        lines.append(f"    const {its[kind]} x{i} = {text};")
+    lines += [f"    const {kinds[old]} z{old} = {value[new]};" for old, new in carried.items()]
+    lines += [f"    r{old} = z{old};" for old in carried]
+    lines += ["}", *(f"y{i} = r{i};" for i in range(step.n))]
+    inputs = [f"float64 h{k}" for k in range(len(step.hosts))]
+    inputs += [f"float64 s{old}" for old in carried if old >= step.n]
+    inputs += [f"float64 k{i}" for i in step.knobs.values()]
+    inputs += [f"{dtype.name} w{i}" for i in range(step.n)]
+    outputs = [f"{dtype.name} y{i}" for i in range(step.n)]
+    return ", ".join(["raw float64 u", "int32 steps", *inputs]), ", ".join(outputs), "\n".join(lines)
+
+
+@functools.lru_cache(maxsize=256)
+def _walk_kernel(inputs, outputs, body):
+    import cupy
+
+    return cupy.ElementwiseKernel(inputs, outputs, body, "walk")
+
+
+def launch_walk(step, w, table, knobs):
+    """Return where all runs of a CuPy array end, computed by one kernel.  knobs: name → array."""
+    kernel = _walk_kernel(*print_walk(step, w.dtype))
+    first = [float(x) for old, x in step.state.items() if step.level(old) > STEP]
+    axes = [knobs[name][..., 0].astype(np.float64) for name in step.knobs]
+    table_there = np.asarray(table.reshape(-1), like=w)
+    hosts = [float(x) for x in step.hosts]
+    ends = kernel(table_there, len(table), *hosts, *first, *axes, *(w[..., i] for i in range(step.n)))
+    return np.stack(ends, axis=-1)
 
 
 @functools.lru_cache(maxsize=256)

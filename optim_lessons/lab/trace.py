@@ -58,7 +58,7 @@ class Tape:
             elif x.tape is self:
                 row.append(x.index)
             else:
-                _refuse("This array was kept from an earlier step outside the state")
+                refuse("This array was kept from an earlier step outside the state")
         index = len(self.arrays) + len(self.ops)
         if self.truths or name not in NUMBERS:
             row[0] = name = self._sort_truths(name, operands, row[1:])
@@ -67,15 +67,19 @@ class Tape:
         self.ops.append(tuple(row))
         return StandIn(self, index)
 
+    def stack(self, parts, axis=0):
+        """Refuse to put coordinates together; `lab/points.py` has a tape that can."""
+        refuse("np.stack is not done one weight at a time")
+
     def _sort_truths(self, name, operands, row):
         """Tell numbers from truths: NumPy adds, inverts and ands the two kinds differently."""
         all_truths = all(i in self.truths or isinstance(x, bool) for i, x in zip(row, operands, strict=True))
         if all_truths and name in _ON_TRUTHS:
             return _ON_TRUTHS[name]
         if name in NUMBERS and name != "where" and all_truths:
-            _refuse(f"np.{name} of what is true or false: write np.where(condition, 1.0, 0.0) first")
+            refuse(f"np.{name} of what is true or false: write np.where(condition, 1.0, 0.0) first")
         if name not in NUMBERS and name not in TRUTHS:
-            _refuse(f"np.{name} is not among the functions it knows: {', '.join(sorted(NUMBERS | TRUTHS))}")
+            refuse(f"np.{name} is not among the functions it knows: {', '.join(sorted(NUMBERS | TRUTHS))}")
         return name
 
 
@@ -95,14 +99,16 @@ class StandIn:
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """Record what NumPy's function would have computed."""
         if "out" in kwargs:
-            _refuse("out= writes into an array: return a new one")
+            refuse("out= writes into an array: return a new one")
         if method != "__call__" or kwargs:
             how = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
-            _refuse(f"np.{ufunc.__name__}{how} is not done one weight at a time")
+            refuse(f"np.{ufunc.__name__}{how} is not done one weight at a time")
         return self.tape.record(ufunc.__name__, inputs)
 
     def __array_function__(self, function, types, args, kwargs):
         """Record the few functions of NumPy that are no ufuncs and still work one weight at a time."""
+        if any(getattr(t, "spreads", False) for t in types):
+            return NotImplemented  # a point takes it, coordinate by coordinate
         record = self.tape.record
         if function is np.where and len(args) == 3:
             condition = args[0]
@@ -115,42 +121,44 @@ class StandIn:
             return x if high is None else record("minimum", (x, high))
         if function in (np.zeros_like, np.ones_like) and len(args) == 1 and not kwargs:
             return 0.0 if function is np.zeros_like else 1.0
+        if function is np.stack:
+            return self.tape.stack(*args, **kwargs)
         if function in (np.asarray, np.array):  # np.asarray(x, like=w): a constant for the arrays' library
             return function(*args, **kwargs, like=self.tape.arrays[0])
-        return _refuse(f"np.{function.__name__} is not done one weight at a time")
+        return refuse(f"np.{function.__name__} is not done one weight at a time")
 
     def __getattr__(self, name):
         """Refuse methods such as .max(); unknown protocols simply are not there."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return _refuse(f".{name} is not done one weight at a time")
+        return refuse(f".{name} is not done one weight at a time")
 
     def __bool__(self):
         """Refuse `if`, `while`, `and`, `or`, `not` on values."""
-        _refuse("It asks for a value, which differs from weight to weight: use np.where or np.maximum")
+        refuse("It asks for a value, which differs from weight to weight: use np.where or np.maximum")
 
     def __float__(self):
         """Refuse what wants one number."""
-        _refuse("It needs one plain number: use NumPy's function, such as np.sqrt for math.sqrt")
+        refuse("It needs one plain number: use NumPy's function, such as np.sqrt for math.sqrt")
 
     __int__ = __index__ = __complex__ = __float__
 
     def __array__(self, dtype=None, copy=None):
         """Refuse to become an array."""
-        _refuse("It needs the array's values")
+        refuse("It needs the array's values")
 
     def __getitem__(self, key):
         """Refuse to pick weights."""
-        _refuse("It picks single weights, and a fused step treats all of them alike")
+        refuse("It picks single weights, and a fused step treats all of them alike")
 
     __len__ = __iter__ = lambda self: self.__getitem__(None)
 
     def __setitem__(self, key, value):
         """Refuse to write."""
-        _refuse("It writes into an array: return a new one")
+        refuse("It writes into an array: return a new one")
 
     def _in_place(self, other):
-        _refuse("It writes into its argument: write m = m * beta for m *= beta")
+        refuse("It writes into its argument: write m = m * beta for m *= beta")
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = _in_place
     __hash__ = object.__hash__
@@ -184,12 +192,13 @@ def _define_operators():
 _define_operators()
 
 
-def _refuse(why):
-    """Raise CannotTrace, naming the line of the rule: the innermost one outside this file and NumPy."""
+_TRACERS = (__name__, __name__.replace("trace", "points"))
+
+
+def refuse(why):
+    """Raise CannotTrace, naming the line of the rule: the innermost one outside the tracers and NumPy."""
     frame = sys._getframe(1)
-    while frame.f_globals.get("__name__", "").partition(".")[0] == "numpy" or (
-        frame.f_code.co_filename == __file__
-    ):
+    while (name := frame.f_globals.get("__name__", "")) in _TRACERS or name.partition(".")[0] == "numpy":
         frame = frame.f_back
     code, line = frame.f_code, frame.f_lineno
     text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
