@@ -18,7 +18,7 @@ from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import Picture, inside, new_figure, projector, rule_style
+from optim_lessons.lab.plots import Picture, inside, new_figure, projector, rule_label, rule_style
 from optim_lessons.landscapes import quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures.gradient_descent import parabola
@@ -110,6 +110,17 @@ def test_a_learners_own_rule_is_explored_like_any_other():
     before = bytes(explorer.picture.value)
     explorer.set(speed=0.25)
     assert bytes(explorer.picture.value) != before
+
+
+def test_a_rule_is_called_as_prose_writes_it():
+    def my_adam(w, g, *, lr=0.01):
+        return w - lr * g
+
+    names = {rule_label(rule, first=True) for rule in RULES.values()}
+    assert {"Gradient descent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AMSGrad"} <= names
+    assert rule_label(gradient_descent) == "gradient descent"
+    assert rule_label(my_adam) == "my Adam"
+    assert explore(my_adam, rosenbrock).reading.startswith("My Adam ")
 
 
 def test_a_list_gives_choices_a_pair_a_range_and_a_number_a_default():

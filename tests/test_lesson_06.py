@@ -13,6 +13,7 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.path import grid, path, record
+from optim_lessons.lab.plots import rule_label
 from optim_lessons.lab.train import train
 from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
@@ -205,7 +206,7 @@ def test_the_picture_of_hindsight_draws_real_regrets_below_their_bound():
     for rule in (gradient_descent, adagrad):
         w = path(rule, lambda w, t: 3.0 * np.sign(w - c[t]), np.zeros(1), 300, lr=LRS[20])[:-1, 0]
         mean = (np.abs(w - c) - np.abs(np.median(c) - c)).mean()
-        curve = drawn[rule.__name__.replace("_", " ")]
+        curve = drawn[rule_label(rule)]
         assert curve.get_ydata()[20] == pytest.approx(mean, abs=1e-9)
     assert drawn["D/√G"].get_xdata()[0] == pytest.approx(2 / (3 * np.sqrt(300)))
 
@@ -373,6 +374,7 @@ def test_the_goal_of_the_long_run_has_a_window_and_each_side_of_it_has_a_name():
             assert verdict.mistake == ("died" if lr < 4 else "noisy")
     assert check("06.follow", 0).mistake == check("06.follow", -4).mistake == "not-positive"
     assert check("06.follow", 1e300).mistake == "noisy"
+    assert check("06.follow", 1e-9).mistake == "died"
 
 
 # --- runs to diagnose, the variant, the start of v ---------------------------------------------------

@@ -168,6 +168,8 @@ def test_longest_step_of_the_exercise_is_what_a_single_gradient_after_a_silence_
     silence = np.r_[np.zeros(60_000), 5.0]
     knobs = {"beta1": 0.8, "beta2": 0.9996, "eps": 1e-30}
     assert check("08.longest_step", 0.003 * fed(silence, **knobs)[-1])
+    bound = 0.003 * (1 - 0.8) / np.sqrt((1 - 0.9996) * (1 - 0.8**2 / 0.9996))
+    assert check("08.longest_step", bound).mistake == "many-gradients"
 
 
 def test_rmsprops_first_step_is_10_lr_at_its_own_memory_and_31_6_lr_at_adams():
@@ -352,7 +354,9 @@ def test_adam_changes_its_direction_in_reddis_example_at_a_beta2_that_does_not_d
 def test_the_exercise_on_reddis_example_asks_for_that_beta2():
     assert check("08.reddi_beta2", smallest_beta2(4.0))
     assert check("08.reddi_beta2", smallest_beta2(3.0)).mistake == "of-slope-3"
-    assert check("08.reddi_beta2", 0.25).mistake is None
+    values = {m.name: m.values for m in EXERCISES["08.reddi_beta2"].mistakes}
+    assert max(values["too-small"]) < smallest_beta2(4.0) < min(values["large-enough"])
+    assert check("08.reddi_beta2", 0.27).mistake is None
     assert check("08.predict_reddi", "b")
 
 

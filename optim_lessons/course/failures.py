@@ -26,6 +26,13 @@ _NOTES = [
         "broadcast",
         "the last axis is the space, all axes before it are runs; with `keepdims=True` a sum keeps its axis.",
     ),
+    (TypeError, "bitwise_xor", "in Python a power is `**`."),
+    (TypeError, "for ^", "in Python a power is `**`."),
+    (
+        ValueError,
+        "inhomogeneous",
+        "a list of two arrays is no array; `np.maximum` compares two arrays, place by place.",
+    ),
     (ZeroDivisionError, "", "which step number `t` does the very first call compute with?"),
     (NameError, "", "is the name spelt as in the arguments, and is it set on a line above?"),
     (RecursionError, "", "it calls itself without end."),

@@ -106,7 +106,7 @@ def number(id, name, *, accept, solution, mistakes=(), near=0.005, **texts):
             if any(abs(value - v) <= near * abs(v) for v in mistake.values):
                 return wrong(mistake.text, mistake.name, mistake.hint)
         if low <= -value <= high:
-            return wrong(f"`{name}` has the wrong sign.", "sign", "up or down?")
+            return wrong(f"`{name}` has the wrong sign.", "sign", "should it be positive or negative?")
         return wrong(f"`{name}` is {value:.6g}, which is not the number asked for.", None, exercise.hint)
 
     return Exercise(

@@ -75,7 +75,7 @@ def variant(rule, *mistakes):
 
 
 def in_the_step(direction, divisor=None):
-    """Return the mistakes that rules share in their last line, w = w - lr * direction / (√divisor + eps)."""
+    """Yield the mistakes that rules share in their last line, w = w - lr * direction / (√divisor + eps)."""
     yield Mistake(
         "climbs",
         "You add the step, so the walk goes uphill.",
@@ -91,6 +91,24 @@ def in_the_step(direction, divisor=None):
     if divisor is None:
         return
     root = f"np.sqrt({divisor})"
+    yield Mistake(
+        "direction-forgotten",
+        f"The step does not contain `{direction}`: every coordinate goes down, whatever its slope.",
+        "`lr` over the root is only the length; what is the direction?",
+        [(f"lr * {direction}", "lr")],
+    )
+    yield Mistake(
+        "sign-alone",
+        f"The step takes the sign of `{direction}` and drops its size, but divides by a size all the same.",
+        "the quotient compares two sizes: which ones?",
+        [(f"lr * {direction}", f"lr * np.sign({direction})")],
+    )
+    yield Mistake(
+        "multiplied",
+        "You multiply by the root instead of dividing by it.",
+        "where gradients have been large, steps should be shorter.",
+        [(f"/ ({root} + eps)", f"* ({root} + eps)")],
+    )
     yield Mistake(
         "eps-inside-root",
         "`eps` stands inside the root. Some libraries do that; there a small `eps` counts for much more.",
@@ -116,8 +134,37 @@ def in_the_step(direction, divisor=None):
         [(f"({root} + eps)", f"{root} + eps")],
     )
     yield Mistake(
+        "eps-in-the-step",
+        "`eps` is added to the quotient, not to the divisor.",
+        "put brackets around the whole divisor.",
+        [(f"lr * {direction} / ({root} + eps)", f"(lr * {direction} / {root} + eps)")],
+    )
+    yield Mistake(
         "root-forgotten",
-        "You divide by the average or sum of squares, without its root.",
+        f"A root is missing: you divide by `{divisor}` itself.",
         "the step should not depend on the units of the gradient.",
         [(root, divisor)],
+    )
+
+
+def in_the_squares(v, step, average=False):
+    """Yield the mistakes of rules that keep squares: the lines v and step swapped, and a wrong return."""
+    yield Mistake(
+        "old-v",
+        "You divide by the `v` of the step before: `w` is computed before the new `v`.",
+        "which of the two lines comes first?",
+        [(f"{v}\n    {step}", f"{step}\n    {v}")],
+    )
+    yield Mistake(
+        "v-not-returned",
+        "You divide by the new `v` but return the old one, so nothing is remembered.",
+        "what is returned as `v` is what comes in next time.",
+        [(v, v.replace("v =", "v_new =", 1)), ("np.sqrt(v)", "np.sqrt(v_new)")],
+    )
+    kept = "average" if average else "sum"
+    yield Mistake(
+        "root-returned",
+        f"You return the root of `v`; in the next step it is taken for the {kept} of squares.",
+        "the root is used once and thrown away.",
+        [("return w, v", "return w, np.sqrt(v)")],
     )

@@ -134,7 +134,7 @@ def _check_value(name, value, shape):
         )
     if np.shape(value) != shape:
         why = (
-            "a sum, a mean or an index has lost an axis; a rule works on each coordinate alone"
+            "a sum, a mean or an index has lost an axis (`keepdims=True` would keep it)"
             if len(np.shape(value)) < len(shape)
             else "keep the shape that was given"
         )

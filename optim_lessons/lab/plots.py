@@ -27,6 +27,16 @@ RULE_STYLES = {
     "amsgrad": {"color": "#3c9bd6", "linestyle": "--", "marker": "X"},
     "adamw": {"color": "#4aa3df", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "marker": "*"},
 }
+PROPER_NAMES = {
+    "sgd": "SGD",
+    "nesterov": "Nesterov",
+    "adagrad": "AdaGrad",
+    "rmsprop": "RMSProp",
+    "adam": "Adam",
+    "amsgrad": "AMSGrad",
+    "adamw": "AdamW",
+    "nadam": "NAdam",
+}
 OWN_STYLE = {"color": "#6a3d9a", "linestyle": "-", "marker": "o"}
 ALERT = "#b3261e"
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#7f9dbb", "#b3c6d8", "#dde6ec", "#fbfaf5"])
@@ -41,9 +51,11 @@ def rule_style(rule):
     return dict(RULE_STYLES.get(name, OWN_STYLE))
 
 
-def rule_label(rule):
-    """Return a rule's name as prose writes it: "gradient descent"."""
-    return getattr(rule, "__name__", "rule").replace("_", " ")
+def rule_label(rule, first=False):
+    """Return a rule's name as prose writes it: "gradient descent", "RMSProp".  first: of a sentence."""
+    words = getattr(rule, "__name__", "rule").split("_")
+    label = " ".join(PROPER_NAMES.get(word, word) for word in words)
+    return label[:1].upper() + label[1:] if first else label
 
 
 def new_figure(size=(9.6, 4.0)):

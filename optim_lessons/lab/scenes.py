@@ -59,7 +59,7 @@ def walk(rule, landscape):
             set_loss(loss_line, losses, floor(surface)[0])
             _set_steps(beside, steps)
             settings.set_text(_settings(knobs | chosen))
-            return f"{rule_label(rule).capitalize()} {reading(ws, losses, surface.box)}"
+            return f"{rule_label(rule, first=True)} {reading(ws, losses, surface.box)}"
 
         return move
 

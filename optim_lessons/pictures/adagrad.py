@@ -99,7 +99,7 @@ def rare_and_frequent():
         right.set(xlim=(1, EXAMPLES), ylim=(1e-3, 1e2), xscale="log", yscale="log", xlabel="example t")
         right.set_title("effective lr of each weight")
         seen = bottom.vlines([], -0.3, -0.12, color=NOTE, linewidth=1, animated=True)
-        rules = {"adagrad": adagrad, **rivals}
+        rules = {rule_label(adagrad): adagrad, **rivals}
         lines = {}
         for label, rule in rules.items():
             style = rule_style(rule) | {"marker": "", "linewidth": 1.5, "zorder": 3 if rule is adagrad else 2}
@@ -111,7 +111,7 @@ def rare_and_frequent():
         rare_lr = right.plot([], [], animated=True, **style | {"marker": ""})[0]
         marks = right.plot([], [], animated=True, **style | {"linestyle": "", "markersize": 5})[0]
         marked = np.unique(np.geomspace(1, EXAMPLES, 12).astype(int)) - 1
-        for y, text in ((0.0035, "with marks: adagrad, rare"), (0.0015, "without: adagrad, frequent")):
+        for y, text in ((0.0035, "with marks: AdaGrad, rare"), (0.0015, "without: AdaGrad, frequent")):
             right.text(1.15, y, text, color=rule_style(adagrad)["color"], fontsize=9)
         settings = top.set_title("", fontsize=10, animated=True)
 
@@ -125,10 +125,10 @@ def rare_and_frequent():
             for label in rivals:
                 for line in lines[label]:
                     line.set_visible(label == against)
-            for label, walk in (("adagrad", ws), (against, other)):
+            for label, walk in ((rule_label(adagrad), ws), (against, other)):
                 for i in (0, 1):
                     lines[label][i].set_data(np.arange(EXAMPLES + 1), _tame(walk[:, i], 3))
-            lines["adagrad"][2].set_data(t, factors[:, 0])
+            lines[rule_label(adagrad)][2].set_data(t, factors[:, 0])
             lines[against][2].set_data([1, EXAMPLES], [its_lr * (10 if against == "momentum" else 1)] * 2)
             rare_lr.set_data(t, factors[:, 1])
             marks.set_data(t[marked], factors[marked, 1])
@@ -306,7 +306,7 @@ def long_run(rule):
 # --- still pictures ------------------------------------------------------------------------------------
 
 
-def sweeps(panels, title="held-out loss against lr: median of the seeds, band from best to worst"):
+def sweeps(panels, title="validation loss against lr: median of the seeds, band from best to worst"):
     """Return the still picture of losses against lr, a panel for each data set.
 
     panels: dict data set → dict label → (rule, lrs, losses), losses of shape (lrs, seeds).

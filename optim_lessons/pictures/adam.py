@@ -12,7 +12,6 @@ from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.plots import (
     ALERT,
-    OWN_STYLE,
     RULE_STYLES,
     Picture,
     height_bands,
@@ -21,6 +20,7 @@ from optim_lessons.lab.plots import (
     loss_axis,
     new_figure,
     path_line,
+    rule_label,
     rule_style,
     set_loss,
     set_path,
@@ -522,7 +522,7 @@ def settling():
         for ax in (left, right):
             ax.set_xticks([0, 4000, 8000, 12000])
         walk = left.plot([], [], animated=True, **PLAIN | {"linewidth": 1.4})[0]
-        ball = left.plot([], [], color=FLAT, linestyle="--", animated=True, label="√(lr·noise/2)")[0]
+        ball = left.plot([], [], color=ALERT, linestyle="--", animated=True, label="√(lr·noise/2)")[0]
         effective = right.plot([], [], animated=True, **PLAIN | {"linewidth": 1.4})[0]
         limit = right.axhline(1, color=ALERT, linestyle="--", animated=True, label="2(1 + beta1)/(1 − beta1)")
         left.legend(loc="upper right")
@@ -578,7 +578,9 @@ def _largest(values):
     return values.reshape(-1, BLOCK).max(axis=1)
 
 
-LABELS = {gradient_descent: "SGD", momentum: "momentum", rmsprop: "RMSProp", adam: "Adam"}
+def _name(rule):
+    """Return a rule's name in a race on minibatches, where gradient descent is SGD."""
+    return "SGD" if rule is gradient_descent else rule_label(rule)
 
 
 def lr_sweep(lrs, results, title, ylabel):
@@ -595,12 +597,12 @@ def lr_sweep(lrs, results, title, ylabel):
                 lrs, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, linewidth=0
             )
             ax.plot(
-                lrs, values.mean(axis=0), label=LABELS[rule], **style | {"markersize": 5, "linewidth": 1.6}
+                lrs, values.mean(axis=0), label=_name(rule), **style | {"markersize": 5, "linewidth": 1.6}
             )
         ax.set(xscale="log", xlabel="lr", ylabel=ylabel, title=title)
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), handlelength=3.2)
     best = ", ".join(
-        f"{LABELS[rule]} {lrs[values.mean(axis=0).argmax()]:.2g}" for rule, values in results.items()
+        f"{_name(rule)} {lrs[values.mean(axis=0).argmax()]:.2g}" for rule, values in results.items()
     )
     return Picture(figure, f"Each rule has its own best lr: {best}.")
 
@@ -618,7 +620,7 @@ def four_runs(runs):
             column[0].plot(run["loss"], color=ADAM["color"], linewidth=1.2)
             column[0].set(yscale="log", title=name)
             column[1].axhline(1, color=PALE, linewidth=4, alpha=0.5)
-            column[1].plot(run["step"], color=OWN_STYLE["color"], linewidth=1)
+            column[1].plot(run["step"], color="#5b6873", linewidth=1)
             column[1].set(yscale="log", xlabel="step")
         axes[0, 0].set_ylabel("loss")
         axes[1, 0].set_ylabel("step length / lr")

@@ -5,13 +5,13 @@ import numpy as np
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, rule_style
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, rule_label, rule_style
 from optim_lessons.pictures.adagrad import BURST_AT, STEPS, follow, moving_minimum, stroll
 from optim_lessons.rmsprop import rmsprop
 
 LINE = rule_style(rmsprop) | {"marker": ""}
 OTHER = rule_style(adagrad) | {"marker": ""}
-GREY = "#8593a0"
+GREY, NOTE = "#8593a0", "#5b6873"
 THEORY = {"color": "#b87700", "alpha": 0.3, "linewidth": 7}
 SHOWN = 2000  # steps of the burst's picture
 SLOPES = np.array([0.1] * 9 + [-0.9])  # nine small ones and a large one: their mean is 0
@@ -145,9 +145,9 @@ def long_run():
         walk = left.plot([], [], animated=True, **LINE | {"linewidth": 1.3}, label="RMSProp")[0]
         left.legend(loc="lower left", ncols=3, columnspacing=1.0)
         root = right.plot([], [], animated=True, **LINE, label="√v")[0]
-        level = right.plot([], [], animated=True, color="#0060a8", linestyle="--", label="ε")[0]
+        level = right.plot([], [], animated=True, color=ALERT, linestyle=":", linewidth=2.5, label="ε")[0]
         right.legend(loc="upper right", ncols=2)
-        note = right.text(STEPS, 1.3e-3, "", ha="right", color="#0060a8", animated=True)
+        note = right.text(STEPS, 1.3e-3, "", ha="right", color=ALERT, animated=True)
         settings = left.set_title("", fontsize=10, animated=True)
 
         def move(*, lr, beta, eps, season, noise, burst):
@@ -214,7 +214,7 @@ def nine_and_one():
         slopes = np.resize(SLOPES, steps)
         signs, _ = fed(rmsprop, slopes, lr=1.0, beta=0.0, eps=0.0)
         left.axhline(0, color=GREY, linewidth=4, alpha=0.4)
-        left.text(steps, 6, "the mean slope is 0: stay here", ha="right", color="#5b6873")
+        left.text(steps, 6, "the mean slope is 0: stay here", ha="right", color=NOTE)
         left.plot(signs, color=GREY, linestyle=":", linewidth=1.6, label="signs alone (beta 0)")
         walk = left.plot([], [], animated=True, **LINE, label="RMSProp")[0]
         left.legend(loc="lower left")
@@ -311,8 +311,8 @@ def eps_among_weights(roots):
         ax = figure.add_axes((0.085, 0.17, 0.89, 0.7))
         ax.set(xlim=(1e-8, 1), ylim=(0, 360), xscale="log", xlabel="√v of a weight, and ε", ylabel="weights")
         bars = ax.stairs(np.zeros(80), 10**edges, fill=True, color=LINE["color"], alpha=0.6, animated=True)
-        level = ax.axvline(1, color="#0060a8", linestyle="--", animated=True)
-        note = ax.text(1, 350, "ε", color="#0060a8", fontsize=14, va="top", animated=True)
+        level = ax.axvline(1, color=ALERT, linestyle=":", linewidth=2.5, animated=True)
+        note = ax.text(1, 350, "ε", color=ALERT, fontsize=14, va="top", animated=True)
         settings = ax.set_title("", fontsize=10, animated=True)
 
         def move(*, eps, step):
@@ -338,7 +338,7 @@ def eps_among_weights(roots):
 
 def _name(rule):
     """Return a rule's name in a race on minibatches, where gradient descent is SGD."""
-    return {gradient_descent: "SGD", adagrad: "AdaGrad", rmsprop: "RMSProp"}[rule]
+    return "SGD" if rule is gradient_descent else rule_label(rule)
 
 
 def _style(rule):
@@ -359,7 +359,7 @@ def broken_batch(at, steps, curves):
             ax.plot(steps, broken, **_style(rule) | {"marker": ""}, label="one broken batch")
             ax.axvline(at, color=ALERT, linestyle=":", linewidth=1.2)
             ax.set(yscale="log", xlabel="step", title=_name(rule))
-            ax.legend(loc="center right")
+            ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.34))
         axes[0].set_ylabel("loss on the training data")
     ends = "; ".join(
         f"{_name(rule)} {clean[-1]:.2f} without, {broken[-1]:.{0 if broken[-1] > 10 else 2}f} with it"
@@ -375,7 +375,7 @@ def losses_by_lr(results):
     """
     figure = new_figure((9.6, 3.4))
     with look():
-        ax = figure.add_axes((0.08, 0.16, 0.9, 0.8))
+        ax = figure.add_axes((0.1, 0.16, 0.88, 0.8))
         for rule, (lrs, losses) in results.items():
             style = _style(rule)
             ax.plot(lrs, np.median(losses, axis=0), **style | {"markersize": 5}, label=_name(rule))
@@ -384,6 +384,8 @@ def losses_by_lr(results):
         ax.legend(loc="upper center", ncols=3)
         top = max(np.nanmax(losses) for _, losses in results.values())
         ax.set_ylim(top=3 * top)
+        ax.set_yticks((0.2, 0.5, 1, 2, 5), ("0.2", "0.5", "1", "2", "5"))
+        ax.yaxis.set_minor_formatter("")
     best = []
     for rule, (lrs, losses) in results.items():
         middle = np.median(losses, axis=0)
@@ -403,7 +405,7 @@ def four_runs(runs):
         for column, (name, run) in zip(axes.T, runs.items(), strict=True):
             column[0].plot(run["loss"], color="#222222", linewidth=1.3)
             column[0].set(yscale="log", title=name)
-            column[1].plot(np.arange(1, len(run["step"]) + 1), run["step"], color="#0060a8", linewidth=1.3)
+            column[1].plot(np.arange(1, len(run["step"]) + 1), run["step"], color=NOTE, linewidth=1.3)
             column[1].set(yscale="log", xlabel="step")
         axes[0, 0].set(ylabel="loss", ylim=(1e-5, 3e2))
         axes[1, 0].set(ylabel="length of the step", ylim=(3e-5, 10))

@@ -6,7 +6,7 @@ import numpy as np
 
 from optim_lessons.adagrad import adagrad
 from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_step
+from optim_lessons.course.mistakes import Mistake, in_the_squares, in_the_step
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import d2l
 from optim_lessons.rmsprop import rmsprop
@@ -47,7 +47,8 @@ def _reached(lr):
     late = _settled(lr)
     if late.max() < TARGET:
         return None
-    seen = f"The largest loss of the last {LAST} steps is {late.max():.3g}."
+    largest = late.max()
+    seen = f"The largest loss of the last {LAST} steps is {largest:.3g}." if np.isfinite(largest) else ""
     return ("too-slow" if lr < 0.04 else "jitters"), seen
 
 
@@ -87,6 +88,7 @@ exercises = (
         hint="first the average of squares, then a step divided by its root.",
         mistakes=[
             *in_the_step("g", "v"),
+            *in_the_squares(_V, _STEP, average=True),
             Mistake(
                 "averaged-the-other-way",
                 "You weigh the new square with `beta` and the old `v` with `1 - beta`.",
@@ -112,6 +114,24 @@ exercises = (
                 [("g**2", "g")],
             ),
             Mistake(
+                "absolute-values",
+                "`v` averages absolute values.",
+                "the root at the end undoes something that `v` should contain.",
+                [("g**2", "abs(g)")],
+            ),
+            Mistake(
+                "nothing-fades",
+                "The old `v` is kept whole, so it only grows, as AdaGrad's does.",
+                "the two weights of an average add up to 1.",
+                [("beta * v", "v")],
+            ),
+            Mistake(
+                "corrected",
+                "You divide `v` by `1 - beta` before the root. That is right for the first step alone.",
+                "RMSProp leaves `v` as it is; lesson 08 is about the correction.",
+                [("np.sqrt(v)", "np.sqrt(v / (1 - beta))")],
+            ),
+            Mistake(
                 "weight-squared",
                 "The square covers the weight as well: `((1 - beta) * g)**2`.",
                 "square the gradient first, then weigh it.",
@@ -122,24 +142,6 @@ exercises = (
                 "`v` is the newest square alone.",
                 "part of the old `v` has to survive.",
                 [(_V, "v = g**2")],
-            ),
-            Mistake(
-                "old-v",
-                "You divide by the `v` of the step before: `w` is computed before the new `v`.",
-                "which of the two lines comes first?",
-                [(f"{_V}\n    {_STEP}", f"{_STEP}\n    {_V}")],
-            ),
-            Mistake(
-                "v-not-returned",
-                "You divide by the new `v` but return the old one, so nothing is remembered.",
-                "what is returned as `v` is what comes in next time.",
-                [("v = beta", "v_new = beta"), ("np.sqrt(v)", "np.sqrt(v_new)")],
-            ),
-            Mistake(
-                "root-returned",
-                "You return the root of `v`; in the next step it is taken for the average of squares.",
-                "the root is used once and thrown away.",
-                [("return w, v", "return w, np.sqrt(v)")],
             ),
             Mistake(
                 "one-size-for-all",
@@ -202,9 +204,21 @@ exercises = (
             ),
             Mistake(
                 "root-forgotten",
-                "You divided by 1 - `beta` itself.",
+                "You divided by 1 - `beta`, or by `v`, itself.",
                 "the step divides by the root of `v`.",
-                values=0.5,
+                values=(0.5, 0.02 / (0.04 * 7)),
+            ),
+            Mistake(
+                "not-squared",
+                "You put the gradient itself into `v`.",
+                "`v` averages squares.",
+                values=0.02 * 7 / (0.04 * 7) ** 0.5,
+            ),
+            Mistake(
+                "lr-forgotten",
+                "That is the length in units of `lr`.",
+                "one factor is missing.",
+                values=5,
             ),
             Mistake(
                 "old-weight",
@@ -258,7 +272,7 @@ exercises = (
                 "half-life",
                 "That is one half-life: the excess would still be 50.",
                 "how many halvings lead from 100 to 1?",
-                values=(69, 69.3),
+                values=(69, 69.3, 70),
             ),
             Mistake(
                 "halvings",
@@ -282,7 +296,14 @@ exercises = (
                 "not-squared",
                 "You let the burst in as 100, not as its square.",
                 "`v` averages squares.",
-                values=0,
+                values=(0, -1),
+            ),
+            Mistake(
+                "nine-tenths",
+                "That is when the step is back to nine tenths of its usual length. Here `v` has to come "
+                "down to 2, and no further.",
+                "which excess belongs to `v` = 2?",
+                values=(600, 603),
             ),
         ],
     ),
@@ -333,7 +354,7 @@ exercises = (
         options={
             "a": "closer still, or exactly at the minimum",
             "b": "about as close as at step 300",
-            "c": "it has come back: it jumps from side to side, 0.005 from the minimum",
+            "c": "it has come back, and jumps from side to side of the minimum",
             "d": "it has diverged",
         },
         answer="c",
@@ -438,6 +459,21 @@ exercises = (
                 "of squares.",
                 "the variance is used once and thrown away.",
                 [("return w, m, v", "return w, m, v - m**2")],
+            ),
+            Mistake(
+                "averaged-the-other-way",
+                "Both averages weigh the new with `beta` and the old with `1 - beta`.",
+                "`beta` is the memory: near 1 the old counts most.",
+                [
+                    ("beta * m + (1 - beta) * g\n", "(1 - beta) * m + beta * g\n"),
+                    ("beta * v + (1 - beta) * g**2", "(1 - beta) * v + beta * g**2"),
+                ],
+            ),
+            Mistake(
+                "deviations",
+                "`v` averages the square of `g - m`: another estimate of the variance, and another rule.",
+                "here `v` is RMSProp's; the square of `m` is taken away later.",
+                [("g**2", "(g - m)**2"), ("v - m**2", "v")],
             ),
             Mistake(
                 "m-is-a-sum",

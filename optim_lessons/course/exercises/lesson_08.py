@@ -72,6 +72,24 @@ _COMMON = (
         [("beta1**t", "beta1"), ("beta2**t", "beta2")],
     ),
     Mistake(
+        "power-outside",
+        "The corrections divide by `(1 - beta)**t`: the power covers the whole bracket.",
+        "what dies out with `t` is the weight of the zero at the start, `beta` to the power of `t`.",
+        [("(1 - beta1**t)", "(1 - beta1) ** t"), ("(1 - beta2**t)", "(1 - beta2) ** t")],
+    ),
+    Mistake(
+        "corrections-multiplied",
+        "You multiply by the corrections: averages that are too small become smaller still.",
+        "after one step `m` is `1 - beta1` times the gradient: what makes it the gradient again?",
+        [("/ (1 - beta1**t)", "* (1 - beta1**t)"), ("/ (1 - beta2**t)", "* (1 - beta2**t)")],
+    ),
+    Mistake(
+        "root-before-correction",
+        "The root is taken first and then divided by `1 - beta2**t`.",
+        "which of the two is too small by that factor, `v` or its root?",
+        [("(1 - beta2**t)", "(1 - beta2**t) ** 2")],
+    ),
+    Mistake(
         "times-t",
         "The corrections use `beta` times `t`, not `beta` to the power of `t`.",
         "in Python a power is `**`.",
@@ -253,6 +271,12 @@ _AMSGRAD = (
         "You put the largest value back into `v`, so the average itself can no longer fall.",
         "`v` and `v_max` are two things: one falls, the other does not.",
         [("    v_max = np.maximum(v_max, v)\n", "    v = v_max = np.maximum(v_max, v)\n")],
+    ),
+    Mistake(
+        "v-max-first",
+        "`v` and `v_max` have changed places in what you return.",
+        "the state goes out in the order in which it comes in.",
+        [("return w, m, v, v_max", "return w, m, v_max, v")],
     ),
     Mistake(
         "v-max-not-returned",
@@ -549,16 +573,16 @@ exercises = (
     number(
         "08.longest_step",
         "longest_step",
-        task="`lr` is 0.003, `beta1` 0.8, `beta2` 0.9996. How far can one step of Adam move a "
-        "coordinate at most?",
+        task="All gradients of a coordinate were 0 for a very long time; then a single one comes. `lr` is "
+        "0.003, `beta1` 0.8, `beta2` 0.9996, `eps` is tiny. How long is that step?",
         accept=(0.0297, 0.0303),
         solution="0.003 * (1 - 0.8) / np.sqrt(1 - 0.9996)",
-        hint="the worst case is one gradient after a long silence: what are `m` and the root of `v` then?",
-        because="That is 10 times `lr`: one gradient after a long silence.",
+        hint="what are `m` and the root of `v` after that one gradient?",
+        because="That is 10 times `lr`: after a long silence nothing is corrected any more.",
         mistakes=[
             Mistake(
                 "always-lr",
-                "`lr` is the length of a usual step, not the limit.",
+                "`lr` is the length of a step when all gradients agree.",
                 "after a long silence, which of the two averages takes in more of a single gradient?",
                 values=0.003,
             ),
@@ -575,6 +599,24 @@ exercises = (
                 values=0.15,
             ),
             Mistake(
+                "old-weight",
+                "You gave the newest gradient the weight `beta1`; that is the weight of the old `m`, here 0.",
+                "which of the two weights belongs to what comes in?",
+                values=(0.12, 0.0024),
+            ),
+            Mistake(
+                "usual-memories",
+                "That is the step at the memories 0.9 and 0.999. Here they are others.",
+                "put in the `beta1` and `beta2` of the question.",
+                values=0.003 * 0.1 / 0.001**0.5,
+            ),
+            Mistake(
+                "many-gradients",
+                "That is the longest step that any sequence of gradients can make. Here a single one comes.",
+                "what do `m` and `v` hold after one gradient?",
+                values=(0.0500, 0.05002),
+            ),
+            Mistake(
                 "divisor-forgotten",
                 "That is the numerator alone.",
                 "which part of the gradient does the root of `v` hold?",
@@ -582,7 +624,7 @@ exercises = (
             ),
             Mistake(
                 "lr-forgotten",
-                "That is the limit in units of `lr`.",
+                "That is the length in units of `lr`.",
                 "one factor is missing.",
                 values=10,
             ),
@@ -693,6 +735,7 @@ exercises = (
         "is the smallest "
         "`beta2` above which Adam walks to the right end?",
         accept=(0.307, 0.327),
+        near=0.0005,
         solution="0.317",
         hint="write down `v` at the three steps of a round, add up the three steps, and see where "
         "the sum changes "
@@ -705,25 +748,31 @@ exercises = (
                 "1/(1 + C²) is the `beta2` for which the theorem proves that Adam fails. It fails up "
                 "to larger ones.",
                 "try a little more: does it walk to the right end?",
-                values=1 / 17,
+                values=(1 / 17, 0.0588, 0.059, 0.06),
             ),
             Mistake(
                 "of-slope-3",
                 "That is the answer for the rare slope 3.",
                 "does a larger surprise need a longer or a shorter memory?",
-                values=0.4723,
+                values=(0.4723, 0.472, 0.47),
             ),
             Mistake(
                 "complement",
                 "That is 1 minus the answer.",
                 "a beta is what stays, not what is taken in.",
-                values=0.683,
+                values=(0.683, 0.6832, 0.68),
+            ),
+            Mistake(
+                "too-small",
+                "With that `beta2` Adam still walks to the wrong end.",
+                "try a little more.",
+                values=(0.1, 0.2, 0.25, 0.3),
             ),
             Mistake(
                 "large-enough",
                 "With that `beta2` Adam does walk to the right end, but so it does with smaller ones.",
                 "where does the direction change?",
-                values=(0.5, 0.9, 0.99, 0.999),
+                values=(0.33, 1 / 3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 0.999),
             ),
         ],
     ),
@@ -763,12 +812,12 @@ exercises = (
         labels={
             "no correction": "the first steps are many times `lr`, and after a few hundred they are ordinary",
             "eps too large": "all steps are a small part of `lr`, from the first one on",
-            "beta2 too small": "all steps are about `lr` long to the very end, and the loss turns and climbs",
+            "beta2 too small": "most steps are about `lr` long to the end, and the loss turns and climbs",
             "lr too large": "the steps look ordinary beside `lr`, and it is the loss that leaps up "
             "and down all the time",
         },
         look={
-            "A": "does a step ever get shorter than `lr`, and where does the loss go in the end?",
+            "A": "how long are most of its steps, and where does the loss go in the end?",
             "B": "how long is the very first step, beside `lr`?",
             "C": "compare the ups and downs of the loss with those of the other runs.",
             "D": "how long is the very first step, beside `lr`?",
