@@ -270,7 +270,7 @@ def radius_against_lr(radii, lrs, noise):
         ax.set(xlim=(0.005, 2.6), ylim=(0.02, 20), xlabel="lr (h = 1)", ylabel="radius of the ball")
         ax.legend(loc="upper left")
         ax.set_title("For small lr the radius goes like the root of lr; near 2/h it explodes")
-    pairs = ", ".join(f"{r:.2g} at lr {a:.2g}" for a, r in zip(lrs, radii, strict=True))
+    pairs = ", ".join(f"{r:.2g} at lr {a:g}" for a, r in zip(lrs, radii, strict=True))
     return Picture(figure, f"Measured radius of the noise ball: {pairs}.")
 
 
@@ -490,6 +490,8 @@ def four_runs(runs, epochs=5):
         for ax, (name, losses) in zip(axes, runs.items(), strict=True):
             ax.semilogy(np.linspace(0, epochs, len(losses)), losses, color=FULL["color"], linewidth=1.2)
             ax.set(title=name, xlabel="epoch", ylim=(0.3, 5), xticks=range(epochs + 1))
+            ax.set_yticks([0.3, 0.5, 1, 2, 4], ["0.3", "0.5", "1", "2", "4"])
+            ax.set_yticks([], minor=True)
             ax.grid(axis="x", color="#dde3e8")
         axes[0].set_ylabel("loss on all examples")
     ends = "; ".join(f"{name}: {losses[0]:.2g} to {losses[-1]:.2g}" for name, losses in runs.items())

@@ -182,6 +182,36 @@ exercises = (
                 [(_MEAN, f"2 * {_MEAN}")],
             ),
             Mistake(
+                "half",
+                "This is half of the gradient: the ½ of the loss is still there.",
+                "what does the ½ do when the square is differentiated?",
+                [(_MEAN, f"0.5 * {_MEAN}")],
+            ),
+            Mistake(
+                "errors-squared",
+                "The errors are squared, as in the loss: so the sign of each is lost.",
+                "what is the derivative of a square?",
+                [("Xb @ w - yb", "(Xb @ w - yb) ** 2")],
+            ),
+            Mistake(
+                "sizes-of-errors",
+                "You take the sizes of the errors: then the weights do not hear on which side they err.",
+                "a prediction that is too low has to push the other way.",
+                [("Xb @ w - yb", "np.abs(Xb @ w - yb)")],
+            ),
+            Mistake(
+                "means-multiplied",
+                "You multiply the mean error by the mean input. The mean of products is something else.",
+                "first each example's own product, then the mean of them.",
+                [(_MEAN, "Xb.mean(axis=0) * errors.mean()")],
+            ),
+            Mistake(
+                "all-in-the-sum",
+                "You add up over all examples, and divide by the number of those in the batch.",
+                "the point of a batch is to look at a few examples only.",
+                [(_CHOOSE, "Xb, yb = X, y")],
+            ),
+            Mistake(
                 "answers-forgotten",
                 "The error is the prediction alone; the answers `y` do not come in.",
                 "what would the gradient be where all predictions are right?",
@@ -270,7 +300,25 @@ exercises = (
                 "small-lr",
                 "That is the rule for small `lr`. Here `lr` times curvature is 0.4, which is not small.",
                 "what did the approximation leave out of the bracket?",
-                values=0.08944,
+                values=(0.08944, 0.09),
+            ),
+            Mistake(
+                "bracket-forgotten",
+                "The bracket is missing in what you divide by.",
+                "how much of the square is left after one step, and how much is lost?",
+                values=0.12649,
+            ),
+            Mistake(
+                "lr-squared",
+                "Under the root you have the square of `lr`. One `lr` cancels.",
+                "one minus the square of `1 - lr * h` has a factor `lr`.",
+                values=0.03162,
+            ),
+            Mistake(
+                "twice-the-variance",
+                "That is the root of twice the variance.",
+                "the bracket holds a 2 already.",
+                values=0.14142,
             ),
             Mistake(
                 "one-push",
@@ -369,8 +417,8 @@ exercises = (
     choice(
         "03.predict_lr",
         "lr_guess",
-        task="Batches are far below the critical size, and the batch becomes four times as large. The best "
-        "`lr` for plain SGD ...",
+        task="The noise of a batch is much larger than the gradient itself, and the batch becomes four "
+        "times as large. The best `lr` for plain SGD ...",
         options={
             "a": "becomes four times as large",
             "b": "becomes twice as large",
@@ -416,6 +464,12 @@ exercises = (
                 "That is the least number of steps, the other unknown.",
                 "which batch needs twice as many?",
                 values=200,
+            ),
+            Mistake(
+                "steps-at-the-critical-batch",
+                "That is a number of steps: twice the least one.",
+                "which batch needs that many?",
+                values=400,
             ),
             Mistake(
                 "one-of-the-batches",
@@ -516,6 +570,24 @@ exercises = (
                 "Your mean is always half old and half new, so it forgets: this is a moving average.",
                 "after a hundred steps the newest one should count one part in a hundred.",
                 [("(w - w_mean) / t", "(w - w_mean) / 2")],
+            ),
+            Mistake(
+                "away-from-the-new",
+                "The mean moves away from the new weights: its correction has the wrong sign.",
+                "after the first step the mean is the new `w` itself.",
+                [("w_mean + (w - w_mean)", "w_mean - (w - w_mean)")],
+            ),
+            Mistake(
+                "old-mean-kept-whole",
+                "You add the new part to the old mean, which is kept whole.",
+                "the old mean has to give up as much as the new weights get.",
+                [("(w - w_mean) / t", "w / t")],
+            ),
+            Mistake(
+                "multiplied-by-t",
+                "You multiply by `t`, so each new place moves the mean more than the one before.",
+                "after a hundred steps the newest one should count one part in a hundred.",
+                [("(w - w_mean) / t", "(w - w_mean) * t")],
             ),
             Mistake(
                 "walks-from-the-mean",
