@@ -429,3 +429,11 @@ def test_still_pictures_say_their_numbers():
     assert f"{walks['gradient descent'][-1] / np.sqrt(2):.1g} of the distance" in still.text
     assert "C: from 1 to 4.2e+04" in picture.four_balls(four_balls()).text
     assert "ours 1e-02" in picture.losses_of([("ours", momentum, np.array([1.0, 0.01]))], "t").text
+
+
+def test_a_restart_at_a_wrong_place_is_not_taken_for_a_velocity_that_is_never_used():
+    def by_place(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        m = beta * np.where((w * m).sum(axis=-1, keepdims=True) < 0, 0.0, m) + g
+        return w - lr * m, m
+
+    assert check("04.restarted_momentum", by_place).mistake is None

@@ -13,14 +13,14 @@ from optim_lessons.course.watchdog import SECONDS, guarded
 from optim_lessons.lab.knobs import parts
 
 
-def judge_rule(exercise, answer, seconds=SECONDS):
-    """Return the verdict on a learner's rule."""
+def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
+    """Return the verdict on a learner's rule.  seed: of the trials."""
     refused = refused_unseen(exercise, answer)
     if refused is not None:
         return refused
     name, reference = f"`{exercise.name}`", exercise.reference
     names = ["w", *parts(reference).state]
-    cases = trials(reference)
+    cases = trials(reference, seed)
     wanted = [run(reference, case) for case in cases]
 
     stage = []  # the titles of the trials begun, to say where an error came up
@@ -188,8 +188,10 @@ def _unused(name, answer, reference, got, cases, seconds):
             )
     state = cases[1].state
     for i, part in enumerate(parts(reference).state):
-        changed = (*state[:i], state[i] * 2 + 1, *state[i + 1 :])
-        if _same_answers(answer, got[1:], [cases[1]._replace(state=changed)], seconds):
+        # Both signs: a rule that restarts may forget its state for good reason, but not for both.
+        changed = [(*state[:i], sign * (state[i] * 2 + 1), *state[i + 1 :]) for sign in (1, -1)]
+        others = [cases[1]._replace(state=values) for values in changed]
+        if _same_answers(answer, [got[1], got[1]], others, seconds):
             return wrong(
                 f"{name} does not use the `{part}` that comes in: every call starts from nothing.",
                 f"{part}-unused",

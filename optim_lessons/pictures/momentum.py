@@ -469,7 +469,7 @@ def four_balls(runs):
     figure = new_figure((9.6, 2.8))
     with look():
         axes = figure.subplots(1, len(runs))
-        figure.subplots_adjust(0.075, 0.2, 0.99, 0.88, wspace=0.3)
+        figure.subplots_adjust(0.065, 0.2, 0.99, 0.88, wspace=0.42)
         for ax, (name, w) in zip(axes, runs.items(), strict=True):
             ax.axhline(0, color="#c5cdd5", linewidth=1)
             ax.plot(w, color=BALL["color"], marker="s", markersize=2.5, linewidth=1)

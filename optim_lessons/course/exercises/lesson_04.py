@@ -155,6 +155,24 @@ exercises = (
                 [("beta * m + g", "m + beta * g")],
             ),
             Mistake(
+                "one-minus-beta-on-m",
+                "The old velocity is multiplied by `1 - beta`: then a larger `beta` forgets faster.",
+                "`beta` says how much of the old velocity is left.",
+                [("beta * m + g", "(1 - beta) * m + g")],
+            ),
+            Mistake(
+                "lr-twice",
+                "`lr` is in the velocity and in the step: it counts twice.",
+                "here `m` remembers gradients alone, and `lr` waits for the step.",
+                [("beta * m + g", "beta * m + lr * g")],
+            ),
+            Mistake(
+                "two-minus-signs",
+                "There is a minus in the velocity and one in the step, so the walk goes uphill.",
+                "here `m` remembers gradients, which point uphill; the minus is in the step.",
+                [("beta * m + g", "beta * m - g")],
+            ),
+            Mistake(
                 "averaged-the-other-way",
                 "You weigh the new gradient with `beta` and the old velocity with `1 - beta`.",
                 "`beta` is the memory: near 1 the old counts most. And here `m` is a sum.",
@@ -285,6 +303,24 @@ exercises = (
                 values=3.2,
             ),
             Mistake(
+                "curvature-multiplied",
+                "You multiplied by the curvature: then a narrower valley would allow longer steps.",
+                "only the product of `lr` and curvature counts.",
+                values=12.8,
+            ),
+            Mistake(
+                "gain-for-limit",
+                "That is by how much memory raises the limit, not the limit.",
+                "what is the limit without memory?",
+                values=1.6,
+            ),
+            Mistake(
+                "beta-alone",
+                "You multiplied the limit of gradient descent by beta: without memory no `lr` would be left.",
+                "without memory your formula should give 2/L.",
+                values=0.3,
+            ),
+            Mistake(
                 "nesterovs-limit",
                 "That is the limit of Nesterov's rule, which lesson 05 brings.",
                 "the heavy ball moves by its velocity alone.",
@@ -341,6 +377,24 @@ exercises = (
                 "You took the root of 9/11; its square is asked for.",
                 "the factor is the root of beta, so beta is ...",
                 values=np.sqrt(9 / 11),
+            ),
+            Mistake(
+                "rounded-too-far",
+                "Nearly: that has too few digits.",
+                "give three digits.",
+                values=(0.7, 0.66),
+            ),
+            Mistake(
+                "lr-for-beta",
+                "That is the best `lr` at L = 1; beta is asked for.",
+                "beta is below 1.",
+                values=(2 / 1.1) ** 2,
+            ),
+            Mistake(
+                "upside-down",
+                "With a beta above 1 the velocity would grow for ever.",
+                "which of the two, above or below the line, is larger?",
+                values=(11 / 9) ** 2,
             ),
             Mistake(
                 "the-default",
