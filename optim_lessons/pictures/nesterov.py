@@ -27,7 +27,7 @@ from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.pictures.gradient_descent import FLAT, STEEP
 
-VELOCITY, GRADIENT = "#0060a8", "#b3261e"
+VELOCITY, GRADIENT = "#d55e00", STEEP  # as in the picture of lesson 04
 RULES = {"gradient descent": gradient_descent, "heavy ball": momentum, "Nesterov": nesterov}
 LIMITS = {
     "gradient descent": lambda beta: 2 + 0 * beta,
@@ -205,7 +205,7 @@ def cycle():
                 _set_walk(walk, ws)
                 set_loss(distance, np.abs(ws))
                 said.append(f"{_name(rule)} {how_it_ends(ws)}")
-            settings.set_text(f"start {start:.3g}   lr_scale {lr_scale:.3g}")
+            settings.set_text(f"start {start:.3g}   lr scale {lr_scale:.3g}")
             return f"After {steps} steps: {said[0]}; {said[1]}."
 
         return move

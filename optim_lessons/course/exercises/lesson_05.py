@@ -135,6 +135,24 @@ exercises = (
                 [("(g + beta * m)", "beta * m")],
             ),
             Mistake(
+                "velocity-twice",
+                "The step adds the velocity and its faded copy; one of them should be the gradient.",
+                "the old velocity has carried the walk to this point already.",
+                [("(g + beta * m)", "(m + beta * m)")],
+            ),
+            Mistake(
+                "beta-on-the-wrong-part",
+                "In the step `beta` multiplies the gradient instead of the velocity.",
+                "which of the two will have faded when the next gradient comes?",
+                [("(g + beta * m)", "(beta * g + m)")],
+            ),
+            Mistake(
+                "damped-in-the-step",
+                "In the step the gradient is multiplied by `1 - beta`: half sum, half average.",
+                "the course's `m` is a sum, and the gradient counts whole in both lines.",
+                [("(g + beta * m)", "((1 - beta) * g + beta * m)")],
+            ),
+            Mistake(
                 "m-not-returned",
                 "You step with the new velocity but return the old one, so nothing is remembered.",
                 "what is returned as `m` is what comes in next time.",
@@ -252,7 +270,7 @@ exercises = (
                 "best-on-a-quadratic",
                 "4/(3L + μ) belongs to the best pair of `lr` and `beta`; it converges, but is not the limit "
                 "at this `beta`.",
-                "the question is where it stops to converge.",
+                "the question is where it stops converging.",
                 values=4 / 120.5,
             ),
             Mistake(
@@ -266,6 +284,30 @@ exercises = (
                 "You have 2/((1 + 2β)L): a factor is missing above the line.",
                 "at -1 the polynomial has two terms with beta.",
                 values=2 / (2.6 * 40),
+            ),
+            Mistake(
+                "rounded-too-far",
+                "Nearly: that has too few digits.",
+                "give three digits.",
+                values=(0.035, 0.034),
+            ),
+            Mistake(
+                "first-step-limited",
+                "You limited the first step, `lr * (1 + beta)` times the gradient, to 2/L.",
+                "later steps carry old velocity too: put a walk that flips its sign into the formula.",
+                values=2 / (1.8 * 40),
+            ),
+            Mistake(
+                "curvature-forgotten",
+                "That is the limit at curvature 1.",
+                "only the product of `lr` and curvature counts.",
+                values=2 * 1.8 / 2.6,
+            ),
+            Mistake(
+                "middle-curvature",
+                "That is the limit of the curvature 3; a steeper direction has diverged long before.",
+                "it takes only one direction to diverge.",
+                values=2 * 1.8 / (2.6 * 3),
             ),
             Mistake(
                 "half-of-it",
@@ -350,6 +392,21 @@ exercises = (
                 ],
             ),
             Mistake(
+                "counted-first-and-one-beta",
+                "Both lines have the same beta, and it is one step too far: you count before you use `t`.",
+                "`t` is the number of steps taken before this one; which two betas meet in a step?",
+                [("(t - 1) / (t + 2)", "(t + 1) / (t + 4)"), ("t / (t + 3)", "(t+1) / (t+4)")],
+            ),
+            Mistake(
+                "betas-swapped",
+                "The two betas stand in each other's place.",
+                "one has brought the walk to the point `w`, the other leads on from it.",
+                [
+                    (f"lr * {_GROWING_STEP}", "lr * (g + (t-1) / (t+2) * m)"),
+                    ("(t - 1) / (t + 2)", "t / (t + 3)"),
+                ],
+            ),
+            Mistake(
                 "never-counted",
                 "`t` comes back as it went in, so beta never grows.",
                 "what is returned as `t` is what comes in next time.",
@@ -378,6 +435,28 @@ exercises = (
                 "This has `lr` inside the velocity. At a constant `lr` the path is the same, but `m` is not.",
                 "here `m` remembers gradients alone, and `lr` waits for the step.",
                 [("m + g", "m + lr * g"), (f"lr * {_GROWING_STEP}", "(lr * g + t / (t + 3) * m)")],
+            ),
+            Mistake(
+                "lr-inside-with-sign",
+                "`lr` and the sign are inside the velocity: your `m` is the last move itself. At a constant "
+                "`lr` the path is the same, but `m` is not.",
+                "here `m` remembers gradients alone, and `lr` and the sign wait for the step.",
+                [
+                    ("m + g", "m - lr * g"),
+                    (f"w - lr * {_GROWING_STEP}", "w - lr * g + t / (t + 3) * m"),
+                ],
+            ),
+            Mistake(
+                "brackets",
+                "`lr` multiplies the gradient, but not the velocity: brackets are missing.",
+                "both belong to one step.",
+                [(f"lr * {_GROWING_STEP}", "(lr * g + t / (t + 3) * m)")],
+            ),
+            Mistake(
+                "gradient-not-added",
+                "The step uses the faded velocity alone; the gradient is not added a second time.",
+                "from the point `w` the walk first goes downhill, then ahead.",
+                [(_GROWING_STEP, "t / (t + 3) * m")],
             ),
         ],
     ),
