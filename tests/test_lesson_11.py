@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,6 +196,41 @@ def test_the_standard_error_of_360_images_is_nearly_a_point_and_9000_show_half_a
         seen = rng.binomial(int(images), [0.9675, 0.9725], size=(4000, 2)) / images
         error = np.sqrt((seen * (1 - seen)).sum(axis=1) / images)
         assert np.mean(np.abs(seen[:, 1] - seen[:, 0]) > 1.96 * error) == pytest.approx(power, abs=within)
+
+
+def test_fourteen_trials_hit_a_fifth_of_the_range_with_95_per_cent_and_thirteen_do_not():
+    assert 1 - 0.8**13 < 0.95 < 1 - 0.8**14
+    assert check("11.trials_needed", 14)
+    assert math.log(0.05) / math.log(24 / 25) > 70
+
+
+def test_a_rule_that_diverged_in_every_trial_has_a_row_that_says_so_and_the_guide_goes_on():
+    row = TABLE["digits, softmax", "constant", "momentum"]
+    nothing = np.full_like(row.curve, np.nan)
+    nothing[0] = row.curve[0]
+    lost = replace(
+        row, tuning=row.tuning * np.nan, sweep=row.sweep * np.nan, curve=nothing,
+        test_loss=row.test_loss * np.nan, test_accuracy=row.test_accuracy * np.nan,
+    )  # fmt: skip
+    assert lost.winner is None
+    np.testing.assert_allclose(lost.trials, lost.start)
+    np.testing.assert_allclose(lost.test, lost.start)
+    table = TABLE | {("digits, softmax", "constant", "momentum"): lost}
+    assert "digits, softmax: fresh runs were lost: momentum constant 10 of 10" in guide.guide(table)
+    budget = explore(picture.budget(table))
+    budget.set(problem="digits, softmax", k=3)
+    assert "last momentum 2." in budget.reading
+    two = explore(picture.two_rules(table, guide.target))
+    two.set(problem="digits, softmax", rule="momentum", against="adam")
+    assert "momentum in 0 of 10 runs only" in two.reading
+    assert "Adam is ahead" in two.reading
+
+
+def test_the_defaults_of_this_package_in_the_bridges_table():
+    lrs = {rule: parts(RULES[rule]).knobs["lr"] for rule in RULES}
+    assert lrs == {r: 0.001 if r in ("adam", "adamw") else 0.01 for r in RULES}
+    assert parts(RULES["rmsprop"]).knobs["beta"] == 0.99
+    assert parts(RULES["adamw"]).knobs["weight_decay"] == 0.01
 
 
 def test_scaled_inputs_bring_all_rules_within_a_third_and_raw_ones_make_every_rule_worse_than_the_worst():

@@ -180,7 +180,8 @@ def _thin(table):
             yield f"- {name}: fresh runs were lost: {listed}."
         if not problem(name).net.classifies:
             continue
-        means = [100 * np.nanmean(row.test_accuracy) for row in rows]
+        alive = [row.test_accuracy[np.isfinite(row.test_accuracy)] for row in rows]
+        means = [100 * accuracy.mean() for accuracy in alive if accuracy.size]
         examples = len(problem(name).test.X)
         error = 100 * standard_error(max(means) / 100, examples)
         spread = max(means) - min(means)

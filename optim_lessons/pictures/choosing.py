@@ -195,12 +195,11 @@ def can_it_be_seen():
     """
 
     def build(figure):
-        ax = figure.add_axes((0.09, 0.14, 0.88, 0.76), xlabel="forty test parts", xticks=[], xlim=(-1, 40))
+        ax = figure.add_axes((0.09, 0.14, 0.88, 0.76), xticks=[], xlim=(-1, 40))
+        ax.set_xlabel("forty tests: 95% intervals, dark where they do not hold 0; dotted: the truth")
         ax.axhline(0, color="#444444", linewidth=1)
         truth = ax.axhline(0, color=ALERT, linewidth=1, linestyle=":", animated=True)
         ax.set(ylim=(-5, 5), ylabel="measured difference, points")
-        ax.text(0.995, 0.03, "bars: 95% intervals, dark where they do not hold 0; dotted: the truth",
-                transform=ax.transAxes, ha="right", fontsize=9.5)  # fmt: skip
         bars = [ax.plot([], [], animated=True, linewidth=3, solid_capstyle="butt")[0] for _ in range(40)]
         settings = ax.set_title("", fontsize=10, animated=True)
 
@@ -284,7 +283,7 @@ def trials(results, part="validation_loss"):
             ax.plot([best[name]], [rows[name]], "o", color=colour, markersize=11, fillstyle="none")
         ax.set(xscale="log", xlabel="validation loss at the end; circle: the chosen trial")
         _plain(ax.xaxis)
-        ax.set_title("Every bar is a trial. Most of them are bad; the rightmost learned nothing")
+        ax.set_title("Every bar is a trial. Most of them are bad; those far right learned nothing")
     order = sorted(best, key=best.get)
     return Picture(figure, "; ".join(f"{SHORT[r]} {best[r]:.2f}" for r in order) + ".")
 

@@ -12,7 +12,7 @@ from optim_lessons.lab.knobs import parts
 
 
 def reports():
-    """Return the five reports of exercise 7: letter → text."""
+    """Return the five reports of exercise 5: letter → text."""
     return {
         "A": "AdamW against SGD on the digits, ten seeds each. Every knob got 48 trials, to be just: AdamW "
         "has five, so 240 trials, SGD has one, so 48. Chosen on the validation part. AdamW: loss 0.081, "
@@ -216,6 +216,49 @@ exercises = (
                 "Your count is one too high: row 0 is the start, before any step.",
                 "how many epochs are over in row 0?",
                 [("reached.argmax(axis=0)", "reached.argmax(axis=0) + 1")],
+            ),
+        ],
+    ),
+    number(
+        "11.trials_needed",
+        "trials_needed",
+        task="One decade of lr out of five is good. Trials are drawn log-uniformly from all five. How "
+        "many are "
+        "needed, at least, for a chance of 95% that one or more are good?",
+        accept=(13.4, 14),
+        solution="np.ceil(np.log(0.05) / np.log(0.8))",
+        hint="what is the chance that one trial misses? That all n of them miss?",
+        because="Few, for a knob that matters alone: random search is not as blind as it sounds.",
+        mistakes=[
+            Mistake(
+                "mean-for-95-per-cent",
+                "Five is the number of trials until the first hit, on average. Often it takes longer.",
+                "how likely is it that five trials all miss?",
+                values=5,
+            ),
+            Mistake(
+                "chances-added",
+                "You added up the chances of the trials: with six of them that would be more than 100%.",
+                "multiply the chances to miss.",
+                values=4.75,
+            ),
+            Mistake(
+                "hits-for-misses",
+                "You asked when the chance that all trials hit falls to 5%.",
+                "the chance of one trial to miss is not one fifth.",
+                values=(2, float(np.log(0.05) / np.log(0.2))),
+            ),
+            Mistake(
+                "ninety-five-per-cent-of-missing",
+                "You found when the chance to miss is still 95%.",
+                "which chance has to be small?",
+                values=(1, float(np.log(0.95) / np.log(0.8))),
+            ),
+            Mistake(
+                "rounded-down",
+                "With 13 trials the chance is a little below 95%.",
+                "round so that the condition holds.",
+                values=13,
             ),
         ],
     ),
