@@ -122,6 +122,17 @@ def _averaged(w, g, w_mean=0.0, t=0, *, lr=0.01):
     return w, (t * w_mean + w) / (t + 1), t + 1
 
 
+def _adamw(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
+    m, v, t = m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v), t + 1
+    adams = m / (1 - beta1**t) / (eps + np.sqrt(v / (1 - beta2**t)))
+    return w - lr * (adams + weight_decay * w), m, v, t
+
+
+def _lion(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):
+    towards = np.sign(g + beta1 * (m - g))
+    return (1 - lr * weight_decay) * w - towards * lr, g + beta2 * (m - g)
+
+
 REWRITTEN = [
     (GD, _gd),
     ("04.momentum", _momentum),
@@ -136,6 +147,8 @@ REWRITTEN = [
     ("08.adam", _adam_folded),
     ("08.amsgrad", _amsgrad),
     ("08.nadam", _nadam),
+    ("10.adamw", _adamw),
+    ("10.lion", _lion),
     ("01.clipped_descent", _clipped),
     ("03.averaged_descent", _averaged),
 ]

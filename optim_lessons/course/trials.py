@@ -16,7 +16,15 @@ from optim_lessons.lab.knobs import parts
 # The tests hold rewritten formulas 100 times closer, and any two mistakes 1,000 times further apart.
 TOLERANCE = 1e-10
 
-KNOBS = {"lr": 0.13, "beta": 0.43, "beta1": 0.37, "beta2": 0.71, "eps": 0.012, "clip": 1.3}
+KNOBS = {
+    "lr": 0.13,
+    "beta": 0.43,
+    "beta1": 0.37,
+    "beta2": 0.71,
+    "eps": 0.012,
+    "clip": 1.3,
+    "weight_decay": 0.29,
+}
 SWEEP = (0.13, 0.9), (0.17, 0.43, 0.83)  # values for the first two knobs, each on an axis of its own
 SCALES = (1.0, 0.3, 2.0, 0.05, 0.7)  # of the gradients, step by step: v has to fall as well as rise
 

@@ -1,0 +1,175 @@
+"""The experiments of lesson 10: a network on few digits, some of them with a wrong label.
+
+`python assets/make_weight_decay.py` runs them and writes assets/weight_decay.npz, which `results` reads.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from optim_lessons.adam import adam
+from optim_lessons.bridge import adam_decay_without_lr
+from optim_lessons.lab import datasets, models
+from optim_lessons.lab.races import Entrant, Problem, race
+from optim_lessons.lab.shipped import shipped
+from optim_lessons.weight_decay import adamw
+
+IMAGES, WRONG, EPOCHS, BATCH = 150, 0.2, 300, 50
+SIZES = (64, 32, 10)
+LRS = 10.0 ** np.linspace(-3.5, -0.5, 13)
+DECAYS = 10.0 ** (np.arange(20) / 3 - 5)
+SEEDS = range(5)
+SHOWN = np.unique(np.r_[0, np.geomspace(1, EPOCHS, 40).round()]).astype(int)  # epochs that the map keeps
+VARIANTS = {
+    "L2": (adam, "l2"),
+    "decay · lr": (adamw, "weight_decay"),
+    "decay": (adam_decay_without_lr, "weight_decay"),
+}
+
+
+class FewDigits(NamedTuple):
+    """Some training images X with the labels y that are given, and the labels that are right."""
+
+    X: np.ndarray
+    y: np.ndarray
+    right: np.ndarray
+
+
+@cache
+def few_digits(images=IMAGES, wrong=WRONG, part=0):
+    """Return a few training digits, a share of them with a wrong label, drawn from the part's number.
+
+    part: 0 takes the first images of the training set, 1 the next ones, and so on.
+    """
+    train = datasets.digits().train
+    X, right = (a[part * images : (part + 1) * images] for a in train)
+    rng = np.random.default_rng(part)
+    liars = rng.permutation(len(right))[: round(wrong * len(right))]
+    y = right.copy()
+    y[liars] = (y[liars] + rng.integers(1, 10, len(liars))) % 10
+    return FewDigits(X, y, right)
+
+
+def problem(part=0, batch=BATCH, epochs=EPOCHS):
+    """Return the problem: the small network on one part of the few digits."""
+    data, few = datasets.digits(), few_digits(part=part)
+    net = models.mlp(few.X, few.y, sizes=SIZES)
+    return Problem("few digits", net, data.validation, data.test, epochs=epochs, batch=batch)
+
+
+def biases(sizes=SIZES):
+    """Return which of a network's numbers are biases: an array of True and False."""
+    net = models.mlp(np.zeros((1, sizes[0])), np.zeros(1, int), sizes=sizes)
+    mask = np.zeros(net.n)
+    for layer in net.layers(mask):
+        layer[-1] = 1
+    return mask > 0
+
+
+def adamw_free_biases(
+    w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01
+):
+    """Step as AdamW does, and shrink the weights alone: the biases of the small network are left free."""
+    decay = weight_decay * ~_BIASES
+    return adamw(w, g, m, v, t, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=decay)
+
+
+_BIASES = biases()
+
+
+def pixels(variant, lrs=LRS, decays=DECAYS, seeds=SEEDS):
+    """Train every pixel of a map; return its losses, shape (epochs + 1, lrs, decays, seeds), by name."""
+    rule, knob = VARIANTS[variant]
+    lr, decay = (a.ravel() for a in np.meshgrid(lrs, decays, indexing="ij"))
+    entrants = {variant: Entrant(rule, {"lr": lr, knob: decay})}
+    history = race(problem(), entrants, seeds=seeds, progress=False)[variant].history
+    shape = (EPOCHS + 1, len(lrs), len(decays), len(seeds))
+    return {name: history[f"{name}_loss"].reshape(shape) for name in ("train", "validation")}
+
+
+# The rivals. Each has 16 trials, ranges set by the map of part 0; the other parts are for the race.
+PARTS, TUNING, FRESH = range(1, 7), (0, 1, 2), (100, 101, 102)
+_LR16, _LR4 = np.geomspace(3e-4, 0.3, 16), (5e-4, 2e-3, 1e-2, 5e-2)
+
+
+def _pairs(knob, values):
+    lr, other = (a.ravel() for a in np.meshgrid(_LR4, values, indexing="ij"))
+    return {"lr": lr, knob: other}
+
+
+BATCHES = (15, 30, 75, 150)
+FIELD = {
+    "Adam": Entrant(adam, {"lr": _LR16}),
+    "L2 in Adam": Entrant(adam, _pairs("l2", (0.01, 0.03, 0.1, 0.3))),
+    "AdamW": Entrant(adamw, _pairs("weight_decay", (0.3, 1.0, 3.0, 10.0))),
+    "AdamW, biases free": Entrant(adamw_free_biases, _pairs("weight_decay", (0.3, 1.0, 3.0, 10.0))),
+}
+# The same runs, looked at where the validation loss is lowest.
+STOPPED = {"early stopping": "Adam", "AdamW and early stopping": "AdamW"}
+RIVALS = (
+    "Adam",
+    "batch size",
+    "early stopping",
+    "L2 in Adam",
+    "AdamW",
+    "AdamW, biases free",
+    "AdamW and early stopping",
+)
+
+
+def compete(part):
+    """Tune every rival on one part and open the test once: rival → (loss, accuracy, trial), test means."""
+    found, here = {}, problem(part)
+    for name, entrant in FIELD.items():
+        losses = _validation(here, entrant, TUNING)
+        found[name] = _opened(here, entrant, int(_or_inf(losses[-1]).argmin()))
+        for stopped in (s for s, of in STOPPED.items() if of == name):
+            best = _or_inf(np.nanmin(losses, axis=0))
+            found[stopped] = _opened(here, entrant, int(best.argmin()), stop=True)
+    found["batch size"] = _batch_size(part)
+    return found
+
+
+def _batch_size(part):
+    entrant, tuned = Entrant(adam, {"lr": _LR4}), []
+    for batch in BATCHES:
+        tuned.append(_or_inf(_validation(problem(part, batch), entrant, TUNING)[-1]))
+    i, trial = np.unravel_index(np.argmin(tuned), (len(BATCHES), len(_LR4)))
+    loss, accuracy, _ = _opened(problem(part, BATCHES[i]), entrant, int(trial))
+    return loss, accuracy, int(trial * len(BATCHES) + i)
+
+
+def _validation(here, entrant, seeds):
+    """Return the validation losses, shape (epochs + 1, trials, seeds)."""
+    return race(here, {"it": entrant}, seeds=seeds, progress=False)["it"].history["validation_loss"]
+
+
+def _or_inf(losses):
+    """Return the mean over the seeds; a trial with a lost run cannot win."""
+    return np.nan_to_num(losses.mean(axis=-1), nan=np.inf)
+
+
+def _opened(here, entrant, trial, stop=False):
+    """Train one trial with fresh seeds; return its test loss and accuracy, at the end or where to stop."""
+    winner = entrant.only([trial])
+    history = race(here, {"it": winner}, seeds=FRESH, part="test", progress=False)["it"].history
+    at = np.full(len(FRESH), here.epochs)
+    if stop:
+        at = np.nanargmin(_validation(here, winner, FRESH)[:, 0], axis=0)
+    runs = np.arange(len(FRESH))
+    return (*(float(history[f"test_{what}"][at, 0, runs].mean()) for what in ("loss", "accuracy")), trial)
+
+
+@cache
+def results():
+    """Return what the script found: "train" and "validation" of the map, "seeds" of its end, "rivals"."""
+    with np.load(shipped("assets") / "weight_decay.npz") as file:
+        return {name: file[name].astype(float) for name in file}
+
+
+def chosen(name):
+    """Return what validation chose for a rival on each part: "lr 0.0005, batch 30", and so on."""
+    trials = results()["rivals"][:, RIVALS.index(name), 2].astype(int)
+    knobs = _pairs("batch", BATCHES) if name == "batch size" else FIELD[STOPPED.get(name, name)].knobs
+    return [", ".join(f"{knob} {values[i]:.2g}" for knob, values in knobs.items()) for i in trials]
