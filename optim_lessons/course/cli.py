@@ -1,9 +1,13 @@
-"""The command `optim-lessons`: opens JupyterLab on a copy of the course that is the learner's own."""
+"""The command `optim-lessons`: opens JupyterLab on a copy of the course that is the learner's own.
+
+The commands that have a word of their own, such as `optim-lessons check`, each stand in a module.
+"""
 
 import argparse
 import os
 import secrets
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from optim_lessons import __version__
@@ -13,12 +17,19 @@ from optim_lessons.course.kernels import prepare_environment
 _ABOUT = """\
 Open the course in JupyterLab, on a working copy that is yours to write in.
 Files that are in the copy already are never overwritten."""
+_COMMANDS = """\
+optim-lessons check --help    check the answers in your copy"""
+# First words that no lesson's name is, and the modules they run.
+_MODULES = {"check": "check_command"}
 
 
 def main(argv=None):
     """Run the command and return its exit status: 2 if something about the request does not work."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a folder's name may not fit the terminal's encoding
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in _MODULES:
+        return import_module(f"optim_lessons.course.{_MODULES[argv[0]]}").main(argv[1:])
     request = _parser().parse_args(argv)
     try:
         lesson = find_lesson(request.lesson)
@@ -58,9 +69,11 @@ def find_lesson(wanted):
 
 
 def _parser():
-    # A later command (check, grade, ...) is a first word that no lesson's name is.
     parser = argparse.ArgumentParser(
-        prog="optim-lessons", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="optim-lessons",
+        description=_ABOUT,
+        epilog=_COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "lesson", nargs="?", metavar="LESSON", help="its number or name: 1, 01, gradient_descent (default: 0)"

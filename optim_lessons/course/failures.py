@@ -50,7 +50,7 @@ def raised(name, answer, error, stage, seconds):
         return still_open(f"{name} is not finished: something in it is still open{where}.")
     if isinstance(error, Stopped):
         return wrong(
-            f"{name} was stopped after {seconds:g} s{where}.",
+            f"{name} was stopped after {getattr(error, 'seconds', seconds):g} s{where}.",
             "endless",
             "does a loop ever end? A rule makes one step and needs no loop; a function needs one that stops.",
         )
@@ -81,6 +81,8 @@ def remembers(name):
 
 
 def _keeps_something(answer):
+    if getattr(answer, "stores_globals", False) is True:  # a function in another process
+        return True
     code = getattr(answer, "__code__", None)
     return code is not None and any(step.opname == "STORE_GLOBAL" for step in dis.get_instructions(code))
 
@@ -98,6 +100,9 @@ def _message(error):
 
 def _line(answer, error):
     """Return where in the learner's own code an exception came up: " in line 3, `w = w - lr * mm`"."""
+    told = getattr(error, "learners_line", None)
+    if told is not None:  # by another process
+        return f" in line {told[0]}" + (f", {quote(Code(told[1]))}" if told[1] else "")
     own = getattr(getattr(answer, "__code__", None), "co_filename", None)
     lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == own]
     if not lines:

@@ -43,10 +43,14 @@ class Exercise:
     inputs: Callable | None = None
     judged_by: Callable[..., Verdict] = field(repr=False)
 
-    def judge(self, answer, seconds=SECONDS):
-        """Return the verdict on an answer.  seconds: how long a learner's code may run."""
+    def judge(self, answer, seconds=SECONDS, seed=0):
+        """Return the verdict on an answer.
+
+        seconds: how long a learner's code may run.  seed: of the inputs that a rule or function is tried on.
+        """
+        drawn = {} if self.reference is None else {"seed": seed}
         with quiet():
-            return self.judged_by(self, answer, seconds)
+            return self.judged_by(self, answer, seconds, **drawn)
 
     def variant(self, mistake):
         """Return the reference with a named mistake in it: EXERCISES["08.adam"].variant("uncorrected")."""

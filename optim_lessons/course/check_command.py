@@ -1,0 +1,113 @@
+"""The command `optim-lessons check`: the verdict on every answer in the working copy, one line each.
+
+Only the answers are taken from the working copy, found by the names they define. So edited check cells,
+cells that are gone or in another order, stripped metadata and Windows line ends change nothing. The answers'
+own cells run, not the whole notebook: the verdicts are those of its check cells, in seconds.
+"""
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+
+from optim_lessons.course import workbook
+
+SYMBOLS = {"right": "✓", "wrong": "✗", "open": "○", "error": "✗", "not graded": "?"}
+
+
+def main(argv):
+    """Run the command; return 0 if all answers are right, 1 if not, 2 if the request does not work."""
+    request = _parser().parse_args(argv)
+    folder = Path(request.folder or workbook.default_folder()).expanduser()
+    try:
+        paths = notebooks(request.lesson, folder)
+    except (LookupError, OSError) as error:
+        print(f"optim-lessons check: {error}", file=sys.stderr)
+        return 2
+    # Here, not above: the table of exercises takes a second that a wrong name need not wait for.
+    from optim_lessons.course.sandbox import Limits, course_without_answers
+    from optim_lessons.course.submission import NotJudged, judge_notebook
+
+    status = 0
+    with course_without_answers() as course:
+        for path, lesson in paths:
+            try:
+                found, results = judge_notebook(path.read_bytes(), Limits(), lesson=lesson, course=course)
+            except (NotJudged, OSError) as error:
+                print(f"optim-lessons check: {path}: {error}", file=sys.stderr)
+                status = 2
+                continue
+            print(table(found, results))
+            status = max(status, int(any(result.state != "right" for result in results)))
+    return status
+
+
+def notebooks(wanted, folder):
+    """Return (path, lesson) of the notebooks to check. Raises LookupError if there is none.
+
+    wanted: a lesson's number or name, a path, or None for every lesson in the folder. The lesson is None
+    where it has to be told from the notebook itself.
+    """
+    from optim_lessons.course.cli import find_lesson
+
+    if wanted is None:
+        there = [(folder / f"{name}.ipynb", name) for name in workbook.lessons()]
+        there = [(path, name) for path, name in there if path.is_file()]
+        if not there:
+            raise LookupError(
+                f"there is no lesson in {str(folder)!r}. Open the course first with `optim-lessons`, "
+                "or name your folder: optim-lessons check --folder FOLDER"
+            )
+        return there
+    if Path(wanted).is_file():
+        name = Path(wanted).stem
+        return [(Path(wanted), name if name in workbook.lessons() else None)]
+    if any(mark in wanted for mark in "/\\") and not wanted.endswith(tuple("/\\")):
+        raise LookupError(f"there is no file {wanted!r}")
+    lesson = find_lesson(wanted)
+    path = folder / f"{lesson}.ipynb"
+    if not path.is_file():
+        raise LookupError(
+            f"{lesson} is not in {str(folder)!r}. Open it first with `optim-lessons {lesson[:2]}`, "
+            "or name your folder: optim-lessons check --folder FOLDER"
+        )
+    return [(path, lesson)]
+
+
+def table(lesson, results):
+    """Return the verdicts on a lesson's answers: one line each, what is wrong below it, and a count."""
+    width = max((len(result.id) for result in results), default=0)
+    lines = [lesson]
+    for result in results:
+        said = f"{SYMBOLS[result.state]} {result.id:{width}}  {in_a_word(result.state, result.mistake)}"
+        if result.state in ("wrong", "error", "not graded"):
+            text = " ".join(result.text.split())
+            said += "\n" + textwrap.fill(text, 100, initial_indent=" " * 4, subsequent_indent=" " * 4)
+        lines.append(said)
+    right = sum(result.state == "right" for result in results)
+    still = sum(result.state == "open" for result in results)
+    lines.append(f"{right} of {len(results)} right" + (f", {still} not done yet" if still else "") + "\n")
+    return "\n".join(lines)
+
+
+def in_a_word(state, mistake):
+    """Return what became of an answer: right, not done yet, the mistake's name."""
+    named = {"raised": "does not run", None: "not right"}.get(mistake, mistake)
+    return {"open": "not done yet", "error": named, "wrong": named}.get(state, state)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="optim-lessons check",
+        description="Check the answers in your copy of the course. Your files stay as they are.",
+        epilog="Exit status: 0 if every answer is right, 1 if not, 2 if something could not be checked.",
+    )
+    parser.add_argument(
+        "lesson", nargs="?", metavar="LESSON", help="its number, its name or a notebook's path (default: all)"
+    )
+    parser.add_argument(
+        "--folder",
+        metavar="F",
+        help="your copy (default: course/ in a clone, else ./optim-lessons-course)",
+    )
+    return parser
