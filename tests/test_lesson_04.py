@@ -18,10 +18,11 @@ from optim_lessons.lab.explore import explore
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.plots import rule_style
 from optim_lessons.landscapes import d2l, lessard_recht_packard, numerical_gradient, quadratic
-from optim_lessons.momentum import best_lr_and_beta, momentum, spectral_radius
+from optim_lessons.momentum import best_lr_and_beta, largest_root, momentum, spectral_radius
 from optim_lessons.nesterov import nesterov
 from optim_lessons.nesterov import spectral_radius as nesterov_radius
 from optim_lessons.pictures import momentum as picture
+from optim_lessons.pictures import stability
 from optim_lessons.sgd import noisy
 
 VALLEY = quadratic(condition=100)
@@ -123,17 +124,17 @@ def test_at_the_limit_the_ball_may_flip_for_ever(beta):
 def test_the_words_of_the_pictures_agree_with_the_walks():
     rng = np.random.default_rng(1)
     for lr, beta in zip(np.exp(rng.uniform(-6, 1.6, 200)), rng.uniform(0.01, 0.98, 200), strict=True):
-        words, kind = picture.damping(lr, beta), str(picture.regime(momentum, lr, beta))
+        words, kind = picture.damping(lr, beta), str(stability.regime(momentum, lr, beta))
         critical = (1 - np.sqrt(lr)) ** 2
-        if kind == picture.DIVERGES:
+        if kind == stability.DIVERGES:
             assert lr >= 2 * (1 + beta)
             assert "Diverges" in words
             continue
         assert lr < 2 * (1 + beta)
-        if kind == picture.OSCILLATES:
+        if kind == stability.OSCILLATES:
             assert beta > critical
         else:
-            assert (kind == picture.CREEPS) == (lr < 1)
+            assert (kind == stability.CREEPS) == (lr < 1)
             assert beta <= critical
         expected = {"oscillates": "Underdamped", "creeps": "Overdamped", "flips": "Two negative"}[kind]
         assert words.startswith(expected) or words.startswith("Critically")
@@ -143,8 +144,8 @@ def test_the_words_of_the_pictures_agree_with_the_walks():
 def test_trace_and_determinant_are_those_of_the_rules_own_matrix(rule, radius):
     rng = np.random.default_rng(2)
     x, beta = rng.uniform(0, 4, 100), rng.uniform(0, 1, 100)
-    trace, determinant = picture.trace_and_determinant(rule, x, beta)
-    np.testing.assert_allclose(picture.largest_root(trace, determinant), radius(x, beta), rtol=1e-12)
+    trace, determinant = stability.trace_and_determinant(rule, x, beta)
+    np.testing.assert_allclose(largest_root(trace, determinant), radius(x, beta), rtol=1e-12)
     if rule is momentum:
         np.testing.assert_allclose(trace, 1 + beta - x, rtol=1e-12)
         np.testing.assert_allclose(determinant, beta, rtol=0, atol=1e-12)
@@ -351,13 +352,13 @@ def test_after_an_lr_cut_the_form_with_lr_inside_rolls_on():
 
 def test_the_map_puts_the_point_where_the_knobs_are_and_draws_its_walk():
     for rule, radius in ((momentum, spectral_radius), (nesterov, nesterov_radius)):
-        explorer = explore(picture.stability_map(rule, radius))
+        explorer = explore(stability.stability_map(rule, radius))
         explorer.set(lr=0.7, beta=0.6, condition=50.0)
         points = [tuple(line.get_xydata()[0]) for line in explorer.picture.live.figure.axes[0].lines[1:]]
         assert points == [(0.7, 0.6), (0.7 / 50, 0.6)]
         for nth, h in enumerate((1.0, 1 / 50)):
-            walk = path(rule, lambda w, h=h: h * w, np.ones(1), picture.STEPS, lr=0.7, beta=0.6)[:, 0]
-            np.testing.assert_array_equal(drawn(explorer, 1, picture.STEPS + 1, nth)[:, 1], walk)
+            walk = path(rule, lambda w, h=h: h * w, np.ones(1), stability.STEPS, lr=0.7, beta=0.6)[:, 0]
+            np.testing.assert_array_equal(drawn(explorer, 1, stability.STEPS + 1, nth)[:, 1], walk)
         assert f"{radius(0.7, 0.6):.3f}" in explorer.reading
         assert f"{radius(0.7 / 50, 0.6):.3f}" in explorer.reading
 

@@ -1,0 +1,169 @@
+"""The map of stability of lessons 04 and 05: a rule's factor per step over lr × curvature and beta."""
+
+import numpy as np
+
+from optim_lessons.lab.live import Scene
+from optim_lessons.lab.path import path
+from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label, set_loss
+from optim_lessons.momentum import largest_root
+from optim_lessons.pictures.gradient_descent import FLAT, STEEP
+
+STEPS = 60
+LOWEST, HIGHEST = 1e-3, 15  # the ends of the map: lr × curvature
+LEVELS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+CREEPS, OSCILLATES, FLIPS, DIVERGES = "creeps", "oscillates", "flips", "diverges"
+
+
+def stability_map(rule, radius):
+    """Return the scene of a rule's map of stability, with the walk of the chosen point beside it.
+
+    rule: momentum or nesterov.  radius: its spectral_radius(lr·curvature, beta), which is drawn as the map.
+    The loss has the curvatures L = 1 and μ = 1/condition, so lr·L is lr; at condition 1 there is one
+    direction. Knobs: lr, beta and condition. The walk starts at distance 1 in each direction.
+    """
+
+    def build(figure):
+        ground = figure.add_axes((0.065, 0.125, 0.475, 0.785))
+        above = figure.add_axes((0.645, 0.565, 0.345, 0.345), xlim=(0, STEPS), ylim=(-1.6, 1.6), ylabel="w")
+        below = figure.add_axes((0.645, 0.125, 0.345, 0.345), xlim=(0, STEPS), ylim=(1e-6, 1e2), yscale="log")
+        below.set(xlabel="step", ylabel="distance |w|")
+        above.axhline(0, color="#c5cdd5", linewidth=1)
+        above.tick_params(labelbottom=False)
+        draw_map(ground, rule, radius)
+        bar = ground.plot([], [], color="#222222", linewidth=2, animated=True)[0]
+        looks = {
+            "steep": {"color": STEEP, "linestyle": "-", "marker": "o"},
+            "flat": {"color": FLAT, "linestyle": "--", "marker": "s"},
+        }
+        lines = {}
+        for name, style in looks.items():
+            point = style | {"linestyle": "", "markersize": 10, "markeredgecolor": "white"}
+            small = style | {"linewidth": 1.3, "markersize": 3, "animated": True}
+            pale = {"color": style["color"], "linewidth": 6, "alpha": 0.3, "animated": True}
+            lines[name] = (
+                ground.plot([], [], animated=True, clip_on=False, zorder=5, **point)[0],
+                above.plot([], [], **small)[0],
+                below.plot([], [], label=name, **small)[0],
+                below.plot([], [], **pale)[0],
+            )
+        settings = above.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta, condition):
+            curvatures = {"steep": 1.0, "flat": 1 / condition}
+            factors = {}
+            for name, h in curvatures.items():
+                ws = path(rule, lambda w, h=h: h * w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
+                factors[name] = float(radius(lr * h, beta))
+                point, walk, distance, theory = lines[name]
+                point.set_data([max(lr * h, LOWEST)], [beta])
+                seen = ws[np.isfinite(ws)]
+                walk.set_data(np.arange(len(seen)), np.clip(seen, -1e3, 1e3))
+                set_loss(distance, np.abs(ws))
+                set_loss(theory, factors[name] ** np.arange(STEPS + 1))
+                for artist in lines[name]:
+                    artist.set_visible(name == "steep" or condition > 1)
+            bar.set_data([max(lr / condition, LOWEST), lr], [beta, beta])
+            shape = f"   condition {condition:.3g}" if condition > 1 else ""
+            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}{shape}")
+            if condition == 1:
+                return (
+                    f"lr × curvature = {lr:.3g}, beta = {beta:.3g}: {in_words(rule, lr, beta)} "
+                    f"Factor per step in the long run: {factors['steep']:.3f}."
+                )
+            slower = max(factors, key=factors.get)
+            worst = factors[slower]
+            both = f"Factors: steep {factors['steep']:.3f}, flat {factors['flat']:.3f}. "
+            if worst >= 1:
+                return f"{both}The {slower} direction does not converge."
+            digit = np.log(10) / -np.log(max(worst, 1e-300))
+            return f"{both}The {slower} direction is slower: {digit:.1f} steps per digit in the long run."
+
+        return move
+
+    knobs = {"lr": 0.1, "beta": 0.5, "condition": 1.0}
+    ranges = {"lr": (0.01, 5.0), "beta": (0.0, 0.99), "condition": (1.0, 100.0)}
+    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6))
+
+
+def draw_map(ax, rule, radius):
+    """Draw a rule's factor per step over lr × curvature and beta: bands, and the borders of its regimes."""
+    x, beta = np.meshgrid(np.geomspace(LOWEST, HIGHEST, 400), np.linspace(0, 0.999, 300))
+    factor = radius(x, beta)
+    inner = LEVELS[:-1]
+    colours = [*(HEIGHTS(i / (len(inner) - 1)) for i in range(len(inner))), "#eccfcb"]
+    ax.contourf(x, beta, factor, (*LEVELS, 1e9), colors=colours)
+    lines = ax.contour(x, beta, factor, inner[1:], colors="#5b7389", linewidths=0.7)
+    numbers = ax.clabel(lines, fmt="%g", fontsize=8, inline_spacing=3)
+    taken = [text.get_position() for text in numbers]
+    ax.contour(x, beta, factor, [1], colors=ALERT, linewidths=2)
+    trace, determinant = trace_and_determinant(rule, x, beta)
+    ax.contour(x, beta, trace**2 / 4 - determinant, [0], colors="#222222", linestyles="--", linewidths=1.2)
+    here = regime(rule, x, beta)
+    for name in (CREEPS, OSCILLATES, FLIPS, DIVERGES):
+        spot = _roomiest((here == name) & _free(x, beta, taken))
+        if spot is not None:
+            ax.text(
+                x[spot],
+                beta[spot],
+                name,
+                ha="center",
+                va="center",
+                fontsize=10,
+                style="italic",
+                color="#333333",
+            )
+    ax.set(xscale="log", xlim=(LOWEST, HIGHEST), ylim=(0, 1), xlabel="lr × curvature", ylabel="beta")
+    ax.set_title(f"{rule_label(rule)}: factor per step (red: 1; dashed: border of oscillation)", fontsize=10)
+
+
+def _free(x, beta, taken):
+    """Return where on the map there is no number near."""
+    decades = np.log10(x)
+    near = [(abs(decades - np.log10(a)) < 0.15) & (abs(beta - b) < 0.03) for a, b in taken]
+    return ~np.any(near, axis=0)
+
+
+def _roomiest(mask, every=8):
+    """Return the index of the point of a mask furthest from its border, or None if there is no room."""
+    coarse = np.pad(mask[::every, ::every], 1)
+    depth = np.zeros(coarse.shape, int)
+    while coarse.any():
+        depth += coarse
+        # Wide letters: a step to the side counts like one up or down, twice.
+        inner = coarse.copy()
+        for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1), (1, 2), (1, -2)):
+            inner &= np.roll(coarse, shift, axis)
+        coarse = inner
+    if depth.max() < 2:
+        return None
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return (row - 1) * every, (column - 1) * every
+
+
+def trace_and_determinant(rule, lr_times_curvature, beta):
+    """Return trace and determinant of the matrix that takes (w, m) to the next (w, m), read off the rule.
+
+    They are the sum and the product of its eigenvalues. Arrays broadcast.
+    """
+    one, none = np.ones_like(lr_times_curvature * beta), np.zeros_like(lr_times_curvature * beta)
+    w_from_w, m_from_w = rule(one, lr_times_curvature * one, none, lr=1.0, beta=beta)
+    w_from_m, m_from_m = rule(none, none, one, lr=1.0, beta=beta)
+    return w_from_w + m_from_m, w_from_w * m_from_m - w_from_m * m_from_w
+
+
+def regime(rule, lr_times_curvature, beta):
+    """Return how a rule moves on a parabola: "creeps", "oscillates", "flips" or "diverges"."""
+    trace, determinant = trace_and_determinant(rule, np.asarray(lr_times_curvature, float), beta)
+    moves = np.where(trace < 0, FLIPS, CREEPS)
+    moves = np.where(trace**2 / 4 < determinant, OSCILLATES, moves)
+    return np.where(largest_root(trace, determinant) >= 1, DIVERGES, moves)
+
+
+def in_words(rule, lr_times_curvature, beta):
+    """Return one sentence that says how a rule moves on a parabola."""
+    return {
+        CREEPS: "the ball creeps to the minimum and does not cross it (overdamped).",
+        OSCILLATES: "the ball swings through the minimum, a little less each time (underdamped).",
+        FLIPS: "every step lands on the other side of the minimum.",
+        DIVERGES: "the ball does not come to rest: it diverges, or never ends.",
+    }[str(regime(rule, lr_times_curvature, beta))]
