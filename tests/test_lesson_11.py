@@ -479,3 +479,13 @@ def test_forty_tests_are_drawn_as_many_standard_errors_wide_as_they_are():
     widths = [np.ptp(bar.get_ydata()) / 2 / 1.96 for bar in bars]
     expected = 100 * math.sqrt(0.97 * 0.03 / 360 + 0.975 * 0.025 / 360)
     assert np.median(widths) == pytest.approx(expected, rel=0.1)
+
+
+def test_the_problems_are_of_the_sizes_that_the_page_gives():
+    sizes = {name: problem.net.sizes for name, problem in protocol.problems().items()}
+    assert sizes == {
+        "diabetes, linear": (10, 1), "diabetes, network": (10, 32, 1),
+        "tumours, scaled": (30, 2), "tumours, raw": (30, 2), "rare features": (100, 2),
+        "digits, softmax": (64, 10), "digits, small network": (64, 32, 10),
+        "digits, large network": (64, 128, 64, 10), "next character": (3 * 27, 32, 27),
+    }  # fmt: skip
