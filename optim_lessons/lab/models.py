@@ -207,6 +207,10 @@ class Model:
         """Return what the network says of each example, shape (..., examples, outputs)."""
         return self._forward(self.layers(w), self._inputs(w, X))[-1]
 
+    def hidden(self, w, X=None):
+        """Return what each hidden layer hands on, one array of shape (..., examples, units) per layer."""
+        return [h[..., :-1] for h in self._forward(self.layers(w), self._inputs(w, X))[1:-1]]
+
     def accuracy(self, w, X=None, y=None):
         """Return the share of examples whose largest output is their class, shape (...)."""
         if not self.classifies:

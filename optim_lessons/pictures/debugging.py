@@ -1,0 +1,266 @@
+"""The pictures of lesson 12: one instrument panel on one training, whose faults are knobs."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from optim_lessons.course.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
+from optim_lessons.lab.live import Scene
+from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
+
+FIRST, LAST, PALE = "#0060a8", "#b87700", "#b4bec8"
+# Where each knob goes. Words and numbers that a slider can take are the choices, from one end to the other.
+KNOBS = {
+    "lr": (1e-4, 100.0),
+    "ends": (0, STEPS),
+    "inputs": [0.01, 0.1, 0.3, 1.0, 2.0, 4.3, 10.0, 30.0, 69.0],
+    "init": [0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0],
+    "depth": (1, 6),
+    "activation": ["tanh", "relu"],
+    "clip": [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1e3, np.inf],
+    "shuffled": [0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0],
+    "decay": [0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0],
+    "corrected": [True, False],
+    "fault": ["none", "hidden sign", "hidden scale", "hidden bias", "output bias"],
+    "rule": ["sgd", "adam"],
+    "seed": (0, 20),
+}
+RULE_NAMES = {"sgd": "SGD", "adam": "Adam"}
+AXES = {  # instrument -> title, limits, whether the axis is logarithmic
+    "loss": ("loss", (5e-3, 300), True),
+    "gradient": ("gradient", (1e-4, 1e3), True),
+    "ratio": ("step / weights", (1e-5, 10), True),
+    "stuck": ("stuck units", (-0.05, 1.05), False),
+    "size": ("length of the weights", (0.1, 1e3), True),
+}
+
+
+def readings(seen):
+    """Return what the panel draws of a run: instrument -> the (x, y) of its solid and of its dashed line."""
+    steps = np.arange(STEPS)
+    layers = {name: (seen[name][:, 0], seen[name][:, -1]) for name in ("gradient", "ratio")}
+    return {
+        "loss": ((seen["t"], seen["train"]), (seen["t"], seen["validation"])),
+        **{name: tuple((steps[: len(y)], y) for y in pair) for name, pair in layers.items()},
+        "stuck": ((seen["t"], seen["stuck"]),),
+        "size": ((seen["t"], seen["size"]),),
+    }
+
+
+def panel(*knobs, **base):
+    """Return the scene of a training with instruments: losses, gradients, steps, and stuck units.
+
+    knobs: names of the bench's knobs that get a slider.  base: what else differs from the healthy run.
+    Solid blue: training loss, or the first layer. Dashed amber: validation loss, or the last layer.
+    Grey: the healthy run.
+    """
+    values = {name: (HEALTHY | base)[name] for name in knobs}
+    fixed = {name: value for name, value in base.items() if name not in values}
+
+    def build(figure):
+        grid = figure.subplots(2, 3).ravel()
+        figure.subplots_adjust(0.065, 0.1, 0.985, 0.93, wspace=0.27, hspace=0.33)
+        axes, last = dict(zip(AXES, grid[:-1], strict=True)), grid[-1]
+        healthy = readings(bench())
+        lines = {}
+        for name, ax in axes.items():
+            _axis(ax, name)
+            for (x, y), style in zip(healthy[name], ("-", "--"), strict=False):
+                ax.plot(x, _drawn(name, y), style, color=PALE, linewidth=2.5)
+            lines[name] = [
+                ax.plot([], [], style, color=colour, linewidth=1.6, markersize=3.5, animated=True)[0]
+                for (x, _), style, colour in zip(healthy[name], _styles(name), (FIRST, LAST), strict=False)
+            ]
+            if ax not in grid[:2]:
+                ax.set_xlabel("step")
+        last.axis("off")
+        for y, style, colour, words in (
+            (0.38, "-", FIRST, "training loss; first layer"),
+            (0.24, "--", LAST, "validation loss; last layer"),
+            (0.10, "-", PALE, "the healthy run"),
+        ):
+            last.plot([0, 0.16], [y, y], style, color=colour, linewidth=2)
+            last.text(0.2, y, words, va="center", fontsize=9.5)
+        last.set(xlim=(0, 1), ylim=(0, 1))
+        settings = last.text(0, 0.97, "", va="top", fontsize=10.5, linespacing=1.35, animated=True)
+
+        def move(**now):
+            seen = bench(**fixed | now)
+            for name, pair in readings(seen).items():
+                for line, (x, y) in zip(lines[name], pair, strict=True):
+                    line.set_data(x, _drawn(name, y))
+            settings.set_text("\n".join(f"{name}: {_short(value)}" for name, value in now.items()))
+            return in_words(seen)
+
+        return move
+
+    ranges = {name: KNOBS[name] for name in knobs}
+    return Scene(build, values, ranges=ranges, size=(9.6, 5.2))
+
+
+def deep():
+    """Return the panel for a deep ReLU network at lr 0.1.  Knobs: depth, init and clip."""
+    scene = panel("depth", "init", "clip", depth=6, activation="relu", lr=0.1)
+    few = {
+        "init": [0.3, 0.5, 1.0, 1.5, 2.0, 3.0],
+        "clip": [0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, np.inf],
+    }
+    return replace(scene, ranges=scene.ranges | few)
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _styles(name):
+    """Return the styles of an instrument's lines: what is measured once an epoch has a dot each time."""
+    return ("-", "--") if name in ("gradient", "ratio") else ("o-", "o--")
+
+
+def _axis(ax, name):
+    title, limits, log = AXES[name]
+    ax.set(xlim=(0, STEPS), ylim=limits)
+    if log:
+        ax.set_yscale("log")
+    ax.set_title(title, fontsize=10)
+    if name == "loss":
+        ax.axhline(CHANCE, color=ALERT, linestyle=":", linewidth=1.2)
+    if name == "ratio":
+        ax.axhline(1e-3, color=ALERT, linestyle=":", linewidth=1.2)
+
+
+def _drawn(name, y):
+    """Return what an axis can show: on a logarithmic one, what is 0 lies at its foot."""
+    low, high = AXES[name][1]
+    y = np.asarray(y, dtype=float)
+    return np.where(np.isnan(y), np.nan, np.clip(y, low, 10 * high)) if AXES[name][2] else y
+
+
+def in_words(seen):
+    """Return a run's readings in one or two sentences."""
+    start = f"Loss at the start {seen['train'][0]:.3g}. "
+    finite = np.flatnonzero(np.isfinite(seen["train"]) & np.isfinite(seen["validation"]))
+    if len(finite) < len(seen["t"]):
+        return f"{start}The weights left the finite numbers before step {seen['t'][finite[-1] + 1]}."
+    usual = np.median(seen["ratio"], axis=0)
+    return (
+        f"{start}At the end training {seen['train'][-1]:.3g}, validation {seen['validation'][-1]:.3g}, "
+        f"{seen['accuracy'][-1]:.0%} right. The usual step moves the first layer by {_size(usual[0])} of its "
+        f"length, the last by {_size(usual[-1])}; {seen['stuck'][-1]:.0%} of the units are stuck."
+    )
+
+
+def _size(x):
+    return f"{x:.1e}" if np.isfinite(x) and 0 < x < 1e30 else ("nothing" if x == 0 else "far more")
+
+
+def sheet(runs):
+    """Return the still picture of several runs: one column each, one row for each instrument.
+
+    runs: name -> readings of the bench.
+    """
+    figure = new_figure((9.6, 8.2))
+    with look():
+        axes = figure.subplots(len(AXES), len(runs), sharex=True, sharey="row")
+        figure.subplots_adjust(0.085, 0.065, 0.99, 0.955, wspace=0.08, hspace=0.09)
+        for column, (name, seen) in zip(axes.T, runs.items(), strict=True):
+            for ax, (what, pair) in zip(column, readings(seen).items(), strict=True):
+                for (x, y), style, colour in zip(pair, _styles(what), (FIRST, LAST), strict=False):
+                    ax.plot(x, _drawn(what, y), style, color=colour, linewidth=1.4, markersize=2.5)
+                _axis(ax, what)
+                ax.set_title("")
+                ax.tick_params(labelsize=8)
+            column[0].set_title(name, fontsize=10.5)
+            column[-1].set_xlabel("step")
+        for ax, label in zip(
+            axes[:, 0], ("loss", "gradient", "step/weights", "stuck units", "weights"), strict=True
+        ):
+            ax.set_ylabel(label)
+    first = "; ".join(f"{name} {seen['train'][0]:.3g}" for name, seen in runs.items())
+    return Picture(figure, f"The instruments of {len(runs)} runs. Loss at the start: {first}.")
+
+
+def losses(curves, title):
+    """Return the still picture of several runs' losses: training solid, validation dashed.
+
+    curves: label -> readings of the bench.
+    """
+    figure = new_figure((9.6, 3.2))
+    colours = ("#222222", FIRST, LAST, ALERT, "#008060", "#6a3d9a")
+    with look():
+        ax = figure.add_axes((0.075, 0.16, 0.62, 0.74))
+        for (label, seen), colour, mark in zip(curves.items(), colours, "osD^vX", strict=False):
+            ax.plot(seen["t"], seen["train"], mark + "-", color=colour, label=label, markersize=5)
+            ax.plot(seen["t"], seen["validation"], "--", color=colour, linewidth=1)
+        ax.axhline(CHANCE, color=ALERT, linestyle=":", linewidth=1.2)
+        ax.set(xlabel="step", ylabel="loss", title=title, xlim=(0, STEPS))
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02))
+    ends = "; ".join(f"{label}: {s['train'][0]:.3g} to {s['train'][-1]:.3g}" for label, s in curves.items())
+    return Picture(figure, f"Training loss. {ends}.")
+
+
+LOW, SMALLEST, HIGH = 2.0**-24, 2.0**-14, 65504.0  # float16: smallest, smallest with all digits, largest
+
+
+def half():
+    """Return the scene of a gradient in float16: the sizes of its numbers beside what float16 can hold.
+
+    Knobs: loss_scale, and loss_unit, which multiplies the loss (the lr is divided by it).
+    """
+    scales = [2.0**e for e in range(0, 49, 4)]
+    units = [10.0**-e for e in range(0, 13, 2)]
+
+    def build(figure):
+        left, right = figure.add_axes((0.07, 0.135, 0.5, 0.74)), figure.add_axes((0.65, 0.135, 0.33, 0.74))
+        edges = np.arange(-60, 41)
+        left.axvspan(np.log2(SMALLEST), np.log2(HIGH), color=FIRST, alpha=0.12)
+        left.axvspan(np.log2(LOW), np.log2(SMALLEST), color=LAST, alpha=0.15)
+        for x, words in ((-42, "becomes 0"), (-19, "few\ndigits"), (1, "all digits"), (28, "infinity")):
+            left.text(x, 625, words, ha="center", va="top", fontsize=9.5)
+        left.set(xlim=(-60, 40), ylim=(0, 640), xlabel="size of a gradient number, as a power of 2")
+        left.set_ylabel("how many of the numbers")
+        bars = left.plot([], [], color=FIRST, drawstyle="steps-mid", animated=True)[0]
+        right.set(xlim=(0, STEPS), ylim=(0.03, 5), yscale="log", xlabel="step", ylabel="loss")
+        healthy = bench()
+        right.plot(healthy["t"], healthy["train"], color=PALE, linewidth=4, label="in float32")
+        line = right.plot([], [], "o-", color=FIRST, markersize=4, label="in float16", animated=True)[0]
+        right.legend(loc="lower left")
+        settings = left.set_title("", fontsize=10, animated=True)
+
+        def move(*, loss_scale, loss_unit):
+            seen = bench(loss_scale=loss_scale, loss_unit=loss_unit, lr=HEALTHY["lr"] / loss_unit)
+            g = healthy["sample"].astype(float) * loss_unit * loss_scale
+            sizes = np.log2(np.abs(g[g != 0]))
+            bars.set_data(edges[:-1] + 0.5, np.histogram(sizes, edges)[0])
+            line.set_data(seen["t"], seen["train"])
+            settings.set_text(f"loss scale 2^{np.log2(loss_scale):.0f}   loss unit {loss_unit:g}")
+            lost, over = np.mean(np.abs(g[g != 0]) <= LOW / 2), np.mean(np.abs(g[g != 0]) > HIGH)
+            return (
+                f"At step {EVERY}, {lost:.0%} of the gradient's numbers become 0 and {over:.0%} "
+                f"become infinity. In float16 the training loss ends at {seen['train'][-1]:.3g}, "
+                f"in float32 at {healthy['train'][-1]:.3g}."
+            )
+
+        return move
+
+    return Scene(
+        build, {"loss_scale": 1.0, "loss_unit": 1e-8}, ranges={"loss_scale": scales, "loss_unit": units}
+    )
+
+
+def examples(X, right, given, shown=12):
+    """Return the still picture of some images, each with its label and, below, the label it was given."""
+    figure = new_figure((9.6, 1.9))
+    with look():
+        axes = figure.subplots(1, shown)
+        figure.subplots_adjust(0.01, 0.02, 0.99, 0.8, wspace=0.15)
+        for ax, image, label, wrong in zip(axes, X, right, given, strict=False):
+            ax.imshow(np.reshape(image, (8, 8)), cmap="gray_r")
+            ax.set_title(str(label), fontsize=12)
+            ax.set_xlabel(str(wrong), fontsize=12, color=ALERT)
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+    same = int(np.sum(np.equal(right[:shown], given[:shown])))
+    return Picture(
+        figure, f"{shown} digits with their labels; the shuffled labels agree with {same} of them."
+    )
