@@ -778,3 +778,14 @@ def test_progress_tells_done_tried_and_open_for_the_lessons_that_are_shipped():
 @pytest.mark.usefixtures("shipped_lessons")
 def test_progress_is_open_everywhere_in_a_new_session():
     assert all(state == "open" for *_, state in progress().rows)
+
+
+def test_a_diagnosis_may_name_its_runs_in_small_letters():
+    answer = {letter.lower(): label for letter, label in _solution("01.diagnose").items()}
+    assert check("01.diagnose", answer)
+
+
+def _solution(id):
+    names = {}
+    exec(EXERCISES[id].solution, names)
+    return names[EXERCISES[id].name]

@@ -78,7 +78,8 @@ def _unusable(exercise, got, wanted, cases):
         if not _is_real(mine):
             kind = type(mine).__name__
             return wrong(
-                f"{name} returns {quote(mine)}, of type `{kind}`: return real numbers.", "returned-type"
+                f"{name} returns {quote(mine)}, of type `{kind}`: return an array of numbers, or one number.",
+                "returned-type",
             )
         if np.shape(mine) != np.shape(want):
             return wrong(

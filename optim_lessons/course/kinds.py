@@ -193,6 +193,7 @@ def diagnosis(id, name, *, answer, labels, look, **texts):
         if not isinstance(given, dict):
             example = f'`{{"{next(iter(answer))}": "{next(iter(labels))}", ...}}`'
             return wrong(f"`{name}` is {quote(given)}: write a dict, as {example}.", "no-dict")
+        given = {key.strip().upper() if isinstance(key, str) else key: label for key, label in given.items()}
         unknown = [key for key in given if key not in answer]
         if unknown:
             return wrong(

@@ -94,7 +94,7 @@ def four_maps(pixels=80, steps=150):
 exercises = (
     choice(
         "13.predict_edge",
-        "edge_guess",
+        "map_edge_guess",
         task="The heavy ball in a ravine, lr across, beta up. Where is the edge between converging and "
         "diverging?",
         options={
