@@ -19,6 +19,12 @@ def pytest_configure(config):
         config.option.benchmark_disable = True
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Measure without neighbours: benchmarks that are asked for run alone."""
+    return 0 if config.option.benchmark_only else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """Turn a skipped browser test into a failure in CI: there, a missing browser is a broken machine."""
