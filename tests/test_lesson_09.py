@@ -1,0 +1,415 @@
+"""Lesson 09: what its pages claim is true, and what its pictures draw is what the schedules do."""
+
+import itertools
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+
+from optim_lessons.adam import adam
+from optim_lessons.course.check import check
+from optim_lessons.course.exercises.lesson_09 import _RUNS, four_runs, loss_after, trapezoid, warm_cosine
+from optim_lessons.gradient_descent import gradient_descent, sharpness
+from optim_lessons.lab import datasets, models
+from optim_lessons.lab.explore import explore
+from optim_lessons.lab.path import grid, path
+from optim_lessons.lab.train import train
+from optim_lessons.pictures import schedules as picture
+from optim_lessons.schedules import constant, cosine, inverse_time, linear, then, warm_up
+from optim_lessons.sgd import noise_ball, noisy, sgd
+
+SHAPES = list(picture.STYLES)
+RAVINE = {"curvatures": picture.CURVATURES, "start": picture.START, "noise": 0.5}
+
+
+@cache
+def soft():
+    net = models.softmax(*datasets.digits().train, l2=0.01)
+    lowest = net(path(gradient_descent, net.grad, np.zeros(net.n), 2000, lr=1.0)[-1])
+    return net, float(lowest)
+
+
+@cache
+def patient():
+    return models.mlp(*datasets.digits(scaled=False).train, sizes=(64, 32, 10), activation="relu")
+
+
+def lines(explorer, place):
+    """Return the lines of one of an explorer's axes, by label; those without a label by their place."""
+    return {line.get_label(): line for line in explorer.picture.live.figure.axes[place].lines}
+
+
+def first_line(explorer, place):
+    return explorer.picture.live.figure.axes[place].lines[0]
+
+
+def best_ends(steps, noise, names=SHAPES, kappa=20, peaks=120):
+    """Return each shape's final mean loss in the ravine, at the best of its peaks."""
+    ends = {}
+    for name in names:
+        lrs = picture.shape(name, np.geomspace(0.005, 1.9, peaks), steps)(np.arange(steps)[:, None])
+        lrs = lrs + np.zeros((steps, peaks))
+        ends[name] = picture.expected_loss(lrs, [1 / kappa, 1.0], [4.0, 1.5], noise)[-1].min()
+    return ends
+
+
+# --- the mean of w², exactly --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_way_and_noise_add_up_to_what_many_walkers_do(name):
+    lr = picture.shape(name, 0.6, 80)
+    ws = path(sgd, noisy(lambda w: 0.7 * w, 0.5), np.full(40_000, 2.0), 80, lr=lr)
+    way, shaken = picture.expected(lr(np.arange(80)) + np.zeros(80), 0.7, 2.0, 0.5)
+    # Four standard errors of a mean of 40,000 squares.
+    np.testing.assert_allclose((ws**2).mean(axis=1), way + shaken, rtol=0.03)
+    still = path(sgd, lambda w: 0.7 * w, np.array([2.0]), 80, lr=lr)
+    np.testing.assert_allclose(still[:, 0] ** 2, way, rtol=1e-9, atol=1e-300)
+
+
+def test_several_schedules_at_once_give_what_each_gives_alone():
+    lrs = np.random.default_rng(0).uniform(0, 1.5, (50, 3))
+    together = picture.expected(lrs, 0.8, 2.0, 0.5)
+    for i in range(3):
+        for both, alone in zip(together, picture.expected(lrs[:, i], 0.8, 2.0, 0.5), strict=True):
+            np.testing.assert_allclose(both[:, i], alone, rtol=1e-13)
+
+
+def test_a_constant_lr_ends_in_the_noise_ball():
+    _, shaken = picture.expected(np.full(2000, 0.3), 0.5, 2.0, 0.7)
+    assert shaken[-1] == pytest.approx(noise_ball(0.3, 0.5, 0.7) ** 2, rel=1e-12)
+
+
+def test_one_over_t_makes_the_walk_the_mean_of_its_noise_and_forgets_the_start():
+    noise = np.random.default_rng(0).standard_normal(500)
+    walks = [
+        path(sgd, lambda w, t: 0.5 * w + noise[t], np.array([w0]), 500, lr=inverse_time(2.0, length=1))
+        for w0 in (3.0, -40.0)
+    ]
+    means = -np.cumsum(noise) / np.arange(1, 501) / 0.5
+    for ws in walks:
+        np.testing.assert_allclose(ws[1:, 0], means, atol=1e-12)
+    way, shaken = picture.expected(inverse_time(2.0, length=1)(np.arange(500)), 0.5, 3.0, 1.0)
+    np.testing.assert_allclose(shaken[1:], 1 / (0.25 * np.arange(1, 501)), rtol=1e-12)
+    assert not way[1:].any()
+
+
+@pytest.mark.parametrize(("lr", "h"), [(0.02, 0.3), (0.1, 0.5), (0.5, 1.0)])
+def test_one_over_t_is_level_with_the_ball_after_two_over_lr_h_minus_one_steps(lr, h):
+    steps = 2 / (lr * h) - 1
+    assert 1 / (h**2 * steps) == pytest.approx(noise_ball(lr, h, 1.0) ** 2, rel=1e-12)
+
+
+def test_the_usual_wrong_step_counts_get_their_own_names():
+    lr, h = 0.02, 0.3
+    ball = noise_ball(lr, h, 1.0) ** 2
+    wrong = {
+        "factor-two": [1 / (lr * h), 1 / (lr * h) - 1],
+        "curvature-of-the-mean": [1 / ball, 2 * h / lr],
+        "curvature-of-the-ball": [1 / (h**2 * lr / (2 - lr)), 1 / (h**2 * lr / 2)],
+        "root-on-one-side": [1 / (h**2 * np.sqrt(ball))],
+        "no-curvature": [2 / lr - 1, 2 / lr],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            assert check("09.beats_from", value).mistake == name, value
+    assert check("09.beats_from", 333)
+    assert check("09.beats_from", 2 / (lr * h))
+
+
+def test_after_a_drop_the_loss_falls_to_a_tenth_but_not_at_once():
+    lrs = np.r_[np.full(500, 0.02), np.full(4000, 0.002)]
+    _, shaken = picture.expected(lrs, 1.0, 0.0, 1.0)
+    assert shaken[501] > 0.99 * shaken[500]
+    assert shaken[700] > 0.4 * shaken[500]
+    assert shaken[-1] == pytest.approx(0.1 * shaken[500], rel=0.02)
+
+
+# --- how fast lr may fall -----------------------------------------------------------------------------
+
+
+def test_a_finite_sum_of_lrs_leaves_about_a_third_of_the_way():
+    ws = path(sgd, lambda w: w, np.array([10.0]), 3000, lr=lambda t: 0.1 * 0.9**t)
+    assert ws[-1, 0] == ws[1000, 0] == pytest.approx(3.58, abs=0.005)
+    assert sum(0.1 * 0.9**t for t in range(3000)) == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [0.4, 0.7, 1.0])
+def test_powers_from_above_zero_to_one_arrive_slowly_or_not(power):
+    way, shaken = picture.expected(picture.powers(0.8, power, 10), 1.0, 10.0, 1.0)
+    total = way + shaken
+    assert way[-1] < 1e-6
+    assert total[-1] < 0.6 * total[len(total) // 8]  # and it goes on falling
+
+
+@pytest.mark.parametrize("power", [1.5, 2.0])
+def test_powers_above_one_never_arrive_however_long_the_walk(power):
+    lr, length = 0.1, 10
+    all_ever = lr * (1 + length / (power - 1))  # more than the sum of all lrs to the end of time
+    lrs = picture.powers(lr, power, length)
+    assert lrs.sum() < all_ever
+    way, _ = picture.expected(lrs, 1.0, 10.0, 0.0)
+    assert way[-1] > 100 * np.exp(-2 * 1.06 * all_ever) > 1  # as 1 - x > exp(-1.06 x) up to 0.1
+
+
+def test_with_a_small_c_the_way_falls_like_t_to_the_minus_h_c():
+    lrs = picture.powers(0.02, 1.0, 10)  # c = 0.2
+    way, _ = picture.expected(lrs, 1.0, 10.0, 0.0)
+    slope = np.log(way[20_000] / way[2_000]) / np.log(10)
+    assert slope == pytest.approx(-2 * 0.2, abs=0.01)  # of w²
+
+
+def test_after_a_billion_steps_of_one_over_t_more_than_a_hundredth_of_the_way_is_left():
+    def left(steps):
+        return math.exp(math.lgamma(steps + 0.8) - math.lgamma(steps + 1) - math.lgamma(0.8))
+
+    ws = path(sgd, lambda w: 0.2 * w, np.array([1.0]), 1000, lr=lambda t: 1 / (t + 1))
+    assert ws[-1, 0] == pytest.approx(left(1000), rel=1e-10)
+    assert left(10**9) == pytest.approx(0.0136, abs=0.0005)
+
+
+# --- the ravine, and the best schedule ----------------------------------------------------------------
+
+
+def test_in_the_explored_ravine_five_shapes_come_within_a_factor_of_two_and_the_constant_does_not():
+    ends = best_ends(picture.STEPS, 0.5, picture.NAMES)
+    least = min(ends.values())
+    assert ends.pop("constant") > 2 * least
+    assert max(ends.values()) < 2 * least
+
+
+def test_in_the_ravine_warm_up_only_costs_and_without_noise_nothing_beats_the_constant_lr():
+    def end(noise=0.5, **knobs):
+        lr = picture.built(
+            **{"schedule": "cosine", "lr": 0.5, "warm": 0, "length": 300, "floor": 0.0} | knobs
+        )
+        lrs = lr(np.arange(300)) + np.zeros(300)
+        return picture.expected_loss(lrs, **RAVINE | {"noise": noise})[-1]
+
+    for warm in (20, 60, 100):
+        assert end(warm=warm, length=300 - warm) > end()
+    for name, peak in itertools.product(picture.NAMES[1:], (0.1, 0.5, 1.0)):
+        assert end(0.0, schedule=name, lr=peak) > end(0.0, schedule="constant", lr=peak)
+
+
+def test_the_greedy_lr_is_inverse_time_and_no_change_of_one_lr_improves_it():
+    h, sigma, w0, steps = 0.5, 1.3, 2.0, 60
+    first = h * w0**2 / (h**2 * w0**2 + sigma**2)
+    lrs = inverse_time(first, length=1 / (h * first))(np.arange(steps))
+    total = sum(picture.expected(lrs, h, w0, sigma))
+    np.testing.assert_allclose(lrs, h * total[:-1] / (h**2 * total[:-1] + sigma**2), rtol=1e-12)
+    np.testing.assert_allclose(1 / total, 1 / w0**2 + np.arange(steps + 1) * h**2 / sigma**2, rtol=1e-12)
+    for t, factor in itertools.product((0, 1, 30, 59), (0.9, 1.1)):
+        changed = lrs * np.where(np.arange(steps) == t, factor, 1)
+        assert sum(picture.expected(changed, h, w0, sigma))[-1] > total[-1]
+
+
+def test_in_the_contest_linear_is_before_cosine_exponential_wins_most_rows_and_has_the_worst():
+    rows = [
+        best_ends(steps, noise, kappa=kappa)
+        for kappa, noise, steps in itertools.product((1, 10, 100), (0.1, 0.5, 2.0), (100, 1000))
+    ]
+    ratios = np.array([[row[name] / min(row.values()) for name in SHAPES] for row in rows])
+    column = dict(zip(SHAPES, ratios.T, strict=True))
+    assert (column["linear"] < column["cosine"]).all()
+    assert (column["exponential"] == 1).sum() == 11
+    assert column["exponential"].max() == ratios.max()
+    assert (column["constant"] > 1).all()
+    for name in ("linear", "cosine", "flat, then linear"):
+        assert column[name].max() < 2
+    assert max(column[name].max() for name in ("constant", "step", "inverse time")) > 2
+    assert column["constant"][-2:].max() < 1.2  # κ = 100 and much noise
+
+
+# --- the pictures -------------------------------------------------------------------------------------
+
+
+def test_the_ravines_picture_draws_the_schedule_the_exact_mean_and_one_walk():
+    explorer = explore(picture.noisy_ravine())
+    explorer.set(schedule="step", lr=0.8, warm_up=20, length=150, floor=0.05, noise=0.4, seed=3)
+    lr = picture.built("step", lr=0.8, warm=20, length=150, floor=0.05)
+    lrs = [float(lr(t)) for t in range(picture.STEPS)]
+    np.testing.assert_allclose(first_line(explorer, 0).get_ydata(), lrs, rtol=1e-12)
+    right = lines(explorer, 1)
+    grad = noisy(lambda w: picture.CURVATURES * w, 0.4, 3)
+    ws = path(sgd, grad, picture.START, picture.STEPS, lr=lr)
+    low = right["one walk"].axes.get_ylim()[0]
+    walk = np.maximum(0.5 * ws**2 @ picture.CURVATURES, low)
+    np.testing.assert_allclose(right["one walk"].get_ydata(), walk, rtol=1e-9)
+    exact = picture.expected_loss(np.array(lrs), **RAVINE | {"noise": 0.4})
+    np.testing.assert_allclose(right["mean"].get_ydata(), np.maximum(exact, low), rtol=1e-12)
+    h, w0 = np.tile(picture.CURVATURES, 5000), np.tile(picture.START, 5000)
+    crowd = path(sgd, noisy(lambda w: h * w, 0.4), w0, picture.STEPS, lr=lr)
+    np.testing.assert_allclose(0.5 * (crowd**2 @ h) / 5000, exact, rtol=0.08)
+
+
+def test_the_picture_of_powers_draws_way_and_noise():
+    explorer = explore(picture.how_fast(), power=0.8, lr=0.3, length=50)
+    right = lines(explorer, 1)
+    way, shaken = picture.expected(picture.powers(0.3, 0.8, 50), 1.0, 10.0, 1.0)
+    for label, values in (("way left", way), ("noise", shaken), ("both", way + shaken)):
+        np.testing.assert_allclose(right[label].get_ydata(), np.clip(values[picture.SHOWN], 1e-7, 1e6))
+    np.testing.assert_allclose(right["σ²/t"].get_ydata(), 1 / picture.SHOWN)
+
+
+def test_the_digits_picture_draws_what_sgd_does_under_the_schedule():
+    net, lowest = soft()
+    explorer = explore(picture.digits(net, lowest))
+    explorer.set(schedule="cosine", lr=0.6, warm_up=20, length=180, floor=0.02, seed=2)
+    lr = picture.built("cosine", lr=0.6, warm=20, length=180, floor=0.02)
+    w0 = np.zeros(net.n, np.float32)
+    ws = path(sgd, net.batch_grad(16, 2), w0, picture.DIGIT_STEPS, lr=lr)
+    drawn = lines(explorer, 1)["with the schedule"].get_ydata()
+    np.testing.assert_allclose(drawn, net(ws[picture.MARKS]) - lowest, rtol=1e-3)  # float32
+
+
+def test_the_networks_picture_draws_adams_steps_with_and_without_warm_up():
+    net = patient()
+    explorer = explore(picture.first_steps(net))
+    explorer.set(rule="Adam", lr=0.03, warm_up=20, seed=1)
+    for label, warm in (("at once", 0), ("with warm-up", 20)):
+        lr = warm_up(linear(0.03, 0.0, length=136 - warm), warm)
+        ws = path(adam, net.batch_grad(32, 1), net.init(1, np.float32), 136, lr=lr)
+        lengths = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
+        np.testing.assert_allclose(
+            lines(explorer, 0)[label].get_ydata(), np.clip(lengths, 1e-6, None), rtol=1e-4
+        )
+        np.testing.assert_allclose(
+            lines(explorer, 1)[label].get_ydata(), net(ws[picture.NET_MARKS]), rtol=1e-4
+        )
+
+
+def test_a_dead_unit_has_no_gradient():
+    net, w = patient(), patient().init(0)
+    first = net.layers(w)[0]
+    first[-1, :3] = -1e6  # three biases that no image overcomes
+    assert picture.dead_units(net, w) >= 3 / 32
+    assert not net.layers(net.grad(w))[0][:, :3].any()
+
+
+# --- digits: a fair sweep, averaging, the goal --------------------------------------------------------
+
+
+@pytest.mark.parametrize("peak", np.geomspace(0.1, 0.4, 13))
+def test_no_constant_lr_gets_below_what_the_page_says(peak):
+    assert loss_after(peak, peak) > 0.225
+
+
+def test_the_goal_is_reached_by_some_pairs_and_each_miss_has_its_name():
+    for pair in ((0.7, 0.0), (0.5, 0.02), (1.0, 0.05)):
+        assert check("09.three_epochs", pair), pair
+    missed = {
+        (0.1, 0.05): "not-arrived",
+        (0.2, 0.2): "not-arrived",
+        (0.6, 0.3): "ends-too-high",
+        (2.0, 0.0): "peak-too-large",
+        (0.05, 0.5): "rises",
+        (300.0, 100.0): "diverged",
+        (-0.1, 0.0): "not-positive",
+    }
+    for pair, name in missed.items():
+        assert check("09.three_epochs", pair).mistake == name, pair
+
+
+def test_the_best_peak_of_a_schedule_is_two_to_four_times_the_best_constant_lr():
+    net, lowest = soft()
+    peaks, best = np.geomspace(0.05, 2, 15), {}
+    for name in ("constant", "linear", "cosine", "flat, then linear"):
+        g = grid(seed=range(8), lr=peaks)
+        lr = picture.shape(name, g["lr"], 204)
+        w0 = np.zeros(net.n, np.float32)
+        run = train(sgd, net, epochs=3, batch=16, w0=w0, progress=False, seed=g["seed"], lr=lr)
+        best[name] = peaks[(net(run.w) - lowest).mean(axis=0).argmin()]
+    constant_lr = best.pop("constant")
+    for peak in best.values():
+        assert 1.6 < peak / constant_lr < 4.3  # one step of the sweep is a factor of 1.3
+
+
+# --- warm-up ------------------------------------------------------------------------------------------
+
+
+def test_adams_first_step_is_more_than_ten_times_as_long_as_those_around_step_34():
+    net = patient()
+    lr = linear(0.04, 0.0, length=136)
+    ws = path(adam, net.batch_grad(32, range(8)), net.init(range(8)), 60, lr=lr)
+    lengths = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
+    units = np.median(lengths / np.array([lr(t) for t in range(60)])[:, None], axis=1)
+    assert units[0] > 0.75  # not 1: pixels that are always dark have no gradient
+    assert units[0] > 10 * units[30:38].mean()
+    assert units[34:].max() < 0.1  # the leash does not pull later
+
+
+def test_the_start_on_raw_pixels_is_a_hundred_times_sharper():
+    healthy = models.mlp(*datasets.digits().train, sizes=(64, 32, 10))
+    raw, scaled = (
+        np.median(np.abs(sharpness(net.grad, net.init(range(8)), iterations=30)))
+        for net in (patient(), healthy)
+    )
+    assert raw > 100 * scaled
+    assert 2 / raw == pytest.approx(0.009, abs=0.0006)
+
+
+def test_a_tanh_unit_keeps_a_gradient_where_a_relu_unit_has_none():
+    net = models.mlp(*datasets.digits().train, sizes=(64, 32, 10))
+    w = net.init(0)
+    net.layers(w)[0][-1] = -8.0
+    assert net.layers(net.grad(w))[0].any(axis=0).all()
+
+
+# --- exercises, libraries, the end --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("peak", "warm", "total", "floor"), [(0.3, 8, 48, 0.02), (1.0, 1, 9, 0.0)])
+def test_the_exercises_schedule_is_warm_up_and_cosine_of_the_module(peak, warm, total, floor):
+    lr = warm_up(cosine(peak, length=total - warm, floor=floor), warm)
+    for t in range(total + 20):
+        assert warm_cosine(t, peak, warm, total, floor) == pytest.approx(lr(t), abs=1e-15)
+
+
+@pytest.mark.parametrize(("peak", "warm", "total", "cool"), [(0.3, 8, 48, 11), (1.0, 1, 9, 8)])
+def test_the_trapezoid_is_three_schedules_one_behind_another(peak, warm, total, cool):
+    lr = warm_up(then(constant(peak), total - cool - warm, linear(peak, 0.0, length=cool)), warm)
+    for t in range(total + 20):
+        assert trapezoid(t, peak, warm, total, cool) == pytest.approx(lr(t), abs=1e-15)
+
+
+def test_a_cosine_with_no_warm_up_is_a_right_answer_in_other_words():
+    def my_warm_cosine(t, peak, warm, total, floor):
+        rise = min(t / warm, 1.0)
+        angle = math.pi * min(max(t - warm, 0), total - warm) / (total - warm)
+        return rise * (floor + 0.5 * (peak - floor) * (1 + math.cos(angle)))
+
+    assert check("09.warm_cosine", my_warm_cosine)
+
+
+def test_the_four_runs_to_diagnose_are_sgd_under_their_schedules_and_end_as_told():
+    h, w0 = np.tile([0.05, 1.0], 40), np.tile([-4.0, 1.5], 40)
+    runs = four_runs()
+    for letter, losses in runs.items():
+        ws = path(sgd, noisy(lambda w: h * w, 0.5, seed=3), w0, 300, lr=_RUNS[letter])
+        np.testing.assert_allclose(losses, 0.5 * (ws**2 @ h) / 40, rtol=1e-9)
+    shaking = {letter: np.abs(np.diff(np.log(losses[-60:]))).mean() for letter, losses in runs.items()}
+    assert shaking["C"] > 5 * max(shaking[letter] for letter in "ABD")
+    assert runs["B"][-1] > 3 * runs["C"][-60:].mean() > 3 * runs["D"][-1] > 3 * runs["A"][-1]
+
+
+def test_called_once_per_epoch_a_cosine_over_batches_has_hardly_begun():
+    last = 0.1 * (1 + math.cos(math.pi * 9 / 340)) / 2
+    assert check("09.per_epoch", last)
+    assert last == pytest.approx(0.0998, abs=5e-5)
+    as_planned = 0.1 * (1 + math.cos(math.pi * 339 / 340)) / 2
+    assert check("09.per_epoch", as_planned).mistake == "as-planned"
+    assert check("09.per_epoch", 0).mistake == "as-planned"
+    assert check("09.per_epoch", 0.1 * (1 + math.cos(math.pi * 0.9)) / 2).mistake == "counts-epochs"
+
+
+def test_on_new_images_the_loss_rises_and_the_share_of_right_answers_stays():
+    data = datasets.digits()
+    net = models.mlp(*data.train, sizes=(64, 32, 10))
+    run = train(adam, net, epochs=40, lr=0.03, validation=data.validation, dtype=float, progress=False)
+    loss, accuracy = run.history["validation_loss"], run.history["validation_accuracy"]
+    assert loss.argmin() == 3
+    assert loss[-1] > 1.2 * loss.min()
+    assert (np.diff(run.history["train_loss"]) < 0).all()
+    assert np.abs(accuracy[5:] - 0.95).max() < 0.01
