@@ -178,6 +178,17 @@ def test_noise_alone_gives_weights_of_the_root_of_lr_over_twice_the_decay(lr, de
     assert np.sqrt((ws**2).mean()) == pytest.approx(np.sqrt(lr / (2 * decay)), rel=0.06)
 
 
+@pytest.mark.parametrize(("lr", "decay"), [(0.01, 0.5), (0.0025, 2.0), (0.01, 0.125), (0.005, 0.25)])
+def test_how_far_noise_turns_decayed_weights_depends_on_the_product_of_lr_and_decay_alone(lr, decay):
+    z = np.random.default_rng(5).standard_normal((4000, 400))
+    ws = path(adamw, lambda w, t: z[t], np.zeros(400), 4000, lr=lr, weight_decay=decay)[2000::20]
+    size = np.sqrt((ws**2).sum(axis=1))
+    cosine = (ws[1:] * ws[:-1]).sum(axis=1) / (size[1:] * size[:-1])
+    kept = np.exp(-lr * decay * 20)  # in 20 steps; a turn by an angle a keeps 1 - a²/2, so a² = 2·lr·decay
+    assert cosine.mean() == pytest.approx(kept, abs=0.05)
+    assert lr / np.sqrt(lr / (2 * decay)) == pytest.approx(np.sqrt(2 * lr * decay))
+
+
 def test_a_product_of_lr_and_decay_above_two_throws_weights_further_and_further_out():
     for rule, decay in ((adamw, 2.1 / 0.3), (adam_decay_without_lr, 2.1)):
         ws = path(rule, np.zeros_like, np.ones(1), 50, lr=0.3, weight_decay=decay)[:, 0]
@@ -213,6 +224,10 @@ def test_the_valley_is_level_for_l2_and_adamw_and_climbs_with_lr_without_the_fac
     well = slice(2, 11)  # lr from 0.001 to 0.1
     for name in NAMES:
         best = picture.best_decays(name)[well]
+        if name == "decay · lr":
+            halves = np.log(2) / (LRS[well] * best)
+            assert halves.max() < 330 < overfitting.problem().steps
+            np.testing.assert_allclose(halves[[2, 6]], [102, 10.2], rtol=0.02)
         if name == "decay":
             best = best / LRS[well]
         assert best.max() / best.min() < 2.5  # of a grid whose neighbours are a factor of 2.15 apart
@@ -242,6 +257,12 @@ def test_runs_are_lost_where_lr_times_decay_exceeds_two():
     assert not lost[NAMES.index("L2")].any()
     np.testing.assert_array_equal(lost[NAMES.index("decay · lr")], product > 2)
     np.testing.assert_array_equal(lost[NAMES.index("decay")], np.broadcast_to(DECAYS > 2, lost[0].shape))
+
+
+def test_no_decay_alone_brings_the_loss_to_where_it_had_been_early_on():
+    early = picture.measured(FEW, picture.learn(FEW, 0.01))["validation"].min()
+    assert early == pytest.approx(0.72, abs=0.005)
+    assert min(end_of(name).min() for name in NAMES) > early + 0.03
 
 
 def test_with_a_decay_that_fits_the_loss_stays_near_0_8_over_a_hundredfold_of_lr_and_however_long():

@@ -507,7 +507,7 @@ exercises = (
         mistakes=[
             Mistake(
                 "product",
-                "The product sets how fast a weight decays. With these decays the half-life is far "
+                "The product sets how fast a weight decays. With these decays the half-life is "
                 "shorter than the "
                 "training, so what counts is where it comes to rest.",
                 "does lr enter the size at rest?",
