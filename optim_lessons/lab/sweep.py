@@ -129,7 +129,7 @@ def _compiled(step, dtype):
 
     def walk(starts, table, knobs):
         shape, size = starts[0].shape, starts[0].size
-        flat = [np.broadcast_to(knobs[name], shape).reshape(-1) for name in step.knobs]
+        flat = [np.array(np.broadcast_to(knobs[name], shape)).reshape(-1) for name in step.knobs]
         registers = [x.flatten() for x in starts]
         registers += [
             np.full(size, step.state[old], dtype if step.level(old) == WALK else float)

@@ -339,7 +339,7 @@ def edge():
     return Scene(build, {"zoom": 0}, still, ranges, size=(10.0, 4.4))
 
 
-def uncertain(place, eps, n=4000, seed=0):
+def uncertain(place, eps, n=4000, seed=0, steps=EDGE_STEPS):
     """Return how many of n random runs turn out otherwise when a knob moves by eps (of its range).
 
     eps: a small number.  The points are new ones for each eps, so that counts are independent.
@@ -348,9 +348,9 @@ def uncertain(place, eps, n=4000, seed=0):
     (x0, x1), (y0, y1) = PLACES[place][3]
     x, y = rng.uniform(0.04, 0.96, size=(2, n))
     angle = rng.uniform(0, 2 * np.pi, size=n)
-    here = stays(place, x0 + (x1 - x0) * x, y0 + (y1 - y0) * y)
+    here = stays(place, x0 + (x1 - x0) * x, y0 + (y1 - y0) * y, steps)
     x, y = x + eps * np.cos(angle), y + eps * np.sin(angle)
-    return int((stays(place, x0 + (x1 - x0) * x, y0 + (y1 - y0) * y) != here).sum())
+    return int((stays(place, x0 + (x1 - x0) * x, y0 + (y1 - y0) * y, steps) != here).sum())
 
 
 def dimension(eps, counts):
@@ -477,10 +477,10 @@ def maps(pictures, labels, sides=None, said=None):
     pictures: title → losses, or true where a run stays.  labels: of the axes.  sides: the axes' ends, if
     they are to be shown.  said: the text beside it; else the share of white pixels in each map.
     """
-    figure, width = new_figure((10.4, 3.3)), 0.93 / len(pictures)
+    figure, width = new_figure((10.4, 3.3) if len(pictures) > 1 else (9.6, 5.4)), 0.93 / len(pictures)
     with look():
         for k, (title, values) in enumerate(pictures.items()):
-            ax = figure.add_axes((0.06 + k * width, 0.17, width - 0.04, 0.7), title=title, xlabel=labels[0])
+            ax = figure.add_axes((0.065 + k * width, 0.17, width - 0.045, 0.7), title=title, xlabel=labels[0])
             truths = values.dtype == bool
             pixels = np.where(values[..., None], STAYS, LOST) if truths else coloured(values)
             extent = (0, 1, 0, 1) if sides is None else (*sides[0], *sides[1])

@@ -50,7 +50,18 @@ def main(path):
         sys.exit(f"no GPU to measure: {name}")
     print(f"card: {name}")
     report["gpu"] = name
-    parts = [check, versions, copy_speed, accuracy, overhead, one_large_tensor, resnet, all_sizes, sweep]
+    parts = [
+        check,
+        versions,
+        copy_speed,
+        accuracy,
+        overhead,
+        one_large_tensor,
+        resnet,
+        all_sizes,
+        sweep,
+        crossover,
+    ]
     for part in parts:
         print(f"\n== {part.__name__.replace('_', ' ')}", flush=True)
         try:
@@ -184,9 +195,10 @@ def all_sizes():
 
 
 def sweep():
-    """Time a million runs of 200 Adam steps on Rosenbrock, rule fused and gradient plain."""
+    """Time a million runs of 200 Adam steps on Rosenbrock: the rule fused alone, and all in one kernel."""
     import cupy
 
+    from optim_lessons.lab.sweep import final
     from optim_lessons.landscapes import rosenbrock
 
     lr = cupy.geomspace(1e-3, 1, 1000, dtype=cupy.float32)[:, None, None]
@@ -202,6 +214,29 @@ def sweep():
         seconds = _waited_for(run, cupy.cuda.Device().synchronize, rounds=3)
         report.setdefault("sweep_seconds", {})[name] = seconds
         print(f"{name}: {1e3 * seconds:.0f} ms")
+    w0 = cupy.asarray(rosenbrock.start, cupy.float32)
+    for name, knobs in {
+        "one kernel": {"lr": lr, "beta1": beta1},
+        "one kernel, beta1 for all": {"lr": cupy.broadcast_to(lr, (1000, 1000, 1)).copy()},
+    }.items():
+        seconds = _waited_for(
+            lambda knobs=knobs: final(adam, rosenbrock, w0, 200, **knobs),
+            cupy.cuda.Device().synchronize,
+            rounds=3,
+        )
+        report["sweep_seconds"][name] = seconds
+        print(f"{name}: {1e3 * seconds:.0f} ms")
+
+
+def crossover():
+    """Find the number of runs from which on a sweep of 200 steps is faster on the card than here."""
+    from optim_lessons.pictures import a_million_runs as picture
+
+    cpu, card = "final: one sweep, the end kept", "final on the GPU"
+    sizes = [10**k for k in range(6)]
+    times = {way: [picture.seconds(way, n) for n in sizes] for way in (cpu, card)}
+    report["crossover"] = {"sizes": sizes, **times, "from": picture.crossover(sizes, times[cpu], times[card])}
+    print(report["crossover"])
 
 
 # ---- how things are timed -------------------------------------------------------------------------------

@@ -1,12 +1,16 @@
-"""How many training runs a second: 10,000 runs of 200 Adam steps on Rosenbrock, as one sweep."""
+"""How many training runs a second: sweeps of 200 Adam steps on Rosenbrock, kept whole or to the end only."""
 
 import importlib.util
 
 import numpy as np
+import pytest
 
 from optim_lessons.adam import adam
+from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.path import grid, path
+from optim_lessons.lab.sweep import final
 from optim_lessons.landscapes import rosenbrock
+from optim_lessons.pictures.a_million_runs import coloured, losses_of
 
 LRS, BETAS, STEPS = np.geomspace(1e-3, 1, 100), np.linspace(0, 0.99, 100), 200
 
@@ -22,6 +26,42 @@ def test_ten_thousand_runs_as_one_sweep(benchmark):
     knobs = grid(lr=LRS, beta1=BETAS)
     result = benchmark(path, adam, rosenbrock.grad, w0, STEPS, **knobs)
     assert result.shape == (STEPS + 1, 100, 100, 2)
+
+
+@pytest.mark.parametrize("side", [100, 1000])
+def test_a_sweep_to_its_end(benchmark, side):
+    info(benchmark, "final, to the end only", side**2)
+    w0 = rosenbrock.start.astype(np.float32)
+    knobs = grid(lr=np.geomspace(1e-3, 1, side), beta1=np.linspace(0, 0.99, side))
+    result = benchmark.pedantic(final, (adam, rosenbrock, w0, STEPS), knobs, rounds=5, warmup_rounds=1)
+    assert result.shape == (side, side, 2)
+
+
+def test_a_map_of_ten_thousand_runs_with_its_colours(benchmark):
+    info(benchmark, "final, its losses and its colours", 10_000)
+    w0 = rosenbrock.start.astype(np.float32)
+    knobs = grid(lr=LRS, beta1=BETAS)
+    result = benchmark(lambda: coloured(losses_of(adam, rosenbrock, w0, STEPS, **knobs)))
+    assert result.shape == (100, 100, 3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("side", [100, 1000])
+def test_a_sweep_to_its_end_on_a_card(benchmark, side):
+    if not gpu()[0]:
+        pytest.skip(gpu()[1])
+    import cupy
+
+    info(benchmark, "final on the GPU", side**2)
+    w0 = cupy.asarray(rosenbrock.start, cupy.float32)
+    knobs = grid(lr=cupy.geomspace(1e-3, 1, side), beta1=cupy.linspace(0, 0.99, side))
+
+    def run():
+        result = final(adam, rosenbrock, w0, STEPS, **knobs)
+        cupy.cuda.Device().synchronize()
+        return result
+
+    assert benchmark(run).shape == (side, side, 2)
 
 
 def test_one_run(benchmark):
