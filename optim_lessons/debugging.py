@@ -11,14 +11,15 @@ def norms(layers):
     return np.stack([np.sqrt((W * W).sum(axis=(-2, -1))) for W in layers], axis=-1)
 
 
-def update_ratio(w, step):
-    """Return how far a step moves the weights, as a share of their own length: ‖step‖ / ‖w‖.
+def update_ratio(layers, steps):
+    """Return how far a step moves each layer, as a share of the layer's own length: ‖step‖ / ‖w‖.
 
-    w, step: a layer's weights and the change of one step, any shape; the lengths are over all of it.
-    0 where nothing moves, even from w = 0. About 1e-3 is the usual rule of thumb, 1e-2 is fast.
+    layers, steps: the weights, and their changes in one step, as for `norms`. Shape (..., layers).
+    0 where nothing moves, even from w = 0. 1e-3 is the usual rule of thumb, far from it worth a look.
+    Source: Stanford CS231n, https://cs231n.github.io/neural-networks-3/
     """
-    moved = np.sqrt((step * step).sum())
-    return moved / np.sqrt((w * w).sum()) if moved > 0 else moved
+    moved = norms(steps)
+    return np.divide(moved, norms(layers), out=np.zeros_like(moved), where=moved != 0)
 
 
 def dead(h):

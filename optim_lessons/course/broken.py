@@ -11,7 +11,7 @@ import functools
 import numpy as np
 
 from optim_lessons.bridge import adam_uncorrected
-from optim_lessons.debugging import dead, norms, saturated, scaled_step
+from optim_lessons.debugging import dead, norms, saturated, scaled_step, update_ratio
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
 from optim_lessons.lab.models import mlp
@@ -121,19 +121,17 @@ def _readings(net, ws, k, seen):
     points = ws[::EVERY]
     X, y = data()[1]
     loss, accuracy = net.measure(points, k["inputs"] * X, y)
-    units = net.hidden(points, k["inputs"] * X)[0]
-    sizes = norms(net.layers(ws))
-    moved = norms(net.layers(np.diff(ws, axis=0)))
+    stuck = (saturated if k["activation"] == "tanh" else dead)(net.hidden(points, k["inputs"] * X)[0])
     return {
         "rule": k["rule"],
         "t": np.arange(0, STEPS + 1, EVERY),
         "train": net.measure(points)[0],
         "validation": loss,
         "accuracy": accuracy,
-        "stuck": (saturated if k["activation"] == "tanh" else dead)(units),
-        "size": np.sqrt((sizes[::EVERY] ** 2).sum(axis=-1)),
+        "stuck": np.where(np.isfinite(points).all(axis=-1), stuck, np.nan),
+        "size": np.sqrt((points * points).sum(axis=-1)),
         "gradient": norms(net.layers(np.array(seen["g"]))),
-        "ratio": np.divide(moved, sizes[:-1], out=np.zeros_like(moved), where=~(moved == 0)),
+        "ratio": update_ratio(net.layers(ws[:-1]), net.layers(np.diff(ws, axis=0))),
         "lost": np.array(seen["lost"] or [0.0]),
         "first": float(np.abs(ws[1] - ws[0]).max() / k["lr"]),
         "inputs": float(net.X.std()),

@@ -27,7 +27,7 @@ KNOBS = {
 }
 RULE_NAMES = {"sgd": "SGD", "adam": "Adam"}
 AXES = {  # instrument -> title, limits, whether the axis is logarithmic
-    "loss": ("loss", (5e-3, 300), True),
+    "loss": ("loss", (0.01, 100), True),
     "gradient": ("gradient", (1e-4, 1e3), True),
     "ratio": ("step / weights", (1e-5, 10), True),
     "stuck": ("stuck units", (-0.05, 1.05), False),
@@ -130,10 +130,10 @@ def _axis(ax, name):
 
 
 def _drawn(name, y):
-    """Return what an axis can show: on a logarithmic one, what is 0 lies at its foot."""
+    """Return what an axis can show: what lies beyond a logarithmic one is drawn on its edge."""
     low, high = AXES[name][1]
     y = np.asarray(y, dtype=float)
-    return np.where(np.isnan(y), np.nan, np.clip(y, low, 10 * high)) if AXES[name][2] else y
+    return np.where(np.isnan(y), np.nan, np.clip(y, low, high)) if AXES[name][2] else y
 
 
 def in_words(seen):
@@ -159,14 +159,16 @@ def sheet(runs):
 
     runs: name -> readings of the bench.
     """
-    figure = new_figure((9.6, 8.2))
+    figure = new_figure((9.6, 9.0))
     with look():
-        axes = figure.subplots(len(AXES), len(runs), sharex=True, sharey="row")
+        axes = figure.subplots(len(AXES), len(runs), sharex=True, sharey="row", height_ratios=(2, 1, 1, 1, 1))
         figure.subplots_adjust(0.085, 0.065, 0.99, 0.955, wspace=0.08, hspace=0.09)
         for column, (name, seen) in zip(axes.T, runs.items(), strict=True):
             for ax, (what, pair) in zip(column, readings(seen).items(), strict=True):
                 for (x, y), style, colour in zip(pair, _styles(what), (FIRST, LAST), strict=False):
-                    ax.plot(x, _drawn(what, y), style, color=colour, linewidth=1.4, markersize=2.5)
+                    y = np.minimum(_drawn(what, y), 25) if what == "loss" else _drawn(what, y)
+                    alone = np.isfinite(y).sum() == 1
+                    ax.plot(x, y, style, color=colour, linewidth=1.4, markersize=6 if alone else 2.5)
                 _axis(ax, what)
                 ax.set_title("")
                 ax.tick_params(labelsize=8)
@@ -176,6 +178,7 @@ def sheet(runs):
             axes[:, 0], ("loss", "gradient", "step/weights", "stuck units", "weights"), strict=True
         ):
             ax.set_ylabel(label)
+    axes[0, 0].set_ylim(0.08, 30)
     first = "; ".join(f"{name} {seen['train'][0]:.3g}" for name, seen in runs.items())
     return Picture(figure, f"The instruments of {len(runs)} runs. Loss at the start: {first}.")
 

@@ -428,7 +428,7 @@ exercises = (
         '`"lr too large"`, `"lr too small"`, `"unscaled inputs"`, `"zero weights"`, '
         '`"weights too large"`, `"schedule ended"`. Which has which?',
         hint="begin with step 0 in every row.",
-        because="Four of the six could be named at step 0.",
+        because="All but one could be named at step 0: the schedule had not ended yet.",
     ),
     diagnosis(
         "12.diagnose_second",
@@ -455,7 +455,7 @@ exercises = (
         '`"wrong gradient"`, `"exploding gradients"`, `"float16 underflow"`, `"shuffled labels"`, '
         '`"decay too strong"`, `"no bias correction"`. Which has which?',
         hint="one row tells each of them apart, but it is not the same row.",
-        because="The loss alone would have told two of the six.",
+        because="One row gives each of them away, and seldom is it the loss.",
     ),
     choice(
         "12.predict_twins",
