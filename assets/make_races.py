@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from optim_lessons.choosing import choose
-from optim_lessons.course import protocol, unknown
 from optim_lessons.lab.races import race
+from optim_lessons.studies import protocol, unknown
 
 OUT = Path(__file__).parent / "races.npz"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optim_lessons.course.overfitting import PARTS, RIVALS, SHOWN, VARIANTS, compete, pixels
+from optim_lessons.studies.overfitting import PARTS, RIVALS, SHOWN, VARIANTS, compete, pixels
 
 OUT = Path(__file__).parent / "weight_decay.npz"
 

@@ -5,10 +5,8 @@ import pytest
 
 from optim_lessons.adam import adam
 from optim_lessons.bridge import adam_decay_without_lr
-from optim_lessons.course import overfitting
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises.lesson_10 import GOAL_LOSS, lion, loss_with
-from optim_lessons.course.overfitting import DECAYS, EPOCHS, LRS, RIVALS, SHOWN, VARIANTS, results
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
@@ -16,6 +14,8 @@ from optim_lessons.lab.path import path
 from optim_lessons.lab.train import train
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures import weight_decay as picture
+from optim_lessons.studies import overfitting
+from optim_lessons.studies.overfitting import DECAYS, EPOCHS, LRS, RIVALS, SHOWN, VARIANTS, results
 from optim_lessons.weight_decay import adamw
 
 FEW = picture.few_digits()

@@ -16,16 +16,16 @@ from optim_lessons.choosing import (
     time_to_target,
     winner_shares,
 )
-from optim_lessons.course import guide, protocol, unknown
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises.lesson_11 import bootstrap_interval, reports
-from optim_lessons.course.guide import firsts
-from optim_lessons.course.protocol import PROBLEMS, RULES, SCHEDULES, SWEEP, results
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.races import Entrant, cost, race
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.pictures import choosing as picture
+from optim_lessons.studies import guide, protocol, unknown
+from optim_lessons.studies.guide import firsts
+from optim_lessons.studies.protocol import PROBLEMS, RULES, SCHEDULES, SWEEP, results
 
 TABLE = results()
 ROWS = list(TABLE.values())

@@ -3,7 +3,11 @@
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.course.overfitting import (
+from optim_lessons.lab import datasets, models
+from optim_lessons.lab.live import Scene
+from optim_lessons.lab.path import path, stepper
+from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
+from optim_lessons.studies.overfitting import (
     DECAYS,
     EPOCHS,
     LRS,
@@ -14,10 +18,6 @@ from optim_lessons.course.overfitting import (
     few_digits,
     results,
 )
-from optim_lessons.lab import datasets, models
-from optim_lessons.lab.live import Scene
-from optim_lessons.lab.path import path, stepper
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
 from optim_lessons.weight_decay import adamw
 
 SEEN, UNSEEN = "#b87700", "#0060a8"  # losses on the training images, and on new ones

@@ -5,10 +5,10 @@ import numpy as np
 from optim_lessons.choosing import time_to_target
 from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
 from optim_lessons.course.mistakes import Mistake
-from optim_lessons.course.protocol import RULES
-from optim_lessons.course.unknown import BUDGET, PASS, entrant, grid, score, unknown
 from optim_lessons.course.verdict import is_open, quote, still_open, wrong
 from optim_lessons.lab.knobs import parts
+from optim_lessons.studies.protocol import RULES
+from optim_lessons.studies.unknown import BUDGET, PASS, entrant, grid, score, unknown
 
 
 def reports():

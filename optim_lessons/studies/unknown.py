@@ -12,11 +12,11 @@ import math
 import numpy as np
 
 from optim_lessons.choosing import counted
-from optim_lessons.course.protocol import RULES, SCHEDULES
 from optim_lessons.lab.datasets import Part
 from optim_lessons.lab.models import mlp
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.studies.protocol import RULES, SCHEDULES
 
 BUDGET = 40
 PASS = 12  # so many entries of the grid are good enough

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from optim_lessons.choosing import best_and_ties, counted, good_width, paired_bootstrap, time_to_target
-from optim_lessons.course.protocol import FRESH_SEEDS, GOOD, PROBLEMS, RULES, SCHEDULES, SWEEP, problem
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.races import Entrant
+from optim_lessons.studies.protocol import FRESH_SEEDS, GOOD, PROBLEMS, RULES, SCHEDULES, SWEEP, problem
 
 
 def firsts(table, schedule=None):
