@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from optim_lessons.adam import adam
+from optim_lessons.lab import models
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, set_loss
@@ -350,9 +351,11 @@ def dead_units(net, w):
 def first_steps(net):
     """Return the scene of a small ReLU network's first 136 steps, with a warm-up and without.
 
-    net: the network.  Knobs: rule, lr (the peak; then it falls in a straight line to 0), warm_up and seed.
+    net: the network; the loss is drawn for every fourth of its examples.
+    Knobs: rule, lr (the peak; then it falls in a straight line to 0), warm_up and seed.
     """
     rules = {"Adam": adam, "SGD": sgd}
+    few = models.mlp(net.X[::4], net.y[::4], sizes=net.sizes, activation=net.activation)
     starts = {}
 
     @lru_cache(maxsize=32)
@@ -361,13 +364,14 @@ def first_steps(net):
         lrs = warm_up(linear(lr, 0.0, length=NET_STEPS - warm), warm)
         ws = path(rules[rule], net.batch_grad(32, seed), w0, NET_STEPS, lr=lrs)
         steps = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
-        return net(ws[NET_MARKS]), steps, float(dead_units(net, ws[10])), float(dead_units(net, ws[-1]))
+        return few(ws[NET_MARKS]), steps, float(dead_units(net, ws[10])), float(dead_units(net, ws[-1]))
 
     def build(figure):
         left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
         left.set(xlim=(0, NET_STEPS), ylim=(1e-5, 1), yscale="log", xlabel="step")
         left.set_ylabel("length of a step (per weight)")
-        right.set(xlim=(0, NET_STEPS), ylim=(1e-2, 1e3), yscale="log", xlabel="step", ylabel="loss")
+        right.set(xlim=(0, NET_STEPS), ylim=(1e-2, 1e3), yscale="log", xlabel="step")
+        right.set_ylabel("loss, every fourth image")
         pairs = []
         for label, style in (
             ("at once", {"color": ALERT, "linestyle": "--", "linewidth": 2.0}),
