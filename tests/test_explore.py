@@ -130,6 +130,20 @@ def test_a_list_gives_choices_a_pair_a_range_and_a_number_a_default():
     assert explorer.values["steps"] == 7
 
 
+def test_a_new_default_alone_keeps_the_range_and_the_choices_of_the_scene():
+    scene = Scene(failing, {"x": 0.5}, ranges={"x": (0.1, 0.9)})
+    slider = explore(scene, x=0.25).sliders["x"]
+    assert (slider.min, slider.max, slider.value) == (0.1, 0.9, 0.25)
+
+    def build(figure, *, kind):
+        return lambda: kind
+
+    scene = Scene(build, {}, {"kind": "step"}, ranges={"kind": ["step", "cosine"]})
+    assert explore(scene, kind="cosine").reading == "cosine"
+    with pytest.raises(ValueError, match="kind is 'linear': choose one of step, cosine"):
+        explore(scene, kind="linear")
+
+
 def test_an_unknown_knob_is_refused_and_the_known_ones_are_listed():
     with pytest.raises(TypeError, match=r"'beta'.*lr, beta1, beta2, eps"):
         explore(adam, rosenbrock, beta=0.5)

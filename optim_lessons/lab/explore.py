@@ -58,7 +58,10 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, scene, knobs):
         defaults = scene.still | scene.moving
         _check_known(knobs, defaults)
+        alone = {name: wish for name, wish in knobs.items() if not isinstance(wish, list | tuple)}
+        defaults |= alone
         wishes = scene.ranges | knobs
+        wishes |= {name: _wish(name, wish, scene.ranges.get(name)) for name, wish in alone.items()}
         self.picture = LivePicture(scene, self._drawn, self._failed)
         scale = self.picture.live.figure.dpi / DPI
         self.sliders = {
@@ -145,6 +148,17 @@ class Explorer(ipywidgets.VBox):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data = dict(data or {}) | {"image/png": self.picture.live.png(), "text/plain": self.reading}
         return data, metadata | {"image/png": {"alt": self.reading}}
+
+
+def _wish(name, default, own):
+    """Return a slider's wish for a new default alone: the scene's own range or choices stay."""
+    if isinstance(own, tuple):
+        return (*own[:2], default)
+    if isinstance(own, list):
+        if default not in own:
+            raise ValueError(f"{name} is {default!r}: choose one of {', '.join(map(str, own))}")
+        return own
+    return default
 
 
 def _check_known(names, known):
