@@ -5,20 +5,6 @@ import pytest
 
 from optim_lessons.adam import adam
 from optim_lessons.bridge import adam_uncorrected
-from optim_lessons.course.broken import (
-    ADAM,
-    BROKEN,
-    CHANCE,
-    CHECKS,
-    EVERY,
-    HEALTHY,
-    STEPS,
-    bench,
-    faulty,
-    network,
-    sick,
-    suspect,
-)
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.exercises import lesson_12 as lesson
@@ -38,6 +24,20 @@ from optim_lessons.lab.path import path
 from optim_lessons.lab.train import clipped
 from optim_lessons.landscapes import numerical_gradient, reddi
 from optim_lessons.pictures import debugging as picture
+from optim_lessons.studies.broken import (
+    ADAM,
+    BROKEN,
+    CHANCE,
+    CHECKS,
+    EVERY,
+    HEALTHY,
+    STEPS,
+    bench,
+    faulty,
+    network,
+    sick,
+    suspect,
+)
 
 X, Y = datasets.digits().train
 causes = pytest.mark.parametrize("cause", BROKEN)
@@ -73,7 +73,7 @@ def test_adams_first_update_ratio_is_lr_over_the_weights_standard_deviation():
 
 
 def test_dead_units_are_0_for_every_example_and_saturated_values_lie_beyond_the_level():
-    h = np.array([[0.0, 0.98, 0.0], [0.0, -0.99, 0.5]])
+    h = np.array([[0.0, 0.98, 0.0], [0.0, -0.99, 0.96]])
     assert dead(h) == pytest.approx(1 / 3)
     assert saturated(h) == pytest.approx(1 / 3)
     assert 1 - 0.97**2 < 0.06
@@ -85,6 +85,7 @@ def test_hidden_is_what_the_layers_hand_on():
     first, second, last = net.layers(w)
     one = np.tanh(X[:7] @ first[:-1] + first[-1])
     two = np.tanh(one @ second[:-1] + second[-1])
+    assert len(net.hidden(w)) == 2
     np.testing.assert_allclose(net.hidden(w)[0], one, rtol=1e-12)
     np.testing.assert_allclose(net.hidden(w, X[:7])[1], two, rtol=1e-12)
     np.testing.assert_allclose(net.outputs(w), two @ last[:-1] + last[-1], rtol=1e-12)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from optim_lessons.course.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
+from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
 
 FIRST, LAST, PALE = "#0060a8", "#b87700", "#b4bec8"
 # Where each knob goes. Words and numbers that a slider can take are the choices, from one end to the other.

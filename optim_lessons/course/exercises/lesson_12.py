@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.broken import bench, faulty, sick
 from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
 from optim_lessons.course.mistakes import Mistake
 from optim_lessons.debugging import scaled_step
 from optim_lessons.lab import datasets
 from optim_lessons.lab.models import mlp
+from optim_lessons.studies.broken import bench, faulty, sick
 
 FIRST_SIX = {
     "A": "weights too large",
