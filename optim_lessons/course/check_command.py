@@ -26,14 +26,15 @@ def main(argv):
         return 2
     # Here, not above: the table of exercises takes a second that a wrong name need not wait for.
     from optim_lessons.course.sandbox import Limits, course_without_answers
-    from optim_lessons.course.submission import NotJudged, judge_notebook
+    from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 
     status = 0
     with course_without_answers() as course:
         for path, lesson in paths:
             try:
-                found, results = judge_notebook(path.read_bytes(), Limits(), lesson=lesson, course=course)
-            except (NotJudged, OSError) as error:
+                data = read_submission(path.resolve())
+                found, results = judge_notebook(data, Limits(), lesson=lesson, course=course)
+            except NotJudged as error:
                 print(f"optim-lessons check: {path}: {error}", file=sys.stderr)
                 status = 2
                 continue

@@ -322,6 +322,8 @@ def serve_exercise(channel, name, statements, extra, seconds, source):
                 done = call()
             return done
         except BaseException as error:  # whatever it is, it is the learner's
+            if isinstance(error, MemoryError):  # its local variables fill the memory still
+                traceback.clear_frames(error.__traceback__)
             return {"error": tell(error, source)}
 
     def run():

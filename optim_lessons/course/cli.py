@@ -18,9 +18,10 @@ _ABOUT = """\
 Open the course in JupyterLab, on a working copy that is yours to write in.
 Files that are in the copy already are never overwritten."""
 _COMMANDS = """\
-optim-lessons check --help    check the answers in your copy"""
+optim-lessons check --help    check the answers in your copy
+optim-lessons grade --help    grade a class"""
 # First words that no lesson's name is, and the modules they run.
-_MODULES = {"check": "check_command"}
+_MODULES = {"check": "check_command", "grade": "grade"}
 
 
 def main(argv=None):

@@ -5,6 +5,7 @@ So a rule's verdict, named mistakes and all, comes from plain numbers. Nothing o
 """
 
 import inspect
+import stat
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -54,11 +55,6 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
     """
     if not data.strip():
         raise NotJudged("the file is empty: ask for it again")
-    if len(data) > NOTEBOOK_BYTES:
-        raise NotJudged(
-            f"the file has {len(data) / 1e6:,.0f} MB, and at most {NOTEBOOK_BYTES / 1e6:.0f} are read: "
-            "open it, clear all outputs, save it, and hand it in again"
-        )
     names = [exercise.name for exercise in EXERCISES.values()]
     try:
         with Box(data, names, limits, isolate=isolate) as box:
@@ -80,6 +76,22 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
     except NotStarted as error:
         raise NotJudged(f"{error}: look at the file, or ask for it again") from None
     return lesson, list(inside.values())
+
+
+def read_submission(path):
+    """Return a notebook's bytes. Raises NotJudged for what is no file of a notebook's size."""
+    try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise NotJudged("it is a link or something else that is no file: ask for the notebook itself")
+        if about.st_size > NOTEBOOK_BYTES:
+            raise NotJudged(
+                f"the file has {about.st_size / 1e6:,.0f} MB, and at most {NOTEBOOK_BYTES / 1e6:.0f} are "
+                "read: open it, clear all outputs, save it, and hand it in again"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise NotJudged(f"the file cannot be read ({error.strerror}): look at its rights") from None
 
 
 def lesson_of(names):

@@ -1,0 +1,301 @@
+"""The command `optim-lessons grade`: a folder of handed-in notebooks becomes a table, a page and feedback.
+
+Each notebook's code runs in a sandbox that only computes; see submission.py. A result is kept in a file of
+its own, so a run that was killed goes on where it was, with the same seed, to the same table.
+"""
+
+import argparse
+import concurrent.futures as futures
+import hashlib
+import json
+import multiprocessing
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from optim_lessons import __version__
+from optim_lessons.course import report
+from optim_lessons.course.workbook import make_writable_folder, write_draft
+from optim_lessons.lab.shipped import shipped
+
+GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
+_TRIES = 2  # for a submission that takes a grading process with it
+
+_ABOUT = """\
+Grade the notebooks in FOLDER and in the folders in it. A learner is the first folder below FOLDER,
+or the file's name where there is none. The lesson is told from what the notebook defines."""
+
+_NO_ISOLATION = """\
+This system offers no file system and network of its own for a process (Linux does, where `unshare` works).
+A guard inside Python keeps learners' code from files, processes and the network: good against accidents and
+simple tricks, not against a determined attacker. For that, grade on Linux."""
+
+
+def main(argv):
+    """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
+    request = _parser().parse_args(argv)
+    folder = Path(request.folder).expanduser().absolute()
+    out = Path(request.out).expanduser().absolute() if request.out else Path(f"{folder}-graded")
+    try:
+        if not folder.is_dir():
+            raise LookupError(f"there is no folder {request.folder!r}")
+        if out.is_relative_to(folder):
+            raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
+        lesson = _lesson(request.lesson)
+        found = submissions(folder)
+        if not found:
+            raise LookupError(f"there is no notebook (*.ipynb) in {str(folder)!r} or a folder in it")
+        run = _run(out, request.seed)
+    except (LookupError, OSError) as error:
+        print(f"optim-lessons grade: {error}", file=sys.stderr)
+        return 2
+    from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
+
+    if not isolation():
+        print(_NO_ISOLATION, file=sys.stderr)
+    limits = Limits(request.seconds, request.memory << 20, (str(folder), str(out)))
+    with course_without_answers() as course:
+        options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "course": course}
+        records = grade(folder, found, out, options, jobs=request.jobs)
+    if records is None:
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+    report.write(out, records, run)
+    counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
+    print(", ".join(f"{status}: {count}" for status, count in counts.items()))
+    for record in records:
+        if record["status"] == NOT_GRADED:
+            print(f"  not graded: {report.printable(record['file'])}: {report.printable(record['reason'])}")
+    print(f"The class: {out / 'class.html'}\nThe table: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    return 1 if counts[NOT_GRADED] else 0
+
+
+def submissions(folder):
+    """Return the notebooks below a folder as relative paths, in order."""
+    return sorted(
+        path.relative_to(folder)
+        for path in folder.rglob("*.ipynb")
+        if not any(p.startswith(".") or p == "__MACOSX" for p in path.relative_to(folder).parts)
+    )
+
+
+def learner_of(path, lessons):
+    """Return whose notebook it is: the first folder, or the file's name without the lesson's."""
+    if len(path.parts) > 1:
+        return path.parts[0]
+    name = path.stem
+    for lesson in lessons:
+        name = name.replace(lesson, "")
+    return name.strip(" _-.") or path.stem
+
+
+def grade(folder, found, out, options, *, jobs=1):
+    """Return the records of all submissions, in order; those that are there already are not made again.
+
+    Returns None if it was stopped by Control-C.
+    """
+    results = out / "results"
+    make_writable_folder(results)
+    known = {}
+    for path in found:
+        record = _kept(results / _file(path))
+        if record and record["status"] != NOT_GRADED and record["digest"] == _digest(folder / path):
+            known[path] = record
+    waiting = [path for path in found if path not in known]
+    try:
+        with tqdm(total=len(found), initial=len(known), desc="graded", unit="notebook") as bar:
+            for path, record in _graded(folder, waiting, options, max(1, min(jobs, len(waiting)))):
+                _write(results / _file(path), record)
+                known[path] = record
+                bar.update()
+    except KeyboardInterrupt:
+        return None
+    return [known[path] for path in found]
+
+
+def _graded(folder, waiting, options, jobs):
+    """Yield (path, record). A grading process that dies is replaced, and its submission tried once more."""
+    waiting, tries, pool, running = list(waiting)[::-1], {}, None, {}
+    try:
+        while waiting or running:
+            if pool is None:
+                context = multiprocessing.get_context("spawn")
+                pool = futures.ProcessPoolExecutor(jobs, context, initializer=_begin)
+            while waiting and len(running) < jobs:
+                path = waiting.pop()
+                tries[path] = tries.get(path, 0) + 1
+                running[pool.submit(grade_one, folder, path, options)] = path
+            for done in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+                path = running.pop(done)
+                try:
+                    yield path, done.result()
+                except futures.process.BrokenProcessPool:
+                    broken, pool = pool, None
+                    for other in (path, *running.values()):
+                        if tries[other] < _TRIES:
+                            waiting.append(other)
+                        else:
+                            reason = "the process that grades it ended, twice: please report this"
+                            yield other, _record(folder, other) | {"reason": reason}
+                    running = {}
+                    broken.shutdown()
+                    break
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is begun is finished; the parent starts nothing more
+
+
+def grade_one(folder, path, options):
+    """Return the record of one submission. Runs in a process of its own."""
+    from optim_lessons.course.submission import UNKNOWN, NotJudged, judge_notebook, read_submission
+
+    begun, record = time.monotonic(), _record(folder, path)
+    limits, rest = options["limits"], {key: options[key] for key in ("lesson", "seed", "course")}
+    try:
+        lesson, results = judge_notebook(read_submission(folder / path), limits, **rest)
+    except NotJudged as error:
+        return record | {"reason": str(error)}
+    except Exception as error:  # a fault of ours: the learner must not pay for it
+        return record | {"reason": f"the grader failed ({type(error).__name__}: {error}): please report this"}
+    states = {result.state for result in results}
+    status = NOT_GRADED if UNKNOWN in states else ERROR if "error" in states else GRADED
+    return record | {
+        "lesson": lesson,
+        "status": status,
+        "reason": "an exercise could not be judged: please report this" if status == NOT_GRADED else "",
+        "results": [result.as_dict() for result in results],
+        "points": None if status == NOT_GRADED else sum(result.points for result in results),
+        "of": sum(result.of for result in results),
+        "seconds": round(time.monotonic() - begun, 2),
+    }
+
+
+def _record(folder, path):
+    from optim_lessons.course.workbook import lessons
+
+    return {
+        "file": path.as_posix(),
+        "learner": learner_of(path, lessons()),
+        "digest": _digest(folder / path),
+        "lesson": "",
+        "status": NOT_GRADED,
+        "reason": "",
+        "results": [],
+        "points": None,
+        "of": None,
+        "seconds": 0.0,
+    }
+
+
+# What is kept
+
+
+def _run(out, seed):
+    """Return what a run is made of. Of a run that was begun, with the same course, the same again."""
+    make_writable_folder(out)
+    run = {"version": __version__, "course": _course_digest()}
+    path = out / "run.json"
+    before = _kept(path, keys=("seed", "course"))
+    if before and before["course"] == run["course"] and seed in (None, before["seed"]):
+        return before
+    if before:
+        print("The course or the seed is another one than in the last run: all is graded again.")
+    for old in (out / "results").glob("*.json"):
+        old.unlink()
+    run["seed"] = secrets.randbits(32) if seed is None else seed
+    _write(path, run)
+    return run
+
+
+def _course_digest():
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for path in sorted([*package.rglob("*.py"), *shipped("notebooks").glob("*.ipynb")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _kept(path, keys=("status", "digest", "results", "learner", "file")):
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and all(key in record for key in keys) else None
+
+
+def _digest(path):
+    """Return a hash of a file's bytes; of one that cannot be read, or is no file, an empty text."""
+    if not path.is_file():
+        return ""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _file(path):
+    return hashlib.sha256(path.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:24] + ".json"
+
+
+def _write(path, record):
+    os.replace(write_draft(path, json.dumps(record, indent=1).encode()), path)
+
+
+# The request
+
+
+def _lesson(wanted):
+    from optim_lessons.course.cli import find_lesson
+
+    return None if wanted is None else find_lesson(wanted)
+
+
+def _positive(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _whole(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="optim-lessons grade",
+        description=_ABOUT,
+        epilog="Exit status: 0 if all is graded, 1 if something could not be graded, 2 for a wrong request.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
+    parser.add_argument("--out", metavar="F", help="where the results go (default: FOLDER-graded)")
+    parser.add_argument("--lesson", metavar="LESSON", help="all are of this lesson: its number or name")
+    parser.add_argument(
+        "--jobs", type=_whole, default=os.cpu_count() or 1, metavar="N", help="at once (default: all cores)"
+    )
+    parser.add_argument(
+        "--seconds", type=_positive, default=10.0, metavar="S", help="for one exercise's code (default: 10)"
+    )
+    parser.add_argument(
+        "--memory", type=_whole, default=1024, metavar="MB", help="for one exercise's code (default: 1024)"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the inputs that functions are tried on (default: by chance)"
+    )
+    return parser

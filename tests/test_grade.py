@@ -1,0 +1,677 @@
+"""`optim-lessons grade`: no trick earns a point, no fault costs another exercise its points."""
+
+import csv
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
+
+from optim_lessons.course import grade, report
+from optim_lessons.course.cli import main
+from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.publish import as_bytes
+from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
+from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
+from optim_lessons.lab.shipped import shipped
+
+PACKAGE = Path(grade.__file__).resolve().parent.parent
+REFERENCE = PACKAGE / "gradient_descent.py"
+TABLE = PACKAGE / "course" / "exercises" / "lesson_01.py"
+RULE = "my_gradient_descent"
+QUICK = Limits(seconds=3.0, memory=600 << 20)
+
+
+def course_bytes():
+    """Return what the attacks below would like to change."""
+    files = [REFERENCE, TABLE, PACKAGE / "course" / "child.py", shipped("notebooks") / f"{LESSON}.ipynb"]
+    return [file.read_bytes() for file in files] + [(PACKAGE / "new.py").exists()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def course_copy():
+    with course_without_answers() as course:
+        _options["course"] = course
+        yield
+
+
+_options = {}
+
+
+def judged(answers, *, seed=5, limits=QUICK, isolate=None):
+    """Return name → Result for a solved notebook in which some cells are replaced."""
+    data = as_bytes(solved(answers=answers))
+    _, results = judge_notebook(data, limits, seed=seed, isolate=isolate, **_options)
+    return {result.name: result for result in results}
+
+
+@pytest.fixture(params=["isolated", "guarded"])
+def isolate(request):
+    """Say whether the system or Python's own guard keeps the code in; the first where the system can."""
+    if request.param == "isolated" and not isolation():
+        pytest.skip("this system has no namespaces")
+    return request.param == "isolated"
+
+
+# Attacks. Each cell defines an answer that would be right if the trick worked, and a wrong one if not.
+
+WRONG = "def my_gradient_descent(w, g, *, lr=0.01):\n    return w\n"
+EVERYTHING = """
+class Everything(float):
+    __eq__ = __le__ = __ge__ = __lt__ = __gt__ = lambda self, other: True
+    __ne__ = lambda self, other: False
+    __hash__ = float.__hash__
+    __sub__ = __rsub__ = __abs__ = __float__ = lambda self, *other: self
+"""
+ATTACKS = {
+    "numpy.testing is replaced": (
+        RULE,
+        f"""{WRONG}
+import numpy, numpy.testing
+for module in (numpy, numpy.testing):
+    for name in ("assert_allclose", "allclose", "array_equal", "isclose"):
+        setattr(module, name, lambda *a, **k: True)
+""",
+    ),
+    "the checker is replaced": (
+        RULE,
+        f"""{WRONG}
+import sys, types
+for name in ("optim_lessons", "optim_lessons.course", "optim_lessons.course.check"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].check = lambda *a, **k: True
+import __main__
+for name in ("encode", "describe", "decode"):
+    if hasattr(__main__, name):
+        setattr(__main__, name, lambda *a, **k: True)
+""",
+    ),
+    "an IPython AST transformer": (
+        RULE,
+        f"""{WRONG}
+import ast
+class Right(ast.NodeTransformer):
+    def visit_Call(self, node):
+        return ast.Constant(True)
+get_ipython().ast_transformers.append(Right())
+check("01.gradient_descent", my_gradient_descent)
+""",
+    ),
+    "the reference is imported": (
+        RULE,
+        "from optim_lessons.gradient_descent import gradient_descent as my_gradient_descent",
+    ),
+    "the reference is imported late": (
+        RULE,
+        """import importlib
+def my_gradient_descent(w, g, *, lr=0.01):
+    return importlib.import_module("optim_lessons.gradient_descent").gradient_descent(w, g, lr=lr)
+""",
+    ),
+    "the course is put on the path": (
+        RULE,
+        f"""import sys
+sys.path[:0] = [{str(PACKAGE.parent)!r}, "/course"]
+from optim_lessons.gradient_descent import gradient_descent as my_gradient_descent
+""",
+    ),
+    "the reference is read": (
+        RULE,
+        f"""source = open({str(REFERENCE)!r}).read()
+exec(source, found := dict())
+my_gradient_descent = found["gradient_descent"]
+""",
+    ),
+    "the reference is read by another program": (
+        RULE,
+        f"""import subprocess
+source = subprocess.run(["cat", {str(REFERENCE)!r}], capture_output=True, text=True).stdout
+exec(source, found := dict())
+my_gradient_descent = found["gradient_descent"]
+""",
+    ),
+    "the reference is read through another process": (
+        RULE,
+        f"""import glob
+for root in glob.glob("/proc/*/root") + ["/proc/1/cwd/..", "/old"]:
+    try:
+        source = open(root + {str(REFERENCE)!r}).read()
+        exec(source, found := dict())
+        my_gradient_descent = found["gradient_descent"]
+    except OSError:
+        pass
+""",
+    ),
+    "the table of answers is imported": (
+        "largest_lr",
+        """from optim_lessons.course.exercises import EXERCISES
+exec(EXERCISES["01.largest_lr"].solution, found := {})
+largest_lr = found["largest_lr"]
+""",
+    ),
+    "the table of answers is read": (
+        "largest_lr",
+        f"""source = open({str(TABLE)!r}).read()
+largest_lr = eval(source.split("largest_lr")[1].split("solution=")[1].split('"')[1])
+""",
+    ),
+    "reveal is asked": (
+        "largest_lr",
+        'exec(repr(reveal("01.largest_lr")), found := {})\nlargest_lr = found["largest_lr"]',
+    ),
+    "reveal is imported": (
+        "largest_lr",
+        "from optim_lessons.course.check import reveal as show\n"
+        'largest_lr = float(repr(show("01.largest_lr")).split("=")[1].split()[0])',
+    ),
+    "equal to everything": ("largest_lr", f"{EVERYTHING}\nlargest_lr = Everything(7)"),
+    "a choice equal to everything": (
+        "ravine_guess",
+        "class Letter(str):\n    __eq__ = lambda s, o: True\n    __hash__ = str.__hash__\n"
+        "    strip = lower = lambda s, *a: s\nravine_guess = Letter('z')",
+    ),
+    "a result equal to everything": (
+        RULE,
+        f"{EVERYTHING}\ndef my_gradient_descent(w, g, *, lr=0.01):\n    return Everything(1)",
+    ),
+    "arrays of objects that are equal to everything": (
+        RULE,
+        f"{EVERYTHING}\ndef my_gradient_descent(w, g, *, lr=0.01):\n"
+        "    import numpy as np\n    return np.full(w.shape, Everything(1), dtype=object)",
+    ),
+    "frames are forged": (
+        RULE,
+        """import os
+def my_gradient_descent(w, g, *, lr=0.01):
+    frame = b'{"value": true, "right": true, "state": "right", "points": 9}'
+    for fd in range(3, 20):
+        try:
+            os.write(fd, len(frame).to_bytes(4, "big") + frame)
+        except OSError:
+            pass
+    return w
+""",
+    ),
+    "the grader's memory is searched": (
+        RULE,
+        """import gc
+def my_gradient_descent(w, g, *, lr=0.01):
+    for x in gc.get_objects():
+        if callable(x) and getattr(x, "__name__", "") == "gradient_descent":
+            return x(w, g, lr=lr)
+    return w
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(attack, isolate):
+    name, source = ATTACKS[attack]
+    before = course_bytes()
+    results = judged({name: source}, isolate=isolate)
+    assert results[name].points == 0
+    assert results[name].state in ("wrong", "error")
+    assert [r.name for r in results.values() if r.state != "right"] == [name]
+    assert course_bytes() == before
+
+
+def _visible_trials():
+    """Return a rule that knows the trials of the notebook's own check by heart, and nothing else."""
+    from optim_lessons.course.trials import run, trials
+    from optim_lessons.gradient_descent import gradient_descent
+
+    pairs = []
+    for case in trials(gradient_descent):
+        w = case.w
+        for g, (new, *_) in zip(case.gradients, run(gradient_descent, case), strict=True):
+            pairs.append((w.tolist(), g.tolist(), new.tolist()))
+            w = new
+    return f"""import numpy as np
+KNOWN = {pairs!r}
+def my_gradient_descent(w, g, *, lr=0.01):
+    for old, gradient, new in KNOWN:
+        if np.shape(old) == w.shape and np.allclose(old, w) and np.allclose(gradient, g):
+            return np.array(new)
+    return w
+"""
+
+
+def test_knowing_the_visible_trials_by_heart_passes_the_notebooks_check_and_earns_nothing():
+    source = _visible_trials()
+    assert judged({RULE: source}, seed=0)[RULE].state == "right"
+    assert judged({RULE: source}, seed=1)[RULE].points == 0
+
+
+def test_nothing_can_be_written_outside(tmp_path, isolate):
+    tmp_path.chmod(0o777)
+    victims = [tmp_path / "x", TABLE, REFERENCE, shipped("notebooks") / f"{LESSON}.ipynb", PACKAGE / "new.py"]
+    source = f"""import os, pathlib, shutil
+for victim in {[str(v) for v in victims]!r}:
+    for action in (
+        lambda: open(victim, "w").write("mine"),
+        lambda: os.open(victim, os.O_WRONLY | os.O_CREAT),
+        lambda: os.remove(victim),
+        lambda: os.rename(victim, victim + "2"),
+        lambda: shutil.rmtree(os.path.dirname(victim)),
+        lambda: os.symlink("/etc/passwd", victim + "3"),
+        lambda: os.chmod(victim, 0),
+        lambda: pathlib.Path(victim + "4").mkdir(),
+        lambda: os.system(f"touch {{victim}} {{victim}}5"),
+    ):
+        try:
+            action()
+        except BaseException:
+            pass
+open("mine.txt", "w").write("in its own folder it may")
+assert open("mine.txt").read() and os.listdir(".") == ["mine.txt"]
+{solved_rule()}
+"""
+    before = course_bytes()
+    assert judged({RULE: source}, isolate=isolate)[RULE].state == "right"
+    assert course_bytes() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def solved_rule():
+    return "def my_gradient_descent(w, g, *, lr=0.01):\n    return w - lr * g\n"
+
+
+def test_there_is_no_network_and_no_other_submission(tmp_path, isolate):
+    (tmp_path / "neighbour.txt").write_text("0.05")
+    source = f"""import socket
+seen = []
+for try_it in (
+    lambda: socket.create_connection(("127.0.0.1", {{port}}), timeout=1),
+    lambda: open({str(tmp_path / "neighbour.txt")!r}).read(),
+    lambda: __import__("os").listdir({str(tmp_path)!r}),
+):
+    try:
+        seen.append(try_it())
+    except OSError:
+        pass
+assert not seen, seen
+largest_lr = 0.05
+"""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        limits = Limits(seconds=4, hidden=(str(tmp_path),))
+        result = judged({"largest_lr": source.replace("{port}", str(port))}, limits=limits, isolate=isolate)
+    assert result["largest_lr"].state == "right", result["largest_lr"].text
+
+
+# Faults
+
+HUNG = "def my_gradient_descent(w, g, *, lr=0.01):\n    "
+FAULTS = {
+    "an endless loop": (HUNG + "while True: pass", "endless"),
+    "a loop that swallows every exception": (
+        HUNG + "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+        "endless",
+    ),
+    "a loop deaf to signals": (
+        HUNG + "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n    "
+        "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+        "endless",
+    ),
+    "an endless loop in the cell itself": (f"while True: pass\n{solved_rule()}", "endless"),
+    "sleep": (HUNG + "import time\n    time.sleep(1000)", "endless"),
+    "memory": (HUNG + "x = []\n    while True: x.append(bytearray(50_000_000))", "raised or endless"),
+    "one large array": (HUNG + "import numpy as np\n    return np.ones((100_000, 100_000))", "raised"),
+    "os._exit": (HUNG + "import os\n    os._exit(0)", "ended"),
+    "os._exit in the cell": (f"import os\nos._exit(3)\n{solved_rule()}", "ended"),
+    "os.abort": (HUNG + "import os\n    os.abort()", "ended"),
+    "sys.exit": (HUNG + "import sys\n    sys.exit(0)", "raised"),
+    "no recursion's end": (HUNG + f"return {RULE}(w, g, lr=lr)", "raised"),
+    "modules deleted": (f"import sys\nsys.modules.clear()\n{WRONG}", None),
+    "builtins deleted": (f"{WRONG}import builtins\nvars(builtins).clear()", None),
+    "descriptors closed": (f"import os\nos.closerange(0, 200)\n{WRONG}", "ended"),
+    "many processes": (HUNG + "import os\n    while True: os.fork()", None),
+    "a large file": (HUNG + "open('x', 'wb').write(bytes(100_000_000))", "raised"),
+    "many files": (HUNG + "x = [open(str(i), 'w') for i in range(10_000)]", "raised"),
+    "threads that go on": (
+        f"import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n{WRONG}",
+        None,
+    ),
+    "a result without end": (HUNG + "return ['x' * 2000] * 10**6", None),
+}
+
+
+QUICK_FAULTS = {"an endless loop", "os._exit", "one large array", "modules deleted", "sys.exit"}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(f, marks=() if f in QUICK_FAULTS else pytest.mark.slow) for f in FAULTS]
+)
+def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, isolate):
+    source, mistake = FAULTS[fault]
+    begun = time.monotonic()
+    results = judged({RULE: source}, isolate=isolate, limits=QUICK)
+    assert results[RULE].points == 0
+    assert results[RULE].state in ("wrong", "error")
+    if mistake:
+        assert results[RULE].mistake in mistake, results[RULE]
+    assert [r.name for r in results.values() if r.state != "right"] == [RULE]
+    assert time.monotonic() - begun < 60
+
+
+def test_a_million_printed_lines_and_warnings_change_nothing(isolate):
+    source = (
+        "import sys, warnings\nfor i in range(1_000_000): print('line', i)\n"
+        "def my_gradient_descent(w, g, *, lr=0.01):\n    warnings.warn('look')\n"
+        "    print('x' * 10_000, file=sys.stderr)\n    return w - lr * g"
+    )
+    assert judged({RULE: source}, isolate=isolate, limits=Limits())[RULE].state == "right"
+
+
+def test_the_line_and_the_limit_are_told():
+    text = judged({RULE: FAULTS["an endless loop"][0]}, limits=Limits(seconds=0.5))[RULE].text
+    assert "`my_gradient_descent` was stopped after 0.5 s in line 2, `while True: pass`." in text
+
+
+# Fresh inputs are fair
+
+
+@pytest.mark.parametrize(
+    "exercise", [e for e in EXERCISES.values() if e.reference is not None], ids=lambda e: e.id
+)
+def test_with_any_seed_the_solution_is_right_and_every_named_mistake_is_told(exercise):
+    namespace = {"np": __import__("numpy")}
+    exec(exercise.solution, namespace)
+    for seed in range(1, 6):
+        assert exercise.judge(namespace[exercise.name], seed=seed)
+    for mistake in exercise.mistakes:
+        verdict = exercise.judge(exercise.variant(mistake.name), seed=seed)
+        assert verdict.mistake == mistake.name
+
+
+def test_the_verdict_of_a_function_in_the_sandbox_is_the_one_of_check():
+    from optim_lessons.course.check import check
+
+    bodies = [
+        "return w + lr * g",
+        "return w - g",
+        "w -= lr * g\n    return w",
+        "return [w]",
+        "return w, g",
+        "yield w",
+        "return (x for x in w)",
+        "return w[0]",
+        "return w - 3 * lr * g",
+        "return w * float('nan')",
+        "return 1j * w",
+        "return None",
+        "return 1 / 0",
+        "return w - lr * gg",
+        "global M\n    M = globals().get('M', 0) + g\n    return w - lr * M",
+        "raise NotImplementedError",
+        "return w - 0.13 * g",
+        "return w.astype('float32')",
+        "return 'w'",
+    ]
+    for body in bodies:
+        source = f"def my_gradient_descent(w, g, *, lr=0.01):\n    {body}\n"
+        exec(source, namespace := {})
+        here, there = check("01.gradient_descent", namespace[RULE]), judged({RULE: source}, seed=0)[RULE]
+        assert there.mistake == here.mistake, body
+        assert (there.state == "open") == (not here.done), body
+        # Read from a file that is not there, a line of code is missing from the text made here.
+        assert there.text.split(" in line")[0] == here.text.split(" in line")[0]
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        (b"{", "no whole notebook"),
+        (b"PK\x03\x04" + bytes(1000), "no whole notebook"),
+        (b"[" * 1_000_000, "no whole notebook"),
+        (b'{"cells": []}', "is it the right file"),
+    ],
+)
+def test_a_file_that_is_no_notebook_is_not_graded_and_named(data, said, isolate):
+    with pytest.raises(NotJudged, match=said):
+        judge_notebook(data, QUICK, isolate=isolate)
+
+
+def test_a_huge_file_and_a_link_are_not_read(tmp_path):
+    huge = tmp_path / "huge.ipynb"
+    with open(huge, "wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(NotJudged, match="200 MB, and at most 16"):
+        read_submission(huge)
+    (tmp_path / "link.ipynb").symlink_to(huge)
+    with pytest.raises(NotJudged, match="a link"):
+        read_submission(tmp_path / "link.ipynb")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    with pytest.raises(NotJudged, match="no file"):
+        read_submission(tmp_path / "pipe.ipynb")
+
+
+# The class
+
+
+@pytest.fixture
+def hand_in(tmp_path):
+    """Return a function that writes a submission into a folder of a class."""
+
+    def write(learner, answers=(), *, data=None, name=f"{LESSON}.ipynb"):
+        path = tmp_path / "class" / learner / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_bytes(solved(answers=answers)) if data is None else data)
+        return path
+
+    write.folder, write.out = tmp_path / "class", tmp_path / "class-graded"
+    return write
+
+
+def rows(out):
+    text = (out / "grades.csv").read_text(encoding="utf-8-sig")
+    return {row["file"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_a_class_becomes_a_table_a_page_and_feedback(hand_in, capsys):
+    hand_in("ada")
+    hand_in("bo", MIXED)
+    hand_in("bo", name="01 second try.ipynb")
+    hand_in("=cmd|'/c calc'!A1", {RULE: "def my_gradient_descent(w, g, *, lr=0.01):\n    return 1 / 0"})
+    hand_in("<script>alert(1)</script>"[:20], {"largest_lr": "largest_lr = '<b>`x`</b>'"})
+    hand_in("eve", data=b"{")
+    hand_in("fay", data=as_bytes(lesson()))
+    hand_in(".hidden", data=b"{")
+    assert main(["grade", str(hand_in.folder), "--jobs", "2", "--seed", "3"]) == 1
+    said = capsys.readouterr().out
+    assert "graded: 5, learner's error: 1, not graded: 1" in said
+    assert f"not graded: eve/{LESSON}.ipynb: it is no whole notebook" in said
+
+    table = rows(hand_in.out)
+    assert len(table) == 7
+    ada, bo = table[f"ada/{LESSON}.ipynb"], table[f"bo/{LESSON}.ipynb"]
+    assert (ada["points"], ada["of"], ada["status"], ada["counts"]) == ("11", "11", "graded", "yes")
+    assert bo["points"] == str(11 - sum(state != "right" for state, _ in EXPECTED.values()))
+    assert bo["counts"] == "no"
+    assert "01.gradient_descent: climbs" in bo["mistakes"]
+    assert table["bo/01 second try.ipynb"]["counts"] == "yes"
+    eve = table[f"eve/{LESSON}.ipynb"]
+    assert (eve["points"], eve["status"]) == ("", "not graded")
+    assert (table[f"fay/{LESSON}.ipynb"]["points"], table[f"fay/{LESSON}.ipynb"]["status"]) == ("0", "graded")
+    formula = next(row for row in table.values() if "calc" in row["file"])
+    assert formula["learner"].startswith("'=")
+    assert formula["status"] == "learner's error"
+
+    page = (hand_in.out / "class.html").read_text()
+    assert "<svg" in page
+    assert "01.gradient_descent  " in page
+    for text in [page, *(p.read_text() for p in (hand_in.out / "feedback").iterdir())]:
+        assert "<script" not in text
+        assert "<b>" not in text
+        assert not [word for word in ("http:", "https:", "src=", "@import") if word in text]
+    assert len(list((hand_in.out / "feedback").iterdir())) == 6
+    feedback = (hand_in.out / "feedback" / "bo.html").read_text()
+    assert "You add the gradient, so the step goes uphill." in feedback
+    assert "Another notebook of yours counts" in feedback
+    assert "Not graded yet" in (hand_in.out / "feedback" / "eve.html").read_text()
+
+
+def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
+    for i in range(6):
+        hand_in(f"learner {i}", MIXED if i % 2 else {"largest_lr": f"largest_lr = 0.0{i}"})
+    tables = []
+    for jobs in ("1", "2"):
+        out = tmp_path / f"out {jobs}"
+        assert main(["grade", str(hand_in.folder), "--jobs", jobs, "--out", str(out), "--seed", "9"]) == 0
+        tables.append((out / "grades.csv").read_bytes())
+    assert tables[0] == tables[1]
+
+
+def test_a_killed_run_goes_on_to_the_same_table_with_the_same_seed(hand_in, tmp_path):
+    for i in range(12):
+        hand_in(f"learner {i:02d}", MIXED if i % 3 else ())
+    command = [sys.executable, "-m", "optim_lessons.course.cli", "grade", str(hand_in.folder), "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    results = hand_in.out / "results"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(results.glob("*.json"))) < 4:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.read_bytes() for path in results.glob("*.json")}
+    assert 4 <= len(kept) < 12, "killed too late to prove anything"
+    seed = json.loads((hand_in.out / "run.json").read_text())["seed"]
+
+    assert main(["grade", str(hand_in.folder), "--jobs", "1"]) == 0
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert json.loads((hand_in.out / "run.json").read_text())["seed"] == seed
+    whole = tmp_path / "whole"
+    assert main(["grade", str(hand_in.folder), "--out", str(whole), "--seed", str(seed)]) == 0
+    assert (whole / "grades.csv").read_bytes() == (hand_in.out / "grades.csv").read_bytes()
+
+
+def test_what_was_handed_in_again_is_graded_again_and_the_rest_is_not(hand_in):
+    path = hand_in("ada", MIXED)
+    hand_in("bo")
+    assert main(["grade", str(hand_in.folder)]) == 0
+    before = {p: p.stat().st_mtime_ns for p in (hand_in.out / "results").iterdir()}
+    path.write_bytes(as_bytes(solved()))
+    assert main(["grade", str(hand_in.folder)]) == 0
+    assert rows(hand_in.out)[f"ada/{LESSON}.ipynb"]["points"] == "11"
+    changed = [p for p in before if p.stat().st_mtime_ns != before[p]]
+    assert len(changed) == 1
+
+
+def test_a_grading_process_that_dies_takes_no_other_submission_with_it(hand_in, monkeypatch):
+    for i in range(4):
+        hand_in(f"learner {i}")
+    found = grade.submissions(hand_in.folder)
+    with course_without_answers() as course:
+        options = {"lesson": None, "limits": QUICK, "seed": 1, "course": course}
+        monkeypatch.setattr(grade, "grade_one", die_on_learner_2)
+        records = grade.grade(hand_in.folder, found, hand_in.out, options, jobs=2)
+    assert [r["status"] for r in records if r["learner"] != "learner 2"] == ["graded"] * 3
+    lost = next(r for r in records if r["learner"] == "learner 2")
+    assert lost["status"] == "not graded"
+    assert "ended, twice" in lost["reason"]
+
+
+def die_on_learner_2(folder, path, options):
+    if "learner 2" in str(path):
+        time.sleep(1)  # the others are done by then
+        os._exit(1)
+    from optim_lessons.course.grade import grade_one
+
+    return grade_one(folder, path, options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing"], "there is no folder 'missing'"),
+        (["empty"], "there is no notebook (*.ipynb)"),
+        (["class", "--lesson", "99"], "there is no lesson '99'"),
+        (["class", "--out", "class/out"], "cannot go into the folder of the submissions"),
+    ],
+)
+def test_a_request_that_cannot_work_is_told_why(hand_in, tmp_path, monkeypatch, capsys, arguments, said):
+    hand_in("ada")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["grade", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
+    names = ["01_gradient_descent", "08_adam"]
+    for path, learner in {
+        "ada/x.ipynb": "ada",
+        "ada/08_adam/08_adam.ipynb": "ada",
+        "ada_08_adam.ipynb": "ada",
+        "08_adam-bo lee.ipynb": "bo lee",
+        "08_adam.ipynb": "08_adam",
+    }.items():
+        assert grade.learner_of(Path(path), names) == learner
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "|x", "%x", "\r\n=1"])
+def test_no_text_in_the_table_is_a_formula(text):
+    assert report.cell(text).startswith("'")
+    assert report.cell("ada") == "ada"
+    assert report.cell(-3) == -3
+
+
+def test_learners_with_like_names_get_files_of_their_own():
+    names = report.file_names(["ada", "Ada", "a/b", "a b", "..", "", "x" * 300, "名前"])
+    assert len({name.casefold() for name in names}) == len(names)
+    assert all(name and "/" not in name and not name.startswith(".") and len(name) < 80 for name in names)
+
+
+# Slow: a whole class with everything in it
+
+
+@pytest.mark.slow
+def test_a_class_with_every_kind_of_trouble_is_graded_in_time_and_memory(hand_in):
+    count = int(os.environ.get("CLASS_SIZE", "300"))
+    trouble = {
+        "hangs": FAULTS["an endless loop"][0],
+        "deaf": FAULTS["a loop deaf to signals"][0],
+        "eats": FAULTS["memory"][0],
+        "floods": "while True: print('x' * 1000)\n" + solved_rule(),
+        "writes": f"open({str(TABLE)!r}, 'a').write('#')\n" + solved_rule(),
+    }
+    for name, source in trouble.items():
+        hand_in(name, {RULE: source})
+    hand_in("broken", data=b'{"cells": [{')
+    hand_in("unsolved", data=as_bytes(lesson()))
+    usual = [as_bytes(solved()), as_bytes(solved(answers=MIXED))]
+    for i in range(count - 7):
+        hand_in(f"learner {i:03d}", data=usual[i % 2])
+    before = course_bytes()
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "optim_lessons.course.cli", "grade", str(hand_in.folder), "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    took = time.monotonic() - begun
+    assert done.returncode == 1, done.stderr[-2000:]
+    table = rows(hand_in.out)
+    assert len(table) == count
+    for name in trouble:
+        row = table[f"{name}/{LESSON}.ipynb"]
+        assert (row["status"], row["points"]) == ("learner's error", "10"), row
+    assert table[f"broken/{LESSON}.ipynb"]["status"] == "not graded"
+    assert table[f"unsolved/{LESSON}.ipynb"]["points"] == "0"
+    assert {row["points"] for file, row in table.items() if file.startswith("learner")} == {"11", "8"}
+    assert course_bytes() == before
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"{count} submissions in {took:.0f} s, the largest process {peak:.0f} MB")
+    assert took < 600 * count / 300
