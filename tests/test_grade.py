@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -309,6 +308,68 @@ largest_lr = 0.05
     assert result["largest_lr"].state == "right", result["largest_lr"].text
 
 
+POWERS = """import ctypes, os
+import numpy as np
+libc = ctypes.CDLL(None)
+
+def refused(action):
+    try:
+        return action() in (-1, [])
+    except OSError:
+        return True
+
+names = ["mount", "unshare", "chroot", "proc", "root", "system"]
+tried = [
+    lambda: libc.mount(b"x", b"/dev", b"tmpfs", 0, None),
+    lambda: libc.unshare(0x10000000),
+    lambda: os.chroot("/box"),
+    lambda: os.listdir("/proc"),
+    lambda: open("/x", "w"),
+    lambda: open("/usr/x", "w"),
+]
+slope = [name for name, action in zip(names, tried) if not refused(action)] or 6
+"""
+
+
+@pytest.mark.skipif(not isolation(), reason="this system has no namespaces")
+def test_in_its_own_file_system_the_code_has_no_power_over_it():
+    notebook = lesson({"slope": POWERS}, name="00_start_here")
+    _, results = judge_notebook(as_bytes(notebook), QUICK, isolate=True, **_options)
+    assert next(r for r in results if r.name == "slope").state == "right", results
+
+
+def test_what_an_exercise_leaves_running_does_not_reach_the_next_one(isolate):
+    source = f"""import os, threading, time
+try:
+    if os.fork() == 0:
+        while True:
+            for fd in range(3, 20):
+                try:
+                    os.write(fd, b"junk")
+                except OSError:
+                    pass
+except (OSError, AttributeError):
+    pass
+{solved_rule()}"""
+    results = judged({RULE: source}, isolate=isolate)
+    assert [r.name for r in results.values() if r.state != "right"] in ([], [RULE])
+
+
+LIBRARIES = {
+    "matplotlib": "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nlargest_lr = 0.05",
+    "scipy": "from scipy.optimize import brentq\nlargest_lr = brentq(lambda x: x - 0.05, 0, 1)",
+    "the data sets": "from optim_lessons.lab import datasets\nd = datasets.digits()\nlargest_lr = 0.05",
+    "threads": "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n"
+    "    largest_lr = sum(pool.map(float, [0.05]))",
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_answer_may_use_what_the_course_brings(library, isolate):
+    result = judged({"largest_lr": LIBRARIES[library]}, isolate=isolate, limits=Limits())["largest_lr"]
+    assert result.state == "right", result
+
+
 # Faults
 
 HUNG = "def my_gradient_descent(w, g, *, lr=0.01):\n    "
@@ -321,7 +382,7 @@ FAULTS = {
     "a loop deaf to signals": (
         HUNG + "import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n    "
         "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
-        "endless",
+        "endless or ended",
     ),
     "an endless loop in the cell itself": (f"while True: pass\n{solved_rule()}", "endless"),
     "sleep": (HUNG + "import time\n    time.sleep(1000)", "endless"),
@@ -361,7 +422,7 @@ def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, isolate):
     if mistake:
         assert results[RULE].mistake in mistake, results[RULE]
     assert [r.name for r in results.values() if r.state != "right"] == [RULE]
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 120
 
 
 def test_a_million_printed_lines_and_warnings_change_nothing(isolate):
@@ -456,9 +517,10 @@ def test_a_huge_file_and_a_link_are_not_read(tmp_path):
     (tmp_path / "link.ipynb").symlink_to(huge)
     with pytest.raises(NotJudged, match="a link"):
         read_submission(tmp_path / "link.ipynb")
-    os.mkfifo(tmp_path / "pipe.ipynb")
-    with pytest.raises(NotJudged, match="no file"):
-        read_submission(tmp_path / "pipe.ipynb")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.ipynb")
+        with pytest.raises(NotJudged, match="no file"):
+            read_submission(tmp_path / "pipe.ipynb")
 
 
 # The class
@@ -537,6 +599,7 @@ def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="kills a process group")
 def test_a_killed_run_goes_on_to_the_same_table_with_the_same_seed(hand_in, tmp_path):
     for i in range(12):
         hand_in(f"learner {i:02d}", MIXED if i % 3 else ())
@@ -672,6 +735,8 @@ def test_a_class_with_every_kind_of_trouble_is_graded_in_time_and_memory(hand_in
     assert table[f"unsolved/{LESSON}.ipynb"]["points"] == "0"
     assert {row["points"] for file, row in table.items() if file.startswith("learner")} == {"11", "8"}
     assert course_bytes() == before
+    import resource  # which Windows does not have
+
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{count} submissions in {took:.0f} s, the largest process {peak:.0f} MB")
     assert took < 600 * count / 300

@@ -290,10 +290,14 @@ def _parser():
         "--jobs", type=_whole, default=os.cpu_count() or 1, metavar="N", help="at once (default: all cores)"
     )
     parser.add_argument(
-        "--seconds", type=_positive, default=10.0, metavar="S", help="for one exercise's code (default: 10)"
+        "--seconds",
+        type=_positive,
+        default=10.0,
+        metavar="S",
+        help="processor time for one exercise (default: 10)",
     )
     parser.add_argument(
-        "--memory", type=_whole, default=1024, metavar="MB", help="for one exercise's code (default: 1024)"
+        "--memory", type=_whole, default=1024, metavar="MB", help="for one exercise (default: 1024)"
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of the inputs that functions are tried on (default: by chance)"

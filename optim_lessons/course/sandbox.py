@@ -30,6 +30,7 @@ from optim_lessons.lab.shipped import shipped, source_tree
 START_SECONDS = 60  # a busy machine may take long to start Python
 SECONDS = 10.0
 MEMORY = 1 << 30
+PATIENCE = 3  # seconds of the clock for each of the processor's: a busy machine, or code that sleeps
 CALLS = 10_000  # that a learner's code may ask of a function it was given
 NOBODY = 65534
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix")
@@ -38,7 +39,10 @@ _PACKAGE = Path(child.__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Limits:
-    """What one exercise's code may use.  hidden: folders it must not see, besides the course."""
+    """What one exercise's code may use.
+
+    seconds: of the processor.  memory: bytes.  hidden: folders it must not see, besides the course.
+    """
 
     seconds: float = SECONDS
     memory: int = MEMORY
@@ -252,7 +256,7 @@ class Box:
         """
         if self._process is None:
             self._start()
-        self.left, self._calls = self.limits.seconds + 1.0, 0
+        self.left, self._calls = PATIENCE * self.limits.seconds + 3, 0
         try:
             self._send({"do": "run", "name": name, "names": self._lesson["names"]})
             yield self._whole(self._receive())
@@ -300,6 +304,9 @@ class Box:
     def _whole(self, answer):
         if "gone" in answer:
             code = answer["gone"]
+            if code == -getattr(signal, "SIGXCPU", 0):
+                self.kill()
+                raise stopped(self.limits.seconds)
             how = f"by signal {-code}" if isinstance(code, int) and code < 0 else f"with exit status {code}"
             raise Ended(f"ended Python itself, {how}")
         return answer

@@ -19,7 +19,7 @@ from optim_lessons.lab.shipped import shipped
 
 RIGHT, WRONG, OPEN, ERROR, UNKNOWN = "right", "wrong", "open", "error", "not graded"
 NOTEBOOK_BYTES = 16_000_000
-_JUDGE_SECONDS = 60  # the judge's own limit: the sandbox has ended the learner's code long before
+_JUDGE_SECONDS = 600  # the judge's own limit: the sandbox has ended the learner's code long before
 
 
 class NotJudged(Exception):
