@@ -120,18 +120,20 @@ def run_map():
 
         def move(*, lr, memory, start, steps):
             here = {"lr": lr, "memory": memory, "start": start}
-            here = {name: float(np.clip(x, sides[name][0], sides[name][-1])) for name, x in here.items()}
             third = ({*here} - {*PAIRS[axes]}).pop()
             key = here[third], steps
             if shown[0] != key:
                 shown[:] = [key, runs_on(axes, chosen, landscape, **here, steps=steps)]
                 image.set_data(coloured(shown[1]))
+            place = {name: np.clip(here[name], *sides[name][[0, -1]]) for name in (across, up)}
             for mark in (cross, inner):
-                mark.set_data([here[across]], [here[up]])
+                mark.set_data([place[across]], [place[up]])
             w0 = np.array([here["start"], ground.start[1]])
             ws = path(chosen, ground.grad, w0, steps, lr=here["lr"], **knobs_of(chosen, here["memory"]))
             set_path(line, ws, ground.box)
             its = ", ".join(f"{name} {here[name]:.3g}" for name in (across, up))
+            if any(place[name] != here[name] for name in place):
+                its += " (beyond the map)"
             settings.set_text(f"all: {third} {here[third]:.3g}, {steps} steps;  cross: {its}")
             return _map_in_words(shown[1], ground, ws)
 
