@@ -28,8 +28,9 @@ def drive_all():
 def drive(explorer):
     """Draw an explorer's picture at each corner of its sliders' box and at random points, and look at it."""
     for name, slider in explorer.sliders.items():
-        shown = {picture(explorer, explorer.values | {name: value}) for value in ends(slider)}
-        assert len(shown) > 1, f"{name} leaves the picture as it is"
+        for a, b in neighbours(slider):
+            shown = {picture(explorer, explorer.values | {name: value}) for value in (a, b)}
+            assert len(shown) == 2, f"{name}: {a} and {b} give the same picture"
     for values in itertools.chain(corners(explorer), somewhere(explorer)):
         picture(explorer, values)
     explorer.set(**values)  # the same through the sliders themselves
@@ -73,6 +74,17 @@ def ends(slider):
     if hasattr(slider, "base"):
         return [slider.base**slider.min, slider.base**slider.max]
     return [slider.min, slider.max] if hasattr(slider, "min") else [False, True]
+
+
+def neighbours(slider):
+    """Return pairs of values of a slider that are one key press apart, at both of its ends."""
+    values = ends(slider)
+    if hasattr(slider, "options") or isinstance(values[0], bool):
+        return [values[:2], values[-2:]]
+    low, high = values
+    if hasattr(slider, "base"):
+        return [(low, low * slider.base**slider.step), (high / slider.base**slider.step, high)]
+    return [(low, low + slider.step), (high - slider.step, high)]
 
 
 def _one_of(slider, rng):
