@@ -1,6 +1,7 @@
 """What the tests share. Nothing heavier than pytest is imported here: GPU machines have little more."""
 
 import os
+import sys
 
 import pytest
 from running_lab import GET_A_BROWSER, find_browser, private_environment, running_course
@@ -33,6 +34,15 @@ def pytest_runtest_makereport(item):
         report.outcome = "failed"
         report.longrepr = f"skipped, but in CI every browser test must run: {report.longrepr[-1]}"
     return report
+
+
+@pytest.fixture
+def cupy():
+    """Return CuPy, where there is a card that it can use."""
+    from optim_lessons.lab.fused import gpu
+
+    available, reason = gpu()
+    return sys.modules["cupy"] if available else pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

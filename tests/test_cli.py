@@ -16,7 +16,7 @@ from running_lab import free_port, running_lab
 
 from optim_lessons import __version__
 from optim_lessons.course import cli, workbook
-from optim_lessons.course.cli import find_lesson, main
+from optim_lessons.course.cli import main
 
 COMMAND = [sys.executable, "-m", "optim_lessons.course.cli"]
 
@@ -37,7 +37,7 @@ def course(tmp_path, monkeypatch):
     ["1", "01", "gradient_descent", "01_gradient_descent", "01_gradient_descent.ipynb", "Gradient-descent"],
 )
 def test_a_lesson_is_found_by_its_number_and_by_its_name(course, wanted):
-    assert find_lesson(wanted) == "01_gradient_descent"
+    assert workbook.find_lesson(wanted) == "01_gradient_descent"
 
 
 def test_without_a_lesson_the_course_opens_at_its_start(course, capsys):

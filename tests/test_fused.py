@@ -650,12 +650,6 @@ def compile_and_run(cpp, folder, tape, wanted, x, y):
 # ---- on a real card -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def cupy():
-    available, reason = gpu()
-    return sys.modules["cupy"] if available else pytest.skip(reason)
-
-
 @pytest.mark.gpu
 @both_dtypes
 @every_rule

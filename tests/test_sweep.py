@@ -18,7 +18,6 @@ from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import kernel, sweep
 from optim_lessons.lab.compiled import compiler, print_walk
-from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.path import grid, path
 from optim_lessons.lab.points import trace_step
 from optim_lessons.lab.sweep import final, traceable
@@ -390,12 +389,6 @@ def test_on_a_gpu_runs_that_are_lost_are_nan_and_what_cannot_be_traced_is_steppe
 
 
 # ---- on a real card -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cupy():
-    available, reason = gpu()
-    return sys.modules["cupy"] if available else pytest.skip(reason)
 
 
 @pytest.mark.gpu

@@ -49,8 +49,6 @@ def notebooks(wanted, folder):
     wanted: a lesson's number or name, a path, or None for every lesson in the folder. The lesson is None
     where it has to be told from the notebook itself.
     """
-    from optim_lessons.course.cli import find_lesson
-
     if wanted is None:
         there = [(folder / f"{name}.ipynb", name) for name in workbook.lessons()]
         there = [(path, name) for path, name in there if path.is_file()]
@@ -65,7 +63,7 @@ def notebooks(wanted, folder):
         return [(Path(wanted), name if name in workbook.lessons() else None)]
     if any(mark in wanted for mark in "/\\") and not wanted.endswith(tuple("/\\")):
         raise LookupError(f"there is no file {wanted!r}")
-    lesson = find_lesson(wanted)
+    lesson = workbook.find_lesson(wanted)
     path = folder / f"{lesson}.ipynb"
     if not path.is_file():
         raise LookupError(

@@ -33,7 +33,7 @@ def main(argv=None):
         return import_module(f"optim_lessons.course.{_MODULES[argv[0]]}").main(argv[1:])
     request = _parser().parse_args(argv)
     try:
-        lesson = find_lesson(request.lesson)
+        lesson = workbook.find_lesson(request.lesson)
     except LookupError as error:
         return _refuse(error)
     folder = Path(request.folder or workbook.default_folder()).expanduser().absolute()
@@ -49,24 +49,6 @@ def main(argv=None):
         return _serve(folder, lesson, request.port, request.browser)
     except KeyboardInterrupt:  # before the server was there to take it
         return 130
-
-
-def find_lesson(wanted):
-    """Return a lesson's full name from its number ("1", "01") or its name, the first one for None.
-
-    Raises LookupError, with the lessons listed, if there is none like that.
-    """
-    known = workbook.lessons()
-    if not known:
-        raise LookupError("this installation holds no lessons: install the package again")
-    if wanted is None:
-        return known[0]
-    word = wanted.lower().removesuffix(".ipynb").replace("-", "_")
-    for name in known:
-        number, _, title = name.partition("_")
-        if word in (name, title) or (word.isdecimal() and int(word) == int(number)):
-            return name
-    raise LookupError(f"there is no lesson {wanted!r}. The lessons are:\n  " + "\n  ".join(known))
 
 
 def _parser():

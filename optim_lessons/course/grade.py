@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from optim_lessons import __version__
 from optim_lessons.course import report
-from optim_lessons.course.workbook import make_writable_folder, write_draft
+from optim_lessons.course.workbook import find_lesson, lessons, make_writable_folder, write_draft
 from optim_lessons.lab.shipped import shipped
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
@@ -180,8 +180,6 @@ def grade_one(folder, path, options):
 
 
 def _record(folder, path):
-    from optim_lessons.course.workbook import lessons
-
     return {
         "file": path.as_posix(),
         "learner": learner_of(path, lessons()),
@@ -255,8 +253,6 @@ def _write(path, record):
 
 
 def _lesson(wanted):
-    from optim_lessons.course.cli import find_lesson
-
     return None if wanted is None else find_lesson(wanted)
 
 

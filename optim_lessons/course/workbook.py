@@ -16,6 +16,24 @@ def lessons():
     return sorted(path.stem for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
+def find_lesson(wanted):
+    """Return a lesson's full name from its number ("1", "01") or its name, the first one for None.
+
+    Raises LookupError, with the lessons listed, if there is none like that.
+    """
+    known = lessons()
+    if not known:
+        raise LookupError("this installation holds no lessons: install the package again")
+    if wanted is None:
+        return known[0]
+    word = wanted.lower().removesuffix(".ipynb").replace("-", "_")
+    for name in known:
+        number, _, title = name.partition("_")
+        if word in (name, title) or (word.isdecimal() and int(word) == int(number)):
+            return name
+    raise LookupError(f"there is no lesson {wanted!r}. The lessons are:\n  " + "\n  ".join(known))
+
+
 def default_folder():
     """Return where the working copy belongs: course/ in a clone, else ./optim-lessons-course."""
     tree = source_tree()
