@@ -18,7 +18,15 @@ from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import Picture, inside, new_figure, projector, rule_label, rule_style
+from optim_lessons.lab.plots import (
+    RULE_STYLES,
+    Picture,
+    inside,
+    new_figure,
+    projector,
+    rule_label,
+    rule_style,
+)
 from optim_lessons.landscapes import quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures.gradient_descent import parabola
@@ -119,6 +127,8 @@ def test_a_rule_is_called_as_prose_writes_it():
     names = {rule_label(rule, first=True) for rule in RULES.values()}
     assert {"Gradient descent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AMSGrad"} <= names
     assert rule_label(gradient_descent) == "gradient descent"
+    assert rule_label(gradient_descent, batches=True) == "SGD"
+    assert rule_style(gradient_descent, batches=True) == RULE_STYLES["sgd"] != rule_style(gradient_descent)
     assert rule_label(my_adam) == "my Adam"
     assert explore(my_adam, rosenbrock).reading.startswith("My Adam ")
 

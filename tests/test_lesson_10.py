@@ -48,7 +48,13 @@ def test_the_few_digits_are_training_images_and_a_fifth_of_their_labels_is_wrong
 
 def test_a_live_training_is_the_one_that_train_makes():
     net = models.mlp(FEW.X, FEW.y, sizes=(64, 32, 10))
-    knobs = {"epochs": 30, "batch": 50, "lr": 0.003, "validation": picture.new_images(), "progress": False}
+    knobs = {
+        "epochs": 30,
+        "batch": 50,
+        "lr": 0.003,
+        "validation": overfitting.new_images(),
+        "progress": False,
+    }
     for variant, (rule, knob) in VARIANTS.items():
         decayed = models.mlp(FEW.X, FEW.y, sizes=(64, 32, 10), l2=0.02) if knob == "l2" else net
         own = {} if knob == "l2" else {"weight_decay": 0.02}

@@ -45,17 +45,33 @@ DPI = 100  # pixels per inch at the usual size
 _changes = {"figure.dpi": DPI}  # of the look
 
 
-def rule_style(rule):
-    """Return the colour, line style and marker of a rule (my_adam looks like adam)."""
-    name = getattr(rule, "__name__", "").removeprefix("my_")
-    return dict(RULE_STYLES.get(name, OWN_STYLE))
+def rule_style(rule, batches=False):
+    """Return the colour, line style and marker of a rule (my_adam looks like adam).
+
+    batches: on minibatches, where gradient descent is SGD.
+    """
+    return dict(RULE_STYLES.get(_name(rule, batches).removeprefix("my_"), OWN_STYLE))
 
 
-def rule_label(rule, first=False):
-    """Return a rule's name as prose writes it: "gradient descent", "RMSProp".  first: of a sentence."""
-    words = getattr(rule, "__name__", "rule").split("_")
+def _name(rule, batches):
+    name = getattr(rule, "__name__", "rule")
+    return "sgd" if batches and name == "gradient_descent" else name
+
+
+def rule_label(rule, first=False, batches=False):
+    """Return a rule's name as prose writes it: "gradient descent", "RMSProp".
+
+    first: of a sentence.  batches: on minibatches, where gradient descent is SGD.
+    """
+    words = _name(rule, batches).split("_")
     label = " ".join(PROPER_NAMES.get(word, word) for word in words)
     return label[:1].upper() + label[1:] if first else label
+
+
+def knob_values(knobs):
+    """Return knobs and their values as a picture's moving title writes them: "lr 0.1   steps 60"."""
+    texts = (value if isinstance(value, str | int) else f"{value:.3g}" for value in knobs.values())
+    return "   ".join(f"{name} {text}" for name, text in zip(knobs, texts, strict=True))
 
 
 def new_figure(size=(9.6, 4.0)):

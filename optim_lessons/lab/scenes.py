@@ -12,6 +12,7 @@ from optim_lessons.lab.plots import (
     height_bands,
     height_map,
     inside,
+    knob_values,
     loss_axis,
     path_line,
     rule_label,
@@ -58,7 +59,7 @@ def walk(rule, landscape):
             end.set_visible(inside(ws, surface.box) == len(ws))
             set_loss(loss_line, losses, floor(surface)[0])
             _set_steps(beside, steps)
-            settings.set_text(_settings(knobs | chosen))
+            settings.set_text(knob_values(knobs | chosen))
             return f"{rule_label(rule, first=True)} {reading(ws, losses, surface.box)}"
 
         return move
@@ -142,10 +143,6 @@ def _set_steps(ax, steps):
     if ax.get_xlim() != (0, steps):
         ax.set_xlim(0, steps)
         ax.xaxis.stale = True
-
-
-def _settings(knobs):
-    return "   ".join(f"{name} {value:.3g}" for name, value in knobs.items())
 
 
 def floor(landscape):

@@ -9,50 +9,13 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure, rule_label, rule_style
+from optim_lessons.lab.plots import ALERT, Picture, knob_values, look, new_figure, rule_label, rule_style
 from optim_lessons.momentum import momentum
+from optim_lessons.studies.long_run import BURST_AT, STEPS, effective_lr, follow, moving_minimum, stroll
 
 GROUND = "#8593a0"  # what is not a walk: a minimum that moves, a slope to compare with
 NOTE = "#5b6873"
-STEPS = 3000  # of the long run
-BURST_AT = 1000  # its step with the burst
 EXAMPLES = 1000  # of the rare and the frequent feature
-
-
-def stroll(rule, slope, w, steps, **knobs):
-    """Walk a rule and return w before each step and at the end, and v after each step, None without one.
-
-    slope: a function of (w, t).  w: the start, a single number or an array. It is `record` without its
-    checks and its arrays, which makes it several times as fast: live pictures need that.
-    """
-    names = list(parts(rule).state)
-    at = names.index("v") if "v" in names else None
-    state, ws, vs = (), [w], []
-    for t in range(steps):
-        new = rule(w, slope(w, t), *state, **knobs)
-        w, *state = new if isinstance(new, tuple) else (new,)
-        ws.append(w)
-        if at is not None:
-            vs.append(state[at])
-    return np.array(ws), np.array(vs) if at is not None else None
-
-
-def effective_lr(v, *, lr, eps=0.0, beta2=None, **others):
-    """Return what each gradient was multiplied by, lr/(√v + ε), along a run; v: None for a rule without.
-
-    With beta2, v is corrected first, as Adam does.
-    """
-    if v is None:
-        return lr
-    if beta2 is not None:
-        t = np.arange(1, len(v) + 1).reshape(-1, *[1] * (v.ndim - 1))
-        v = v / (1 - beta2**t)
-    return lr / (np.sqrt(v) + eps)
-
-
-def _settings(knobs):
-    texts = (value if isinstance(value, str | int) else f"{value:.3g}" for value in knobs.values())
-    return "   ".join(f"{name} {text}" for name, text in zip(knobs, texts, strict=True))
 
 
 # --- a rare and a frequent feature ---------------------------------------------------------------------
@@ -135,7 +98,7 @@ def rare_and_frequent():
             at = np.flatnonzero(x[:, 1])
             seen.set_segments([[(i, -0.3), (i, -0.12)] for i in at])
             settings.set_text(
-                _settings({"lr": lr, "eps": eps, "frequency": frequency, against: its_lr, "seed": seed})
+                knob_values({"lr": lr, "eps": eps, "frequency": frequency, against: its_lr, "seed": seed})
             )
             return (
                 f"The rare feature came {len(at)} times. Mean distance from 1 over the last 500 examples: "
@@ -217,7 +180,7 @@ def hindsight():
             squares = steps * scale**2
             bound.set_data(LRS, (DISTANCE**2 / (2 * LRS) + LRS * squares / 2) / steps / scale)
             mark.set_xdata([DISTANCE / np.sqrt(squares)] * 2)
-            settings.set_text(_settings({"scale": scale, "steps": steps, "seed": seed}))
+            settings.set_text(knob_values({"scale": scale, "steps": steps, "seed": seed}))
             return (
                 f"Best lr of 41: gradient descent {best[gradient_descent]:.2g} (the theory says "
                 f"{DISTANCE / np.sqrt(squares):.2g}), AdaGrad {best[adagrad]:.2g}."
@@ -230,25 +193,6 @@ def hindsight():
 
 
 # --- the long run --------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=32)
-def moving_minimum(season=300, noise=0.3, burst=0.0, steps=STEPS, seed=0):
-    """Return where the minimum of ½·(w − c)² is at each step, and what is added to the slope there.
-
-    c: swings between −1 and 1, once in `season` steps; shape (steps + 1,).  added: noise of that size, drawn
-    from the seed, and at step BURST_AT the burst; shape (steps,). The slope is w − c[t] + added[t].
-    """
-    c = np.sin(2 * np.pi * np.arange(steps + 1) / season)
-    added = noise * np.random.default_rng(seed).standard_normal(steps)
-    added[BURST_AT : BURST_AT + 1] += burst
-    return c, added
-
-
-def follow(rule, c, added, **knobs):
-    """Walk a rule from 0 after a moving minimum; return w, shape (steps + 1,), and v as `stroll` does."""
-    pull = (added - c[:-1]).tolist()
-    return stroll(rule, lambda w, t: w + pull[t], np.float64(0.0), len(added), **knobs)
 
 
 def long_run(rule):
@@ -286,7 +230,7 @@ def long_run(rule):
             factor.set_data(t[1:], np.clip(lrs, 1e-9, 1e9))
             for line in bursts:
                 line.set_visible(burst > 0)
-            settings.set_text(_settings(knobs | {"season": season, "noise": noise, "burst": burst}))
+            settings.set_text(knob_values(knobs | {"season": season, "noise": noise, "burst": burst}))
             first, last = (np.abs(part).mean() for part in ((ws - c)[1 : season + 1], (ws - c)[-season:]))
             if not last < 1e3:
                 return "The walk is lost: its steps overshoot. Try a smaller lr."

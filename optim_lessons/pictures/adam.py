@@ -29,6 +29,7 @@ from optim_lessons.lab.scenes import floor, reading
 from optim_lessons.landscapes import quadratic, reddi, rosenbrock, saddle
 from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies.long_run import stroll
 
 ADAM = rule_style(adam)
 PLAIN = ADAM | {"marker": ""}
@@ -499,12 +500,9 @@ BLOCK = 20  # of which the largest is drawn
 def long_walk(lr, beta1, beta2, eps, noise, steps=CALM):
     """Return w and √v̂ of Adam on the parabola ½w² from 1, with noise in the slope, after each step."""
     shaken = (noise * np.random.default_rng(0).standard_normal(steps)).tolist()
-    w, state, rows = 1.0, (0.0, 0.0, 0), []
-    for z in shaken:
-        w, *state = adam(w, w + z, *state, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
-        rows.append((w, state[1]))
-    ws, v = np.array(rows).T
-    return ws, np.sqrt(v / (1 - beta2 ** np.arange(1, steps + 1)))
+    knobs = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
+    ws, v = stroll(adam, lambda w, t: w + shaken[t], 1.0, steps, **knobs)
+    return ws[1:], np.sqrt(v / (1 - beta2 ** np.arange(1, steps + 1)))
 
 
 def settling():
@@ -578,11 +576,6 @@ def _largest(values):
     return values.reshape(-1, BLOCK).max(axis=1)
 
 
-def _name(rule):
-    """Return a rule's name in a race on minibatches, where gradient descent is SGD."""
-    return "SGD" if rule is gradient_descent else rule_label(rule)
-
-
 def lr_sweep(lrs, results, title, ylabel):
     """Return the still picture of a result against lr, a line per rule, with the spread over seeds.
 
@@ -592,17 +585,21 @@ def lr_sweep(lrs, results, title, ylabel):
     with look():
         ax = figure.add_axes((0.08, 0.16, 0.72, 0.74))
         for rule, values in results.items():
-            style = RULE_STYLES["sgd"] if rule is gradient_descent else rule_style(rule)
+            style = rule_style(rule, batches=True)
             ax.fill_between(
                 lrs, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, linewidth=0
             )
             ax.plot(
-                lrs, values.mean(axis=0), label=_name(rule), **style | {"markersize": 5, "linewidth": 1.6}
+                lrs,
+                values.mean(axis=0),
+                label=rule_label(rule, batches=True),
+                **style | {"markersize": 5, "linewidth": 1.6},
             )
         ax.set(xscale="log", xlabel="lr", ylabel=ylabel, title=title)
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), handlelength=3.2)
     best = ", ".join(
-        f"{_name(rule)} {lrs[values.mean(axis=0).argmax()]:.2g}" for rule, values in results.items()
+        f"{rule_label(rule, batches=True)} {lrs[values.mean(axis=0).argmax()]:.2g}"
+        for rule, values in results.items()
     )
     return Picture(figure, f"Each rule has its own best lr: {best}.")
 

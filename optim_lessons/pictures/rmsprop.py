@@ -5,9 +5,9 @@ import numpy as np
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, rule_label, rule_style
-from optim_lessons.pictures.adagrad import BURST_AT, STEPS, follow, moving_minimum, stroll
+from optim_lessons.lab.plots import ALERT, Picture, look, new_figure, rule_label, rule_style
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies.long_run import BURST_AT, STEPS, follow, moving_minimum, stroll
 
 LINE = rule_style(rmsprop) | {"marker": ""}
 OTHER = rule_style(adagrad) | {"marker": ""}
@@ -336,15 +336,6 @@ def eps_among_weights(roots):
     )
 
 
-def _name(rule):
-    """Return a rule's name in a race on minibatches, where gradient descent is SGD."""
-    return "SGD" if rule is gradient_descent else rule_label(rule)
-
-
-def _style(rule):
-    return RULE_STYLES["sgd"] if rule is gradient_descent else rule_style(rule)
-
-
 def broken_batch(at, steps, curves):
     """Return the still picture of losses with and without a broken batch at step `at`.
 
@@ -356,13 +347,16 @@ def broken_batch(at, steps, curves):
         figure.subplots_adjust(0.08, 0.15, 0.99, 0.91, wspace=0.08)
         for ax, (rule, (clean, broken)) in zip(axes, curves.items(), strict=True):
             ax.plot(steps, clean, color=GREY, linewidth=3, alpha=0.6, label="no broken batch")
-            ax.plot(steps, broken, **_style(rule) | {"marker": ""}, label="one broken batch")
+            ax.plot(
+                steps, broken, **rule_style(rule, batches=True) | {"marker": ""}, label="one broken batch"
+            )
             ax.axvline(at, color=ALERT, linestyle=":", linewidth=1.2)
-            ax.set(yscale="log", xlabel="step", title=_name(rule))
+            ax.set(yscale="log", xlabel="step", title=rule_label(rule, batches=True))
             ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.34))
         axes[0].set_ylabel("loss on the training data")
     ends = "; ".join(
-        f"{_name(rule)} {clean[-1]:.2f} without, {broken[-1]:.{0 if broken[-1] > 10 else 2}f} with it"
+        f"{rule_label(rule, batches=True)} {clean[-1]:.2f} without, "
+        f"{broken[-1]:.{0 if broken[-1] > 10 else 2}f} with it"
         for rule, (clean, broken) in curves.items()
     )
     return Picture(figure, f"Loss after {steps[-1]:,} steps: {ends}.")
@@ -377,8 +371,13 @@ def losses_by_lr(results):
     with look():
         ax = figure.add_axes((0.1, 0.16, 0.88, 0.8))
         for rule, (lrs, losses) in results.items():
-            style = _style(rule)
-            ax.plot(lrs, np.median(losses, axis=0), **style | {"markersize": 5}, label=_name(rule))
+            style = rule_style(rule, batches=True)
+            ax.plot(
+                lrs,
+                np.median(losses, axis=0),
+                **style | {"markersize": 5},
+                label=rule_label(rule, batches=True),
+            )
             ax.fill_between(lrs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.15)
         ax.set(xscale="log", yscale="log", xlabel="lr", ylabel="validation loss")
         ax.legend(loc="upper center", ncols=3)
@@ -389,7 +388,7 @@ def losses_by_lr(results):
     best = []
     for rule, (lrs, losses) in results.items():
         middle = np.median(losses, axis=0)
-        best.append(f"{_name(rule)} {middle.min():.2f} at lr {lrs[middle.argmin()]:.2g}")
+        best.append(f"{rule_label(rule, batches=True)} {middle.min():.2f} at lr {lrs[middle.argmin()]:.2g}")
     return Picture(figure, f"Lowest median: {'; '.join(best)}.")
 
 

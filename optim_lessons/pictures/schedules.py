@@ -8,7 +8,7 @@ from optim_lessons.adam import adam
 from optim_lessons.lab import models
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure, set_loss
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, knob_values, look, new_figure, set_loss
 from optim_lessons.schedules import constant, cosine, exponential, inverse_time, linear, step, then, warm_up
 from optim_lessons.sgd import noisy, sgd
 
@@ -122,7 +122,7 @@ def _set_top(ax, top):
 
 
 def _settings(lr, warm, length, floor):
-    return f"lr {lr:.3g}   warm-up {warm}   length {length}   floor {floor:.3g}"
+    return knob_values({"lr": lr, "warm-up": warm, "length": length, "floor": floor})
 
 
 def noisy_ravine():

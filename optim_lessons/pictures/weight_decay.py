@@ -3,19 +3,21 @@
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.lab import datasets, models
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.path import path, stepper
+from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
 from optim_lessons.studies.overfitting import (
     DECAYS,
     EPOCHS,
+    LOOKS,
     LRS,
+    PASSES,
     RIVALS,
     SHOWN,
-    SIZES,
     VARIANTS,
     few_digits,
+    learn,
+    measured,
     results,
 )
 from optim_lessons.weight_decay import adamw
@@ -24,56 +26,7 @@ SEEN, UNSEEN = "#b87700", "#0060a8"  # losses on the training images, and on new
 TRAIN = {"color": SEEN, "linestyle": "--", "linewidth": 2.2}
 VALIDATION = {"color": UNSEEN, "linestyle": "-", "linewidth": 2.2}
 PALE = "#9aa7b4"
-PASSES = 100  # of a live training, three steps each
 LOST = 1e4  # no training that holds its weights has such a loss
-LOOKS = np.unique(np.geomspace(1, PASSES, 24).round().astype(int))  # passes after which it is measured
-
-
-def new_images():
-    """Return the validation part of the digits: images that no training has seen, with right labels."""
-    return datasets.digits().validation
-
-
-def learn(few, lr, weight_decay=0.0, variant="decay · lr", passes=PASSES):
-    """Train the small network on few digits, three batches a pass; return the weights after LOOKS passes.
-
-    weight_decay: of the variant, one of VARIANTS. Shape (looks + 1, n), the start first, NaN once lost.
-    """
-    rule, knob = VARIANTS[variant]
-    l2, knobs = (weight_decay, {}) if knob == "l2" else (0.0, {knob: weight_decay})
-    net = models.mlp(few.X, few.y, sizes=SIZES, l2=l2)
-    grad = net.batch_grad(-(-len(few.y) // 3), 0)
-    point, step = stepper(rule, grad, net.init(0, np.float32), lr=lr, **knobs)
-    looks, kept = {0, *LOOKS.tolist()}, []
-    for t in range(3 * passes + 1):
-        if t % 3 == 0 and t // 3 in looks:
-            kept.append(point[0])
-        if t < 3 * passes and np.isfinite(point[0]).all():
-            point = step(t, *point)
-    return np.array(kept)
-
-
-def measured(few, ws):
-    """Return what a network knows at each of its weights: losses, accuracies and size, by name.
-
-    told: share of the wrongly labelled images to which it gives the label that it was told.  truth: the
-    share to which it gives the right one.
-    """
-    held_out = new_images()
-    net = models.mlp(few.X, few.y, sizes=SIZES)
-    train_loss, _ = net.measure(ws)
-    loss, accuracy = net.measure(ws, *held_out)
-    said = net.outputs(ws, few.X).argmax(axis=-1)
-    lied = few.y != few.right
-    nothing = np.full(len(ws), np.nan)
-    return {
-        "train": train_loss,
-        "validation": loss,
-        "accuracy": accuracy,
-        "told": (said == few.y)[:, lied].mean(axis=-1) if lied.any() else nothing,
-        "truth": (said == few.right)[:, lied].mean(axis=-1) if lied.any() else nothing,
-        "size": np.sqrt((ws**2).mean(axis=-1)),
-    }
 
 
 def by_heart():

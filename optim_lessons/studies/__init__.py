@@ -1,1 +1,1 @@
-"""The experiments of lessons 10 to 12, which their pages, exercises and stored results share."""
+"""Experiments that more than one room needs: pages, pictures, exercises, stored results."""

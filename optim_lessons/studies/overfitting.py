@@ -11,6 +11,7 @@ import numpy as np
 from optim_lessons.adam import adam
 from optim_lessons.bridge import adam_decay_without_lr
 from optim_lessons.lab import datasets, models
+from optim_lessons.lab.path import stepper
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.weight_decay import adamw
@@ -21,6 +22,8 @@ LRS = 10.0 ** np.linspace(-3.5, -0.5, 13)
 DECAYS = 10.0 ** (np.arange(20) / 3 - 5)
 SEEDS = range(5)
 SHOWN = np.unique(np.r_[0, np.geomspace(1, EPOCHS, 40).round()]).astype(int)  # epochs that the map keeps
+PASSES = 100  # of a live training, three steps each
+LOOKS = np.unique(np.geomspace(1, PASSES, 24).round().astype(int))  # passes after which it is measured
 VARIANTS = {
     "L2": (adam, "l2"),
     "decay · lr": (adamw, "weight_decay"),
@@ -49,6 +52,53 @@ def few_digits(images=IMAGES, wrong=WRONG, part=0):
     y = right.copy()
     y[liars] = (y[liars] + rng.integers(1, 10, len(liars))) % 10
     return FewDigits(X, y, right)
+
+
+def new_images():
+    """Return the validation part of the digits: images that no training has seen, with right labels."""
+    return datasets.digits().validation
+
+
+def learn(few, lr, weight_decay=0.0, variant="decay · lr", passes=PASSES):
+    """Train the small network on few digits, three batches a pass; return the weights after LOOKS passes.
+
+    weight_decay: of the variant, one of VARIANTS. Shape (looks + 1, n), the start first, NaN once lost.
+    """
+    rule, knob = VARIANTS[variant]
+    l2, knobs = (weight_decay, {}) if knob == "l2" else (0.0, {knob: weight_decay})
+    net = models.mlp(few.X, few.y, sizes=SIZES, l2=l2)
+    grad = net.batch_grad(-(-len(few.y) // 3), 0)
+    point, step = stepper(rule, grad, net.init(0, np.float32), lr=lr, **knobs)
+    looks, kept = {0, *LOOKS.tolist()}, []
+    for t in range(3 * passes + 1):
+        if t % 3 == 0 and t // 3 in looks:
+            kept.append(point[0])
+        if t < 3 * passes and np.isfinite(point[0]).all():
+            point = step(t, *point)
+    return np.array(kept)
+
+
+def measured(few, ws):
+    """Return what a network knows at each of its weights: losses, accuracies and size, by name.
+
+    told: share of the wrongly labelled images to which it gives the label that it was told.  truth: the
+    share to which it gives the right one.
+    """
+    held_out = new_images()
+    net = models.mlp(few.X, few.y, sizes=SIZES)
+    train_loss, _ = net.measure(ws)
+    loss, accuracy = net.measure(ws, *held_out)
+    said = net.outputs(ws, few.X).argmax(axis=-1)
+    lied = few.y != few.right
+    nothing = np.full(len(ws), np.nan)
+    return {
+        "train": train_loss,
+        "validation": loss,
+        "accuracy": accuracy,
+        "told": (said == few.y)[:, lied].mean(axis=-1) if lied.any() else nothing,
+        "truth": (said == few.right)[:, lied].mean(axis=-1) if lied.any() else nothing,
+        "size": np.sqrt((ws**2).mean(axis=-1)),
+    }
 
 
 def problem(part=0, batch=BATCH, epochs=EPOCHS):

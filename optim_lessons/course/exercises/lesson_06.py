@@ -9,7 +9,7 @@ from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
 from optim_lessons.course.mistakes import Mistake, in_the_squares, in_the_step, variant
 from optim_lessons.lab.path import record
 from optim_lessons.landscapes import quadratic
-from optim_lessons.pictures.adagrad import effective_lr, follow, moving_minimum
+from optim_lessons.studies.long_run import effective_lr, follow, moving_minimum
 
 _V = "v = v + g**2"
 _STEP = "w = w - lr * g / (np.sqrt(v) + eps)"

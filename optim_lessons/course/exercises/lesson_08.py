@@ -13,7 +13,7 @@ from optim_lessons.lab.path import path
 _M = "m = beta1 * m + (1 - beta1) * g"
 _V = "v = beta2 * v + (1 - beta2) * g**2"
 
-_COMMON = (
+IN_ADAM_AND_AMSGRAD = (
     *in_the_step("m_hat", "v_hat"),
     Mistake(
         "eps-hat",
@@ -198,7 +198,7 @@ _COMMON = (
     ),
 )
 
-_ADAM = (
+IN_ADAM = (
     Mistake(
         "hats-returned",
         "You return the corrected averages, so the next step corrects them again.",
@@ -524,7 +524,7 @@ exercises = (
         "the new `w`, `m`, `v` and `t`.",
         hint="count first, then the two averages, then their corrections, then the step.",
         points=3,
-        mistakes=_COMMON + _ADAM,
+        mistakes=IN_ADAM_AND_AMSGRAD + IN_ADAM,
     ),
     number(
         "08.steady_from",
@@ -726,7 +726,7 @@ exercises = (
         "eps=1e-8)` returns the new `w`, `m`, `v`, `v_max` and `t`.",
         hint="Adam with one line more, and one letter changed.",
         # v_max, t: the end of the state differs from Adam's.
-        mistakes=_COMMON + _AMSGRAD,
+        mistakes=IN_ADAM_AND_AMSGRAD + _AMSGRAD,
     ),
     number(
         "08.reddi_beta2",

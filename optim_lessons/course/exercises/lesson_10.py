@@ -4,16 +4,17 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.exercises.lesson_08 import _ADAM, _COMMON
+from optim_lessons.course.exercises.lesson_08 import IN_ADAM, IN_ADAM_AND_AMSGRAD
 from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
 from optim_lessons.course.mistakes import Mistake
+from optim_lessons.studies.overfitting import few_digits, learn, measured
 from optim_lessons.weight_decay import adamw
 
 _DECAY = " - lr * weight_decay * w"
 _COUNT = "    t = t + 1\n"
 
 # "climbs" needs an edit of its own here; "amsgrad" speaks of lesson 08's next exercise.
-_ADAMS = tuple(m for m in _COMMON + _ADAM if m.name not in ("climbs", "amsgrad"))
+_ADAMS = tuple(m for m in IN_ADAM_AND_AMSGRAD + IN_ADAM if m.name not in ("climbs", "amsgrad"))
 
 _ADAMW = (
     Mistake(
@@ -232,8 +233,6 @@ GOAL_LR, GOAL_LOSS = 0.01, 0.85
 @cache
 def loss_with(weight_decay):
     """Return the loss on training and new images after 100 epochs of AdamW at lr 0.01 on the few digits."""
-    from optim_lessons.pictures.weight_decay import few_digits, learn, measured
-
     few = few_digits()
     with np.errstate(all="ignore"):
         seen = measured(few, learn(few, GOAL_LR, weight_decay))
@@ -258,8 +257,6 @@ _RUNS = {"A": (0.01, 10.0), "B": (0.01, 0.0), "C": (0.0003, 0.0), "D": (0.01, 2.
 @cache
 def four_runs():
     """Return four trainings to diagnose: {"A": {"train": ..., "validation": ..., "size": ...}, ...}."""
-    from optim_lessons.pictures.weight_decay import few_digits, learn, measured
-
     few = few_digits()
     return {letter: measured(few, learn(few, lr, decay)) for letter, (lr, decay) in _RUNS.items()}
 

@@ -1,0 +1,60 @@
+"""The long run of lessons 06 and 07, after a minimum that moves; and a quick walk for live pictures."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from optim_lessons.lab.knobs import parts
+
+STEPS = 3000  # of the long run
+BURST_AT = 1000  # its step with the burst
+
+
+def stroll(rule, slope, w, steps, **knobs):
+    """Walk a rule and return w before each step and at the end, and v after each step, None without one.
+
+    slope: a function of (w, t).  w: the start, a single number or an array. It is `record` without its
+    checks and its arrays, which makes it several times as fast: live pictures need that.
+    """
+    names = list(parts(rule).state)
+    at = names.index("v") if "v" in names else None
+    state, ws, vs = (), [w], []
+    for t in range(steps):
+        new = rule(w, slope(w, t), *state, **knobs)
+        w, *state = new if isinstance(new, tuple) else (new,)
+        ws.append(w)
+        if at is not None:
+            vs.append(state[at])
+    return np.array(ws), np.array(vs) if at is not None else None
+
+
+def effective_lr(v, *, lr, eps=0.0, beta2=None, **others):
+    """Return what each gradient was multiplied by, lr/(√v + ε), along a run; v: None for a rule without.
+
+    With beta2, v is corrected first, as Adam does.
+    """
+    if v is None:
+        return lr
+    if beta2 is not None:
+        t = np.arange(1, len(v) + 1).reshape(-1, *[1] * (v.ndim - 1))
+        v = v / (1 - beta2**t)
+    return lr / (np.sqrt(v) + eps)
+
+
+@lru_cache(maxsize=32)
+def moving_minimum(season=300, noise=0.3, burst=0.0, steps=STEPS, seed=0):
+    """Return where the minimum of ½·(w − c)² is at each step, and what is added to the slope there.
+
+    c: swings between −1 and 1, once in `season` steps; shape (steps + 1,).  added: noise of that size, drawn
+    from the seed, and at step BURST_AT the burst; shape (steps,). The slope is w − c[t] + added[t].
+    """
+    c = np.sin(2 * np.pi * np.arange(steps + 1) / season)
+    added = noise * np.random.default_rng(seed).standard_normal(steps)
+    added[BURST_AT : BURST_AT + 1] += burst
+    return c, added
+
+
+def follow(rule, c, added, **knobs):
+    """Walk a rule from 0 after a moving minimum; return w, shape (steps + 1,), and v as `stroll` does."""
+    pull = (added - c[:-1]).tolist()
+    return stroll(rule, lambda w, t: w + pull[t], np.float64(0.0), len(added), **knobs)
