@@ -95,6 +95,30 @@ def test_a_notebook_published_twice_is_the_same_file_and_holds_pictures_and_text
     assert not list(path.parent.glob(".*")), "a draft was left behind"
 
 
+def test_a_cell_tagged_measured_keeps_its_output_until_that_is_cleared(made):
+    def shown():
+        return [output.get("text") or output.data["text/plain"] for output in outputs(path)]
+
+    def changed(edit):
+        notebook = read(path.read_bytes())
+        edit(notebook)
+        nbformat.write(notebook, path)
+
+    path = made("import time", "time.time_ns()", "print(time.time_ns())")
+    changed(lambda notebook: notebook.cells[2].metadata.update(tags=["measured"]))
+    publish_file(path)
+    first = shown()
+    publish_file(path)
+    assert shown()[0] == first[0]
+    assert shown()[1] != first[1]
+    changed(lambda notebook: notebook.cells.insert(1, nbformat.v4.new_code_cell("1", id="new")))
+    publish_file(path)
+    assert shown()[1] == first[0]
+    changed(lambda notebook: notebook.cells[3].update(outputs=[]))
+    publish_file(path)
+    assert shown()[1] != first[0]
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
