@@ -10,7 +10,8 @@ Every update rule is a plain function of the weights, the gradient and the rule'
     w, m, v, t = adam(w, g, m, v, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
 
 `optim_lessons.lab` holds the instruments (paths, pictures, sliders), `optim_lessons.course` the exercises,
-their checks and the command line. The notebooks bring them together: type ``optim-lessons`` in a terminal.
+their checks and the command line, `optim_lessons.teaching` what a teacher needs. The notebooks bring them
+together: type ``optim-lessons`` in a terminal.
 """
 
 __version__ = "0.1.0"

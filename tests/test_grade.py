@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
 
-from optim_lessons.course import grade, report
 from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.teaching import grade, report
 
 PACKAGE = Path(grade.__file__).resolve().parent.parent
 REFERENCE = PACKAGE / "gradient_descent.py"
@@ -653,7 +653,7 @@ def die_on_learner_2(folder, path, options):
     if "learner 2" in str(path):
         time.sleep(1)  # the others are done by then
         os._exit(1)
-    from optim_lessons.course.grade import grade_one
+    from optim_lessons.teaching.grade import grade_one
 
     return grade_one(folder, path, options)
 

@@ -21,7 +21,10 @@ _COMMANDS = """\
 optim-lessons check --help    check the answers in your copy
 optim-lessons grade --help    grade a class"""
 # First words that no lesson's name is, and the modules they run.
-_MODULES = {"check": "check_command", "grade": "grade"}
+_MODULES = {
+    "check": "optim_lessons.course.check_command",
+    "grade": "optim_lessons.teaching.grade",
+}
 
 
 def main(argv=None):
@@ -30,7 +33,7 @@ def main(argv=None):
         stream.reconfigure(errors="backslashreplace")  # a folder's name may not fit the terminal's encoding
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in _MODULES:
-        return import_module(f"optim_lessons.course.{_MODULES[argv[0]]}").main(argv[1:])
+        return import_module(_MODULES[argv[0]]).main(argv[1:])
     request = _parser().parse_args(argv)
     try:
         lesson = workbook.find_lesson(request.lesson)

@@ -63,9 +63,8 @@ def course_without_answers():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         package = Path(folder, child.COURSE)
-        shutil.copytree(
-            _PACKAGE, package, ignore=shutil.ignore_patterns("exercises", "notebooks", "__pycache__")
-        )
+        kept_out = shutil.ignore_patterns("exercises", "teaching", "notebooks", "__pycache__")
+        shutil.copytree(_PACKAGE, package, ignore=kept_out)
         for path in shipped("assets").glob("*.np*"):
             (package / "assets").mkdir(exist_ok=True)
             shutil.copy(path, package / "assets")

@@ -19,9 +19,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course import report
 from optim_lessons.course.workbook import find_lesson, lessons, make_writable_folder, write_draft
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.teaching import report
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
 _TRIES = 2  # for a submission that takes a grading process with it

@@ -1,0 +1,1 @@
+"""What a teacher needs: grading a class, the guide for each hour, sheets to hand out."""
