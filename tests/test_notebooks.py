@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from offline import can_be_cut_off, without_network
 
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import NOTEBOOK_BYTES, as_bytes, read, tidy
@@ -47,11 +48,16 @@ def exercises_of(path):
 
 
 def run(notebook, folder):
-    """Run a notebook through nbval, in a folder of its own; return its exit status and what it said."""
+    """Run a notebook through nbval, in a folder of its own; return its exit status and what it said.
+
+    It runs without a network where the system can take it away.
+    """
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
     command = [sys.executable, "-m", "pytest", *options, "lesson.ipynb"]
+    if can_be_cut_off():
+        command = without_network(command)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
     return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
 

@@ -32,6 +32,17 @@ def test_conda_and_binder_install_this_package_and_list_no_dependency_a_second_t
     assert packages == ["conda-forge", "python=3.13", "pip", "pip:", "-e ."]
 
 
+def test_the_oldest_version_of_each_library_is_the_one_that_the_oldest_run_installs():
+    done = subprocess.run(
+        [sys.executable, ROOT / ".ci/lowest_versions.py"], capture_output=True, text=True, check=True
+    )
+    pins = dict(line.split("==") for line in done.stdout.splitlines())
+    for wanted in PROJECT["dependencies"]:
+        name, version = wanted.split(">=")
+        assert pins[name] == version
+    assert {"numpy", "ipywidgets", "jupyterlab", "matplotlib", "nbval", "pytest"} <= pins.keys()
+
+
 def test_every_place_that_names_the_version_names_the_same_one():
     version = optim_lessons.__version__
     assert f"\nversion: {version}\n" in (ROOT / ".github/CITATION.cff").read_text(encoding="utf-8")
