@@ -127,6 +127,12 @@ _NO_RISE = Mistake(
     "which part of the warm-up is over at step `t`?",
     [("peak * t / warm", "peak")],
 )
+_NO_PEAK = Mistake(
+    "peak-forgotten",
+    "Your rise ends at 1, whatever the peak is.",
+    "at step `warm`, which lr should be reached?",
+    [("peak * t / warm", "t / warm")],
+)
 _WHOLE = Mistake(
     "whole-division",
     "You divide with `//`, which drops the fraction.",
@@ -177,7 +183,14 @@ exercises = (
         mistakes=[
             _RISE,
             _NO_RISE,
+            _NO_PEAK,
             _WHOLE,
+            Mistake(
+                "rises-from-the-floor",
+                "Your rise starts at the floor. Here it starts at 0: the floor belongs to the fall.",
+                "which lr does the very first step have?",
+                [("peak * t / warm", "floor + (peak - floor) * t / warm")],
+            ),
             Mistake(
                 "cosine-from-zero",
                 "Your cosine counts from step 0 and not from the end of the warm-up, so lr jumps down there.",
@@ -436,6 +449,7 @@ exercises = (
         mistakes=[
             _RISE,
             _NO_RISE,
+            _NO_PEAK,
             _WHOLE,
             Mistake(
                 "fall-from-total",
