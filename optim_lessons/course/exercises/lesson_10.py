@@ -443,7 +443,7 @@ exercises = (
                 values=(0.002558, 0.0025551),
             ),
             Mistake(
-                "log-ten",
+                "log-two",
                 "That is the logarithm to base 2.",
                 "in NumPy the natural logarithm is `np.log`.",
                 values=0.36910,
@@ -536,7 +536,8 @@ exercises = (
             ),
             Mistake(
                 "too-strong",
-                "The decay is too strong: even the right labels are not learned.",
+                "The decay is too strong: the weights are so small that the network is not sure even of the "
+                "right labels.",
                 "the rest size of a weight is about one over the decay.",
             ),
             Mistake(
