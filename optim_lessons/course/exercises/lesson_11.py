@@ -363,6 +363,12 @@ exercises = (
                 [("[0.025, 0.975]", "[0.05, 0.95]")],
             ),
             Mistake(
+                "shares-for-per-cent",
+                "Your two ends are nearly one: `np.percentile` counts from 0 to 100, not from 0 to 1.",
+                "`np.quantile` takes shares.",
+                [("np.quantile(means, [0.025, 0.975])", "np.percentile(means, [0.025, 0.975])")],
+            ),
+            Mistake(
                 "median-for-mean",
                 "You take the median of each draw, not its mean.",
                 "the question was about mean differences.",
