@@ -395,8 +395,17 @@ def test_a_loss_scale_brings_back_the_float32_run_and_its_window_has_two_ends():
         np.testing.assert_allclose(lesson.half_run(2.0**power)["train"], free, rtol=2e-3)
         assert check("12.repair_scale", 2.0**power)
     for scale, name in ((1.0, "underflow"), (16, "underflow"), (2.0**50, "overflow"), (1e40, "overflow"),
-                        (0, "not-positive"), (-8, "not-positive")):  # fmt: skip
+                        (0, "not-positive"), (-8, "not-positive"), (24, "power-for-scale"),
+                        (44, "power-for-scale"), (32, "underflow")):  # fmt: skip
         assert check("12.repair_scale", scale).mistake == name
+
+
+def test_at_a_unit_of_1e_7_every_step_loses_every_number_and_at_1e_6_a_few_steps_do():
+    for unit, steps in ((1e-6, (1, 16)), (1e-7, (160, 160))):
+        seen = bench(loss_unit=unit, lr=0.3 / unit, loss_scale=1.0)
+        everything = np.mean(seen["sample"] != 0)  # the weights of blank pixels have no gradient at all
+        assert seen["lost"].max() == pytest.approx(everything)
+        assert steps[0] <= np.sum(seen["lost"] == seen["lost"].max()) <= steps[1]
 
 
 # --- the bridge ---------------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def _repaired(scale):
     if seen["train"][-1] < REACHED:
         return None
     text = f"After 160 steps the training loss is {seen['train'][-1]:.3g}."
+    if 10 < scale < 45 and not np.log2(scale).is_integer():  # 2.0**scale would do
+        return "power-for-scale", text
     return ("overflow" if scale > 2.0**30 else "underflow"), text
 
 
@@ -395,6 +397,11 @@ exercises = (
                 "overflow",
                 "Parts of the gradient become infinite, so steps are skipped: the scale is too large.",
                 "move the hill back to the left.",
+            ),
+            Mistake(
+                "power-for-scale",
+                "This looks like the power above the picture: the loss is multiplied by 2 to that power.",
+                "how do you write 2 to a power in Python?",
             ),
             Mistake(
                 "not-positive",
