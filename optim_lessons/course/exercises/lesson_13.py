@@ -238,6 +238,12 @@ exercises = (
                 values=(0.4 * 0.3,),
             ),
             Mistake(
+                "middle-curvature",
+                "You used the curvature 1, which sets the limit in the ravine of the map. Here it does not.",
+                "which direction diverges first?",
+                values=(3.4,),
+            ),
+            Mistake(
                 "two-forgotten",
                 "The factor 2 is missing.",
                 "put beta = 0 into your formula: it should give 2/L.",
@@ -272,6 +278,12 @@ exercises = (
                 "This is the share that does not converge.",
                 "which side of the edge was asked for?",
                 values=(0.625,),
+            ),
+            Mistake(
+                "per-cent",
+                "That is in per cent. A share lies between 0 and 1.",
+                "divide by 100.",
+                values=(37.5,),
             ),
             Mistake(
                 "not-a-share",
