@@ -19,11 +19,13 @@ Open the course in JupyterLab, on a working copy that is yours to write in.
 Files that are in the copy already are never overwritten."""
 _COMMANDS = """\
 optim-lessons check --help    check the answers in your copy
-optim-lessons grade --help    grade a class"""
+optim-lessons grade --help    grade a class
+optim-lessons summary --help  write the one-page summary sheet"""
 # First words that no lesson's name is, and the modules they run.
 _MODULES = {
     "check": "optim_lessons.course.check_command",
     "grade": "optim_lessons.teaching.grade",
+    "summary": "optim_lessons.teaching.summary",
 }
 
 

@@ -1,0 +1,457 @@
+"""The command `optim-lessons summary`: one sheet to print or to hang up, with all rules of the course.
+
+A formula is the recurrence of the rule's docstring: what help(adam) prints, in the paper's signs, and shorter
+than the code; the tests run it against the rule. Knobs and state are the signature's, walks are `path`'s, the
+phrases about failures stand on page 00, the guide is computed from lesson 11's races.
+"""
+
+import argparse
+import base64
+import dataclasses
+import functools
+import inspect
+import io
+import json
+import re
+import sys
+from html import escape
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from fontTools import subset  # Matplotlib brings it
+from fontTools.ttLib import TTFont
+from matplotlib.font_manager import findfont
+from PIL import Image
+
+from optim_lessons import __version__, schedules
+from optim_lessons.adagrad import adagrad
+from optim_lessons.adam import adam, amsgrad
+from optim_lessons.course.workbook import find_lesson, write_draft
+from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab import plots
+from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.path import path
+from optim_lessons.lab.scenes import best_lr_of
+from optim_lessons.lab.shipped import shipped
+from optim_lessons.landscapes import quadratic
+from optim_lessons.momentum import momentum
+from optim_lessons.nesterov import nesterov
+from optim_lessons.rmsprop import rmsprop
+from optim_lessons.sgd import sgd
+from optim_lessons.studies import broken, guide, protocol
+from optim_lessons.weight_decay import adamw
+
+# Rule → the failure it mends, the one it brings: a lesson, for what it leaves in page 00's words, or words.
+FAILURES = {
+    gradient_descent: ("02", "01"),
+    momentum: ("01", "04"),
+    nesterov: ("04", "05"),
+    adagrad: ("05", "06"),
+    rmsprop: ("06", "07"),
+    adam: ("07", "08"),
+    amsgrad: ("the wrong end", "its divisor remembers the violent first steps of a training for ever"),
+    adamw: ("in Adam the penalty is divided by √v̂, the decay is not", "one knob more, but no law"),
+}
+# On a quadratic: rule → converges for lr below, best lr, best β, what a step then leaves of the distance.
+LIMITS = {
+    gradient_descent: ("2/L", "2/(μ + L)", "", "(κ − 1)/(κ + 1)"),
+    momentum: ("2·(1 + β)/L", "4/(√μ + √L)²", "((√κ − 1)/(√κ + 1))²", "(√κ − 1)/(√κ + 1)"),
+    nesterov: ("2·(1 + β)/((1 + 2·β)·L)", "4/(3·L + μ)", "(r − 2)/(r + 2)", "1 − 2/r"),
+}
+R = "√(3·κ + 1)"  # Nesterov's r
+# How far a weight moves: rule → in its first step, in the t-th under a steady slope (late on), at most.
+STRIDES = {
+    gradient_descent: ("lr·g", "lr·g", "no limit"),
+    momentum: ("lr·g", "lr·g/(1 − β)", "no limit"),
+    nesterov: ("lr·(1 + β)·g", "lr·g/(1 − β)", "no limit"),
+    adagrad: ("lr", "lr/√t", "lr"),
+    rmsprop: ("lr/√(1 − β)", "lr", "lr/√(1 − β)"),
+    adam: ("lr", "lr", "7.27·lr"),
+}
+HALF_LIFE = "ln 2/(lr·weight_decay)"
+T = 100
+SHAPES = {
+    "constant": schedules.constant(1.0),
+    "step": schedules.step(1.0, every=T // 3, factor=0.4),
+    "exponential": schedules.exponential(1.0, length=T // 5),
+    "inverse_time": schedules.inverse_time(1.0, length=T // 10),
+    "linear": schedules.linear(1.0, 0.0, length=T),
+    "cosine": schedules.cosine(1.0, length=T),
+    "warm_up": schedules.warm_up(schedules.cosine(1.0, length=T * 4 // 5), T // 5),
+    "one_cycle": schedules.one_cycle(1.0, length=T),
+}
+# What others compute under the same name (the forms stand in bridge.py): what, here, elsewhere.
+CONVENTIONS = [
+    ("m of momentum", "a sum", "an average in the damped form: ours at lr·(1 − dampening); Keras: lr inside"),
+    ("ε", "beside the root", "inside the root in AdaGrad and RMSProp: Keras, optax"),
+    ("ε of Adam", "beside √v̂", "beside the uncorrected √v, at first 32 times as large: Keras, TensorFlow"),
+    ("v of AdaGrad", "starts at 0", "starts at 0.1: Keras, optax"),
+    ("Adam's correction", "always", "off by default, steps up to 6.57 times too long: MLX"),
+    ("AMSGrad", "maximum, then corrected", "corrected, then maximum: optax"),
+    ("weight decay", "times lr, 0.01", "0.004: Keras; 1e-4: optax; not times lr: the paper"),
+]
+EXPECT = {
+    "the loss at the start": "ln K for K classes",
+    "the gradient": "block by block; in float64 1e-7 or less",
+    "overfit ten images": "if it cannot, there is no point in a thousand",
+    "look at the data, as the network gets it": "the batch, not the files",
+}
+STEPS = 40
+RAVINE = quadratic(condition=100, angle=20)  # page 00's
+VIEW = dataclasses.replace(RAVINE, box=((-4.9, 1.3), (-3.2, 0.6)))
+CASING = {"color": "#ffffff", "linestyle": "-"}  # keeps a line apart from the ground
+GREEK = {"beta1": "β₁", "beta2": "β₂", "beta": "β", "eps": "ε"}
+TEX = {"$": "", "`": "", r"\kappa": "κ", r"\mu": "μ", r"\hat m": "m̂", r"\hat v": "v̂"}
+
+_ABOUT = """\
+Write the summary sheet: all rules of the course on one page, for A4 and US Letter.
+FILE.html opens in every browser, which prints it; FILE.pdf is ready to print."""
+
+
+# What the modules and the pages say
+
+
+def recurrence(rule):
+    """Return the lines of the recurrence in a rule's docstring."""
+    return re.findall(r"^ {4}(\S.*)$", inspect.getdoc(rule), re.MULTILINE)
+
+
+def idea(rule):
+    """Return a rule's idea: page 00's, of its lesson; for the second rule of a lesson, its docstring's."""
+    said = inspect.getdoc(rule) if rule is amsgrad else _page_00()[lesson_of(rule)][0]
+    return re.split("[:;]", said)[0]
+
+
+def lesson_of(rule):
+    """Return the number of the lesson that a rule's module belongs to."""
+    return re.match(r"Lesson (\d+)", inspect.getmodule(rule).__doc__)[1]
+
+
+def remembered(rule):
+    """Return the names of the arrays that a rule keeps, one number for each weight; a step count is none."""
+    return [name for name, start in parts(rule).state.items() if isinstance(start, float)]
+
+
+def knob_texts(rule):
+    """Return a rule's knobs with their defaults: "lr 0.001", "β₁ 0.9"."""
+    return [f"{GREEK.get(name, name)} {_number(value)}" for name, value in parts(rule).knobs.items()]
+
+
+def failures(rule):
+    """Return in words the failure a rule mends, and the one it brings."""
+    left = _page_00()
+    return [left[text][1] if text in left else text for text in FAILURES[rule]]
+
+
+def notation():
+    """Return page 00's notation: pairs of names and what they mean, in short."""
+    return [(name, re.split(r"[:;]| \(", meaning)[0]) for name, meaning in _page_table("00", "## 5")]
+
+
+def first_checks():
+    """Return lesson 12's checks before the first run, by their headings."""
+    return re.findall(r"\*\*Check \d: (.*?)\.\*\*", _text("12"))
+
+
+def advice():
+    """Return lesson 11's guide in five lines: pairs of what to do, and the figures that say so."""
+    table = protocol.results()
+    said = guide.guide(table)
+    first = guide.firsts(table)
+    shared = sum(len(who) > 1 for who in first.values())
+    raw, scaled = (
+        [row.test.mean() for (problem, _, _), row in table.items() if problem == name]
+        for name in ("tumours, raw", "tumours, scaled")
+    )
+    worth = {rule: re.search(rf"- {rule}: (at its defaults .*)\.", said)[1] for rule in ("adam", "rmsprop")}
+    return [
+        (
+            "Scale the inputs.",
+            f"Tumours, test loss: raw {min(raw):.2f} or more, scaled {max(scaled):.2f} or less.",
+        ),
+        ("Tune lr.", f"Loss above the best of all trials. Adam {worth['adam']}. RMSProp {worth['rmsprop']}."),
+        ("Let lr fall.", f"The cosine against a constant lr: {guide.of_schedules(table)}."),
+        (
+            "An adaptive rule is a safe choice, and not a sure winner.",
+            f"Adam against gradient descent: {guide.of_rules(table, 'adam', 'gradient_descent')}; "
+            f"against RMSProp: {guide.of_rules(table, 'adam', 'rmsprop')}.",
+        ),
+        ("Expect ties.", f"The first place is shared in {shared} of {len(first)} problems."),
+    ]
+
+
+def _page_00():
+    """Return lesson → its idea and the failure it leaves, as page 00 has them."""
+    return {lesson[:2]: rest for lesson, *rest in _page_table("00", "## 7")}
+
+
+def _page_table(lesson, heading):
+    """Return the rows of the table below a heading, as plain text."""
+    text = _text(lesson).split(f"\n{heading}", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)[2:]
+    return [[_plain(cell.strip()) for cell in row.split("|")] for row in rows]
+
+
+@functools.cache
+def _text(lesson):
+    page = json.loads((shipped("notebooks") / f"{find_lesson(lesson)}.ipynb").read_text(encoding="utf-8"))
+    return "\n\n".join("".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == "markdown")
+
+
+def _plain(text):
+    for sign, plain in TEX.items():
+        text = text.replace(sign, plain)
+    return re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text.replace("*", ""))
+
+
+def _number(value):
+    return re.sub(r"e-0", "e-", f"{value:g}")
+
+
+# The pictures
+
+
+def walk(rule):
+    """Return a rule's walk in the ravine at its best lr of forty, and that lr."""
+    lr = best_lr_of(rule, RAVINE, STEPS)
+    return path(rule, RAVINE.grad, RAVINE.start, STEPS, lr=lr), lr
+
+
+def _walk_picture(rule):
+    ws, lr = walk(rule)
+    name = plots.rule_label(rule, first=True)
+    text = f"{name} in the ravine, lr {lr:.2g}: loss {RAVINE(ws[-1]):.1g} in the end."
+    x, y = ((ws - np.array(VIEW.box)[:, 0]) / np.ptp(VIEW.box, axis=1) * [300, -150] + [0, 150]).T
+    style = plots.rule_style(rule)
+    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in zip(x, y, strict=True))
+    return f"""\
+<svg class="walk" viewBox="0 0 300 150" role="img" aria-label="{escape(text)}"><use href="#ravine"/>
+{_line(x, y, CASING, 6)}{_line(x, y, style, 3.2)}<g fill="{style["color"]}">{dots}</g>
+<text x="292" y="140">lr {lr:.2g}</text></svg>"""
+
+
+def _line(x, y, style, width):
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return (
+        f'<polyline points="{points}" fill="none" stroke="{style["color"]}" stroke-width="{width}"'
+        f' stroke-linejoin="round"{_dashes(style["linestyle"], width)}/>'
+    )
+
+
+def _dashes(linestyle, width):
+    named = {"--": "dashed", "-.": "dashdot", ":": "dotted"}
+    if linestyle == "-":
+        return ""
+    if linestyle in named:
+        lengths = matplotlib.rcParamsDefault[f"lines.{named[linestyle]}_pattern"]
+    else:
+        lengths = linestyle[1]
+    return f' stroke-dasharray="{" ".join(f"{width * length:.1f}" for length in lengths)}"'
+
+
+def _sample(name):
+    line = _line([0, 80], [5, 5], plots.RULE_STYLES[name], 4)
+    return f'<svg class="sample" viewBox="0 0 80 10" aria-hidden="true">{line}</svg>'
+
+
+def _ground():
+    """Return the ravine seen from above, as a picture that all walks share."""
+    colours = 0.4 + 0.6 * plots.height_bands(VIEW, points=(600, 300))[::-1]  # pale, behind the lines
+    pixels = (255 * colours).round().astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).quantize(64).save(file, "PNG", optimize=True)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<image id="ravine" width="300" height="150" href="data:image/png;base64,{data}"/>'
+
+
+def _shape(name, schedule):
+    t = np.arange(T)
+    line = _line(10 + t, 52 - 46 * schedule(t), {"color": "#222222", "linestyle": "-"}, 2.5)
+    label = f"The schedule {name}."
+    return (
+        f'<figure><svg viewBox="0 0 120 58" role="img" aria-label="{label}">'
+        f'<path d="M6 4V54H116" fill="none" stroke="#8a8a8a"/>{line}</svg>'
+        f"<figcaption>{name}</figcaption></figure>"
+    )
+
+
+# The page
+
+
+def page():
+    """Return the sheet: a page of HTML that needs nothing beside it."""
+    body = _body()
+    letters = "".join(sorted(set(re.sub(r"<[^>]*>", "", body))))
+    fonts = "".join(
+        f'@font-face {{ font-family: Sheet; font-weight: {weight}; src: url("data:font/woff;base64,'
+        f'{_font(weight, letters)}") }}\n'
+        for weight in ("normal", "bold")
+    )
+    style = fonts + (shipped("assets") / "summary_sheet.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<title>From gradient descent to Adam, on one page</title>\n"
+        f"<style>\n{style}</style>\n{body}</html>\n"
+    )
+
+
+def _font(weight, letters):
+    """Return the part of DejaVu Sans that the page needs: it looks the same wherever it is printed."""
+    options = subset.Options(layout_features=["mark", "mkmk", "kern", "ccmp"], hinting=False)
+    options.drop_tables += ["FFTM"]  # when it was made
+    file = io.BytesIO()
+    with TTFont(findfont(f"DejaVu Sans:{weight}"), recalcTimestamp=False) as font:
+        subsetter = subset.Subsetter(options)
+        subsetter.populate(text=letters)
+        subsetter.subset(font)
+        font.flavor = "woff"
+        font.save(file)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _body():
+    rows = "\n".join(_rule_row(rule) for rule in FAILURES)
+    names = " ".join(f"<span><b>{_greek(name)}</b> {escape(text)}</span>" for name, text in notation())
+    return f"""\
+<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{_ground()}</defs></svg>
+<main>
+<header><h1>From gradient descent to Adam</h1><p class="names">{names}</p></header>
+<table class="rules">
+<thead><tr><th>{STEPS} steps in a ravine</th><th>rule and idea</th><th>one step</th><th>knobs, memory</th>
+<th>failures</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+<div class="theory"><div>{_limits()}{_schedules()}</div>{_strides()}</div>
+<div class="columns"><div>{_advice()}{_checks()}</div>{_conventions()}{_causes()}</div>
+<footer>optim_lessons {__version__}, CC BY 4.0. Made from the course's own modules by optim-lessons summary.
+Each walk has the best of forty lr. White on dark: the lesson.</footer>
+</main>
+"""
+
+
+def _rule_row(rule):
+    name, arrays = plots.rule_label(rule, first=True), remembered(rule)
+    mends, brings = map(escape, failures(rule))
+    knobs = " ".join(f"<span>{escape(text)}</span>" for text in knob_texts(rule))
+    memory = f"{len(arrays)} per weight: {', '.join(arrays)}" if arrays else "no memory"
+    as_sgd = ""
+    if rule is sgd:
+        as_sgd = f'<span class="also">{_sample("sgd")} SGD {_badges("03")} on minibatches</span>'
+        mends = f"(SGD) {mends}"
+    return f"""\
+<tr><td>{_walk_picture(rule)}</td>
+<th scope="row"><b>{name}</b> {_badges(lesson_of(rule))}{_sample(rule.__name__)}
+<span>{escape(idea(rule))}</span>{as_sgd}</th>
+<td>{_formula(rule)}</td><td class="knobs">{knobs}<p>{memory}</p></td>
+<td><p><i class="mends">mends</i> {mends}</p><p><i class="brings">brings</i> {brings}</p></td></tr>"""
+
+
+def _badges(lessons):
+    return " ".join(f'<i class="lesson">{number}</i>' for number in lessons.split())
+
+
+def _formula(rule):
+    lines = []
+    for line in recurrence(rule):
+        cells = [escape(cell) for cell in re.split(r" {3,}", line)]
+        lines.append("<div>" + " ".join(f"<span>{cell}</span>" for cell in cells) + "</div>")
+    return f'<div class="formula">{"".join(lines)}</div>'
+
+
+def _greek(name):
+    return re.sub(r"\b(beta1|beta2|beta|eps)\b", lambda m: GREEK[m[0]], escape(name))
+
+
+def _section(title, content, lesson=""):
+    return f"<section><h2>{title} {_badges(lesson)}</h2>{content}</section>\n"
+
+
+def _table(head, rows):
+    head = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _limits():
+    rows = [(plots.rule_label(rule), *texts) for rule, texts in LIMITS.items()]
+    table = _table(["", "lr below", "best lr", "best β", "then left per step"], rows)
+    note = f"<p>Curvatures from μ to L, κ = L/μ; r = {R}. Above the limit it diverges.</p>"
+    return _section("On a quadratic", table + note, "01 04 05")
+
+
+def _strides():
+    rows = [(plots.rule_label(rule), *texts) for rule, texts in STRIDES.items()]
+    table = _table(["", "first step", "slope always g", "longest"], rows)
+    note = (
+        f"<p>7.27: at Adam's default memories. AdamW also shrinks each weight, to half in {HALF_LIFE} steps. "
+        "All for a small ε.</p>"
+    )
+    return _section("How far a step moves a weight", table + note, "06 07 08")
+
+
+def _schedules():
+    shapes = "".join(_shape(name, schedule) for name, schedule in SHAPES.items())
+    return _section("lr as a function of t", f'<div class="shapes">{shapes}</div>', "09")
+
+
+def _advice():
+    lines = "".join(f"<li><b>{escape(do)}</b> {escape(why)}</li>" for do, why in advice())
+    return _section("Choosing", f"<ol>{lines}</ol>", "11")
+
+
+def _conventions():
+    rows = "".join(
+        f"<dt><b>{escape(what)}</b>: {escape(here)}</dt><dd>{escape(elsewhere)}</dd>"
+        for what, here, elsewhere in CONVENTIONS
+    )
+    return _section("One name, several rules", f"<p>Here, and elsewhere:</p><dl>{rows}</dl>", "08")
+
+
+def _checks():
+    lines = "".join(
+        f"<li><b>{escape(check[:1].upper() + check[1:])}</b>: {escape(EXPECT[check])}</li>"
+        for check in first_checks()
+    )
+    return _section("Before the first run", f"<ol>{lines}</ol>", "12")
+
+
+def _causes():
+    rows = "".join(
+        f"<li>{escape(symptom)}: <b>{escape(cause)}</b></li>" for symptom, (_, cause) in broken.CHECKS.items()
+    )
+    return _section("Suspects: the first line that fits", f'<ul class="causes">{rows}</ul>', "12")
+
+
+# The command
+
+
+def main(argv):
+    """Write the sheet; return 0, or 2 if that does not work."""
+    parser = argparse.ArgumentParser(
+        prog="optim-lessons summary",
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", default="summary_sheet.html", help="default: summary_sheet.html"
+    )
+    out = Path(parser.parse_args(argv).out).expanduser()
+    kinds = {".html": lambda: page().encode(), ".pdf": (shipped("assets") / "summary_sheet.pdf").read_bytes}
+    if out.suffix.lower() not in kinds:
+        print(
+            f"optim-lessons summary: {out.name!r} is no .html and no .pdf: name one of them", file=sys.stderr
+        )
+        return 2
+    try:
+        write_draft(out, kinds[out.suffix.lower()]()).replace(out)
+    except OSError as error:
+        print(f"optim-lessons summary: cannot write {str(out)!r}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    print(f"The summary sheet: {out}")
+    return 0
