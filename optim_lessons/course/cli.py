@@ -13,19 +13,27 @@ from pathlib import Path
 from optim_lessons import __version__
 from optim_lessons.course import workbook
 from optim_lessons.course.kernels import prepare_environment
+from optim_lessons.course.upgrade import update
+from optim_lessons.course.upgrade_words import in_words
 
 _ABOUT = """\
 Open the course in JupyterLab, on a working copy that is yours to write in.
-Files that are in the copy already are never overwritten."""
+What you have changed in it is never overwritten: a newer edition of a lesson is put beside yours."""
 _COMMANDS = """\
 optim-lessons check --help    check the answers in your copy
+optim-lessons reset --help    put a fresh copy of a lesson beside yours
 optim-lessons grade --help    grade a class
-optim-lessons summary --help  write the one-page summary sheet"""
+optim-lessons summary --help  write the one-page summary sheet
+optim-lessons hub --help      try the course with several people
+optim-lessons nbgrader --help write a course for nbgrader"""
 # First words that no lesson's name is, and the modules they run.
 _MODULES = {
     "check": "optim_lessons.course.check_command",
+    "reset": "optim_lessons.course.reset_command",
     "grade": "optim_lessons.teaching.grade",
     "summary": "optim_lessons.teaching.summary",
+    "hub": "optim_lessons.teaching.hub.command",
+    "nbgrader": "optim_lessons.teaching.nbgrader_course",
 }
 
 
@@ -43,13 +51,13 @@ def main(argv=None):
         return _refuse(error)
     folder = Path(request.folder or workbook.default_folder()).expanduser().absolute()
     try:
-        new = workbook.update(folder)
+        report = update(folder)
     except OSError as error:
-        return _refuse(
-            f"cannot write the course to {str(folder)!r}: {error.strerror or error}.\n"
-            "The course needs a folder that you may write to. Name one: optim-lessons --folder FOLDER"
-        )
-    print(f"Your copy of the course: {folder} ({len(new)} new, {len(workbook.lessons()) - len(new)} kept)")
+        return _refuse(workbook.not_written(folder, error))
+    new, renewed = len(report.copied), len(report.replaced)
+    counts = [f"{new} new", *([f"{renewed} replaced"] if renewed else [])]
+    counts.append(f"{len(workbook.lessons()) - new - renewed} kept")
+    print("\n".join([f"Your copy of the course: {folder} ({', '.join(counts)})", *in_words(report, folder)]))
     try:
         return _serve(folder, lesson, request.port, request.browser)
     except KeyboardInterrupt:  # before the server was there to take it
