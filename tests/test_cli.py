@@ -26,7 +26,7 @@ def course(tmp_path, monkeypatch):
     """Put a course of two small files in the place of the shipped one and keep JupyterLab from starting."""
     (tmp_path / "notebooks").mkdir()
     for name in ["00_start_here", "01_gradient_descent"]:
-        (tmp_path / "notebooks" / f"{name}.ipynb").write_text("{}")
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text('{"cells": []}')
     monkeypatch.setattr(workbook, "shipped", tmp_path.joinpath)
     monkeypatch.setattr(cli, "_serve", lambda *request: print("served:", request[1]) or 0)
     return tmp_path

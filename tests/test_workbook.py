@@ -1,7 +1,4 @@
 import os
-import shutil
-import subprocess
-import sys
 import threading
 from typing import NamedTuple
 
@@ -9,47 +6,11 @@ import nbformat
 import pytest
 
 from optim_lessons.course import workbook
-from optim_lessons.course.workbook import default_folder, solved, update, write_new
-
-LESSONS = ["00_start_here", "01_gradient_descent", "08_adam"]
-
-
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    """Put a course of three small files in the place of the shipped one and return its folder."""
-    notebooks = tmp_path / "notebooks"
-    notebooks.mkdir()
-    for name in LESSONS:
-        (notebooks / f"{name}.ipynb").write_text(f"pristine {name}")
-    (notebooks / "notes.txt").write_text("no lesson")
-    monkeypatch.setattr(workbook, "shipped", tmp_path.joinpath)
-    return notebooks
+from optim_lessons.course.workbook import default_folder, solved, write_new
 
 
 def contents(folder):
     return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def test_a_working_copy_holds_every_lesson_byte_for_byte_and_nothing_else(course, tmp_path):
-    folder = tmp_path / "Kurs für Zoë" / "my copy"
-    assert update(folder) == LESSONS
-    assert contents(folder) == {f"{name}.ipynb": f"pristine {name}" for name in LESSONS}
-
-
-def test_a_second_update_adds_what_is_missing_and_touches_nothing_that_is_there(course, tmp_path):
-    folder = tmp_path / "copy"
-    update(folder)
-    (folder / "01_gradient_descent.ipynb").write_text("my answers")
-    (folder / "08_adam.ipynb").unlink()
-    (folder / "notes.txt").write_text("my notes")
-    (course / "00_start_here.ipynb").write_text("a new edition")
-    assert update(folder) == ["08_adam"]
-    assert contents(folder) == {
-        "00_start_here.ipynb": "pristine 00_start_here",
-        "01_gradient_descent.ipynb": "my answers",
-        "08_adam.ipynb": "pristine 08_adam",
-        "notes.txt": "my notes",
-    }
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -81,50 +42,6 @@ def test_of_many_writers_at_once_exactly_one_wins(tmp_path):
     for writer in writers:
         writer.join()
     assert won == [path.read_bytes()]
-
-
-KILLED = """
-import os, pathlib, sys
-from optim_lessons.course import workbook
-
-root, lines_left = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-workbook.shipped = root.joinpath
-
-def trace(frame, event, argument):
-    global lines_left
-    if frame.f_code.co_filename != workbook.__file__:
-        return None
-    lines_left -= event == "line"
-    if lines_left < 0:
-        os._exit(9)
-    return trace
-
-sys.settrace(trace)
-workbook.update(root / "copy")
-"""
-
-
-def test_a_program_killed_at_any_line_leaves_every_lesson_whole_or_absent(course, tmp_path):
-    whole = {f"{name}.ipynb": f"pristine {name}" for name in LESSONS}
-    status, line = 9, 0
-    while status == 9:
-        command = [sys.executable, "-c", KILLED, str(tmp_path), str(line)]
-        status = subprocess.run(command, check=False).returncode
-        visible = {path.name: path.read_text() for path in (tmp_path / "copy").glob("[!.]*")}
-        assert visible.items() <= whole.items(), f"killed before line {line}"
-        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
-        line += 2
-    assert status == 0
-    assert line > 20, "the program was hardly ever killed"
-    assert visible == whole
-
-
-def test_what_a_killed_program_left_behind_does_not_disturb_the_next_start(course, tmp_path):
-    command = [sys.executable, "-c", KILLED, str(tmp_path), "30"]
-    assert subprocess.run(command, check=False).returncode == 9
-    assert list((tmp_path / "copy").glob(".*.part"))
-    update(tmp_path / "copy")
-    assert {path.name for path in (tmp_path / "copy").glob("[!.]*")} == {f"{name}.ipynb" for name in LESSONS}
 
 
 def test_in_a_clone_the_working_copy_is_in_the_clone_and_elsewhere_in_the_current_folder(

@@ -6,11 +6,12 @@ own cells run, not the whole notebook: the verdicts are those of its check cells
 """
 
 import argparse
+import os
 import sys
 import textwrap
 from pathlib import Path
 
-from optim_lessons.course import workbook
+from optim_lessons.course import damage, workbook
 
 SYMBOLS = {"right": "✓", "wrong": "✗", "open": "○", "error": "✗", "not graded": "?"}
 
@@ -35,7 +36,7 @@ def main(argv):
                 data = read_submission(path.resolve())
                 found, results = judge_notebook(data, Limits(), lesson=lesson, course=course)
             except NotJudged as error:
-                print(f"optim-lessons check: {path}: {error}", file=sys.stderr)
+                print(f"optim-lessons check: {path}: {_with_damage(error, path, lesson)}", file=sys.stderr)
                 status = 2
                 continue
             print(table(found, results))
@@ -51,7 +52,7 @@ def notebooks(wanted, folder):
     """
     if wanted is None:
         there = [(folder / f"{name}.ipynb", name) for name in workbook.lessons()]
-        there = [(path, name) for path, name in there if path.is_file()]
+        there = [(path, name) for path, name in there if os.path.lexists(path)]
         if not there:
             raise LookupError(
                 f"there is no lesson in {str(folder)!r}. Open the course first with `optim-lessons`, "
@@ -65,7 +66,7 @@ def notebooks(wanted, folder):
         raise LookupError(f"there is no file {wanted!r}")
     lesson = workbook.find_lesson(wanted)
     path = folder / f"{lesson}.ipynb"
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise LookupError(
             f"{lesson} is not in {str(folder)!r}. Open it first with `optim-lessons {lesson[:2]}`, "
             "or name your folder: optim-lessons check --folder FOLDER"
@@ -93,6 +94,16 @@ def in_a_word(state, mistake):
     """Return what became of an answer: right, not done yet, the mistake's name."""
     named = {"raised": "does not run", None: "not right"}.get(mistake, mistake)
     return {"open": "not done yet", "error": named, "wrong": named}.get(state, state)
+
+
+def _with_damage(error, path, lesson):
+    """Return in words why a notebook was not judged; for one that is damaged, the kind and the way out."""
+    try:
+        damage.read(path)
+    except damage.Damaged as kind:
+        offer = damage.offer(path, lesson) if lesson else []
+        return "\n  ".join([f"it is no whole notebook: {kind}.", *offer])
+    return str(error)
 
 
 def _parser():

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 from optim_lessons.course.child import decode, read_cells
+from optim_lessons.course.damage import by_look
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.sandbox import Box, Ended, NotStarted, rebuilt
 from optim_lessons.course.verdict import Code, quote, still_open, wrong
@@ -74,7 +75,10 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
                 for exercise in rest:
                     inside[exercise.id] = _judge(exercise, box, limits, seed)
     except NotStarted as error:
-        raise NotJudged(f"{error}: look at the file, or ask for it again") from None
+        # At a look only: what others hand in is read where limits hold.
+        kind = by_look(data) if "no whole notebook" in str(error) else None
+        said = f"it is no whole notebook: {kind}" if kind else str(error)
+        raise NotJudged(f"{said}. Look at the file, or ask for it again") from None
     return lesson, list(inside.values())
 
 

@@ -1,4 +1,4 @@
-"""The learner's working copy of the course: made once, filled up later, never overwritten."""
+"""The lessons, where a working copy of them belongs, how it is written, and where its answers stand."""
 
 import ast
 import copy
@@ -6,6 +6,7 @@ import os
 import tempfile
 import textwrap
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from optim_lessons.lab.shipped import shipped, source_tree
@@ -40,20 +41,9 @@ def default_folder():
     return tree / "course" if tree else Path.cwd() / "optim-lessons-course"
 
 
-def update(folder):
-    """Copy the lessons that are missing into folder and return their names; what is there stays as it is.
-
-    Each lesson appears whole or not at all, however the program ends. Raises OSError if the folder cannot
-    be made or written to.
-    """
-    folder = Path(folder)
-    make_writable_folder(folder)  # a learner must be able to save, even if no lesson is missing
-    missing = [name for name in lessons() if not os.path.lexists(folder / f"{name}.ipynb")]
-    return [
-        name
-        for name in missing
-        if write_new(folder / f"{name}.ipynb", (shipped("notebooks") / f"{name}.ipynb").read_bytes())
-    ]
+def pristine(lesson):
+    """Return the bytes of a lesson's notebook as the installed course ships it."""
+    return (shipped("notebooks") / f"{lesson}.ipynb").read_bytes()
 
 
 def make_writable_folder(folder):
@@ -61,6 +51,29 @@ def make_writable_folder(folder):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def reset_command(folder, lesson):
+    """Return what to type for a fresh copy of a lesson in a folder."""
+    place = "" if folder.absolute() == default_folder() else f' --folder "{folder}"'
+    return f"optim-lessons reset {int(lesson[:2])}{place}"
+
+
+def not_written(folder, error):
+    """Return in words why a working copy cannot be written to, and the way out.  error: an OSError."""
+    reason = error.strerror or str(error)
+    place = error.filename if isinstance(error.filename, str) else ""
+    if os.path.lexists(place) and Path(place) != folder:
+        reason += f" ({place})"
+    owner = ""
+    with suppress(OSError, KeyError, AttributeError, NotImplementedError):  # no such folder, user, or system
+        if isinstance(error, PermissionError) and folder.stat().st_uid != os.geteuid():
+            owner = f" The folder belongs to the user {folder.owner()!r}."
+    return (
+        f"cannot write the course to {str(folder)!r}: {reason}.{owner}\n"
+        "What is there stays as it is. The course needs a folder that you may write to, on a disk with some "
+        "room.\nName one: optim-lessons --folder FOLDER"
+    )
 
 
 def write_new(path, data):
