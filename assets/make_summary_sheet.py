@@ -17,8 +17,6 @@ sys.path.insert(0, str(ASSETS.parent / "tests"))
 from lab_page import CHROMIUM_ARGUMENTS  # noqa: E402
 from running_lab import find_browser  # noqa: E402
 
-BESIDE, ABOVE = "8mm", "17mm"  # what is left of A4 beside and above the sheet
-
 
 def printed(html):
     """Return a page as PDF, marked at its end."""
@@ -26,8 +24,7 @@ def printed(html):
         browser = driver.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
         tab = browser.new_page()
         tab.set_content(html)
-        margin = {"left": BESIDE, "right": BESIDE, "top": ABOVE, "bottom": "8mm"}
-        pdf = tab.pdf(format="A4", margin=margin, print_background=True, tagged=True)
+        pdf = tab.pdf(format="A4", print_background=True, tagged=True)  # the page sets the margins
         browser.close()
     return pdf + mark(html)
 

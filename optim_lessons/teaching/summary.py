@@ -51,11 +51,11 @@ FAILURES = {
     rmsprop: ("06", "07"),
     adam: ("07", "08"),
     amsgrad: ("the wrong end", "its divisor remembers the violent first steps of a training for ever"),
-    adamw: ("in Adam the penalty is divided by √v̂, the decay is not", "one knob more, but no law"),
+    adamw: ("in Adam the penalty is divided by √v̂", "one knob more, but no law"),
 }
 # On a quadratic: rule → converges for lr below, best lr, best β, what a step then leaves of the distance.
 LIMITS = {
-    gradient_descent: ("2/L", "2/(μ + L)", "", "(κ − 1)/(κ + 1)"),
+    gradient_descent: ("2/L", "2/(μ + L)", "–", "(κ − 1)/(κ + 1)"),
     momentum: ("2·(1 + β)/L", "4/(√μ + √L)²", "((√κ − 1)/(√κ + 1))²", "(√κ − 1)/(√κ + 1)"),
     nesterov: ("2·(1 + β)/((1 + 2·β)·L)", "4/(3·L + μ)", "(r − 2)/(r + 2)", "1 − 2/r"),
 }
@@ -73,23 +73,23 @@ HALF_LIFE = "ln 2/(lr·weight_decay)"
 T = 100
 SHAPES = {
     "constant": schedules.constant(1.0),
-    "step": schedules.step(1.0, every=T // 3, factor=0.4),
+    "step": schedules.step(1.0, every=-(-T // 3), factor=0.4),
     "exponential": schedules.exponential(1.0, length=T // 5),
-    "inverse_time": schedules.inverse_time(1.0, length=T // 10),
     "linear": schedules.linear(1.0, 0.0, length=T),
+    "inverse_time": schedules.inverse_time(1.0, length=T // 10),
     "cosine": schedules.cosine(1.0, length=T),
     "warm_up": schedules.warm_up(schedules.cosine(1.0, length=T * 4 // 5), T // 5),
     "one_cycle": schedules.one_cycle(1.0, length=T),
 }
 # What others compute under the same name (the forms stand in bridge.py): what, here, elsewhere.
 CONVENTIONS = [
-    ("m of momentum", "a sum", "an average in the damped form: ours at lr·(1 − dampening); Keras: lr inside"),
-    ("ε", "beside the root", "inside the root in AdaGrad and RMSProp: Keras, optax"),
-    ("ε of Adam", "beside √v̂", "beside the uncorrected √v, at first 32 times as large: Keras, TensorFlow"),
-    ("v of AdaGrad", "starts at 0", "starts at 0.1: Keras, optax"),
-    ("Adam's correction", "always", "off by default, steps up to 6.57 times too long: MLX"),
-    ("AMSGrad", "maximum, then corrected", "corrected, then maximum: optax"),
-    ("weight decay", "times lr, 0.01", "0.004: Keras; 1e-4: optax; not times lr: the paper"),
+    ("m of momentum", "a sum", "damped form: an average, ours at lr·(1 − dampening); Keras: lr inside"),
+    ("ε", "beside the root", "Keras, optax: inside the root, in AdaGrad and RMSProp"),
+    ("ε of Adam", "beside √v̂", "Keras, TensorFlow: beside the uncorrected √v, at first 32 times as large"),
+    ("v of AdaGrad", "starts at 0", "Keras, optax: at 0.1"),
+    ("Adam's correction", "always", "MLX: off by default, steps up to 6.57 times as long"),
+    ("AMSGrad", "maximum, then corrected", "optax: corrected, then maximum"),
+    ("weight decay", "times lr, 0.01", "Keras: 0.004; optax: 1e-4; the paper: not times lr"),
 ]
 EXPECT = {
     "the loss at the start": "ln K for K classes",
@@ -164,13 +164,17 @@ def advice():
         [row.test.mean() for (problem, _, _), row in table.items() if problem == name]
         for name in ("tumours, raw", "tumours, scaled")
     )
-    worth = {rule: re.search(rf"- {rule}: (at its defaults .*)\.", said)[1] for rule in ("adam", "rmsprop")}
+    adams, rmsprops = (re.search(rf"- {name}: (.*)\.", said)[1] for name in ("adam", "rmsprop"))
     return [
         (
             "Scale the inputs.",
             f"Tumours, test loss: raw {min(raw):.2f} or more, scaled {max(scaled):.2f} or less.",
         ),
-        ("Tune lr.", f"Loss above the best of all trials. Adam {worth['adam']}. RMSProp {worth['rmsprop']}."),
+        (
+            "Tune lr.",
+            f"Loss above the best trial of all, median: Adam {adams}; "
+            f"RMSProp {', '.join(re.findall('[0-9]+%', rmsprops))}.",
+        ),
         ("Let lr fall.", f"The cosine against a constant lr: {guide.of_schedules(table)}."),
         (
             "An adaptive rule is a safe choice, and not a sure winner.",
@@ -250,9 +254,9 @@ def _dashes(linestyle, width):
     return f' stroke-dasharray="{" ".join(f"{width * length:.1f}" for length in lengths)}"'
 
 
-def _sample(name):
-    line = _line([0, 80], [5, 5], plots.RULE_STYLES[name], 4)
-    return f'<svg class="sample" viewBox="0 0 80 10" aria-hidden="true">{line}</svg>'
+def _sample(name, length=80):
+    line = _line([0, length], [5, 5], plots.RULE_STYLES[name], 4)
+    return f'<svg class="sample" viewBox="0 0 {length} 10" aria-hidden="true">{line}</svg>'
 
 
 def _ground():
@@ -318,16 +322,16 @@ def _body():
 <svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{_ground()}</defs></svg>
 <main>
 <header><h1>From gradient descent to Adam</h1><p class="names">{names}</p></header>
-<table class="rules">
-<thead><tr><th>{STEPS} steps in a ravine</th><th>rule and idea</th><th>one step</th><th>knobs, memory</th>
-<th>failures</th></tr></thead>
+<table class="rules" aria-label="The rules">
+<thead><tr><th>{STEPS} steps in a ravine</th><th>rule, lesson, idea</th><th>one step</th>
+<th>knobs, memory</th><th>failures</th></tr></thead>
 <tbody>
 {rows}
 </tbody></table>
 <div class="theory"><div>{_limits()}{_schedules()}</div>{_strides()}</div>
 <div class="columns"><div>{_advice()}{_checks()}</div>{_conventions()}{_causes()}</div>
-<footer>optim_lessons {__version__}, CC BY 4.0. Made from the course's own modules by optim-lessons summary.
-Each walk has the best of forty lr. White on dark: the lesson.</footer>
+<footer>optim_lessons {__version__}, CC BY 4.0, made by optim-lessons summary.
+Walks: page 00's ravine, the best of forty lr. Keeps: numbers per weight.</footer>
 </main>
 """
 
@@ -336,10 +340,10 @@ def _rule_row(rule):
     name, arrays = plots.rule_label(rule, first=True), remembered(rule)
     mends, brings = map(escape, failures(rule))
     knobs = " ".join(f"<span>{escape(text)}</span>" for text in knob_texts(rule))
-    memory = f"{len(arrays)} per weight: {', '.join(arrays)}" if arrays else "no memory"
+    memory = f"keeps {len(arrays) or 'nothing'}{': ' * bool(arrays)}{', '.join(arrays)}"
     as_sgd = ""
     if rule is sgd:
-        as_sgd = f'<span class="also">{_sample("sgd")} SGD {_badges("03")} on minibatches</span>'
+        as_sgd = f'<span class="also">{_sample("sgd", 28)} SGD {_badges("03")} on minibatches</span>'
         mends = f"(SGD) {mends}"
     return f"""\
 <tr><td>{_walk_picture(rule)}</td>
@@ -356,13 +360,17 @@ def _badges(lessons):
 def _formula(rule):
     lines = []
     for line in recurrence(rule):
-        cells = [escape(cell) for cell in re.split(r" {3,}", line)]
+        cells = [escape(cell) for cell in re.split(" {2,}", line)]
         lines.append("<div>" + " ".join(f"<span>{cell}</span>" for cell in cells) + "</div>")
     return f'<div class="formula">{"".join(lines)}</div>'
 
 
 def _greek(name):
     return re.sub(r"\b(beta1|beta2|beta|eps)\b", lambda m: GREEK[m[0]], escape(name))
+
+
+def _unbroken(text):
+    return escape(text).replace(" − ", "&nbsp;−&nbsp;")
 
 
 def _section(title, content, lesson=""):
@@ -407,10 +415,11 @@ def _advice():
 
 def _conventions():
     rows = "".join(
-        f"<dt><b>{escape(what)}</b>: {escape(here)}</dt><dd>{escape(elsewhere)}</dd>"
-        for what, here, elsewhere in CONVENTIONS
+        f"<dt><b>{escape(what)}</b>: {escape(here)}</dt><dd>{_unbroken(others)}</dd>"
+        for what, here, others in CONVENTIONS
     )
-    return _section("One name, several rules", f"<p>Here, and elsewhere:</p><dl>{rows}</dl>", "08")
+    content = f"<p>Here as in PyTorch; indented: others.</p><dl>{rows}</dl>"
+    return _section("One name, several rules", content, "08 10")
 
 
 def _checks():
