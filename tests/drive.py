@@ -20,6 +20,8 @@ def drive_all():
     explorers = [thing for thing in gc.get_objects() if isinstance(thing, Explorer) and thing.comm]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # The oldest Matplotlib that is supported calls what a newer pyparsing has renamed.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="matplotlib|pyparsing")
         for explorer in explorers:
             drive(explorer)
     return len(explorers)

@@ -15,12 +15,14 @@ from optim_lessons.course.exercises.lesson_05 import (
 )
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
+from optim_lessons.lab.explore import explore
 from optim_lessons.lab.live import LiveFigure
 from optim_lessons.lab.path import path, record
 from optim_lessons.landscapes import lessard_recht_packard, quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.pictures import nesterov as picture
+from optim_lessons.pictures import stability
 
 SQUARE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -526,3 +528,14 @@ def test_with_one_lr_rare_weights_lag_and_with_an_lr_each_they_do_not():
     assert fifths["one"][0] < 0.45
     assert fifths["one"][1] > 1
     assert fifths["own"] == pytest.approx((1, 1), abs=0.1)
+
+
+def test_at_lr_times_curvature_1_the_reading_says_that_two_steps_arrive():
+    explorer = explore(stability.stability_map(nesterov, look_ahead.spectral_radius))
+    for beta in (0.1, 0.5, 0.9):
+        explorer.set(lr=1.0, beta=beta)
+        assert "at the minimum after two steps" in explorer.reading
+        walk = path(nesterov, lambda w: w, np.ones(1), 4, lr=1.0, beta=beta)[:, 0]
+        np.testing.assert_allclose(walk[2:], 0, atol=1e-15)
+    explorer.set(lr=0.9)
+    assert "two steps" not in explorer.reading

@@ -340,6 +340,12 @@ def test_settling_is_drawn_as_the_rule_walks():
     assert "lr/2 − eps/curvature is 0.0145" in reading
 
 
+def test_a_walk_that_is_still_coming_closer_is_not_said_to_have_come_back():
+    scene = picture.settling()
+    assert "came back" not in drawn(scene, lr=0.01, beta=0.9, eps=0.0052, curvature=1.0)[1]
+    assert "came back" in drawn(scene, lr=0.01, beta=0.9, eps=1e-8, curvature=1.0)[1]
+
+
 def test_nine_and_one_is_drawn_as_the_rule_walks():
     (left, _), reading = drawn(picture.nine_and_one(), beta=0.95)
     slopes = np.resize(picture.SLOPES, 300)

@@ -463,6 +463,9 @@ _REFUSED = re.compile(
 )
 _CHANGES = re.compile(r"os\.(remove|rename|rmdir|mkdir|chmod|chown|link|symlink|truncate|utime)|shutil\.")
 
+# The second tells a process what it has loaded; some versions of scikit-learn look there.
+_HARMLESS = (os.devnull, "/proc/self/maps")
+
 
 def guard(readable, hidden, private, course):
     """Refuse other files, processes and the network, where the system cannot keep them away itself.
@@ -483,7 +486,7 @@ def guard(readable, hidden, private, course):
             writes = any(letter in str(args[1] or "") for letter in "wax+") or (args[2] or 0) & (
                 os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
             )
-            if fsdecode(args[0]) != os.devnull and (
+            if fsdecode(args[0]) not in _HARMLESS and (
                 writes or not inside(args[0], readable) or inside(args[0], hidden)
             ):
                 raise PermissionError(f"an answer may not open {fsdecode(args[0])!r}")

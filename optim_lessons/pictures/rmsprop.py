@@ -281,7 +281,7 @@ def settling():
             seen = f"{late:.3g}" if late > 1e-12 else "0"
             end = f"Median distance over the last 300 steps: {seen}; lr/2 − eps/curvature is {size:.3g}."
             lowest = np.abs(ws).argmin()
-            if late > 1e3 * np.abs(ws[lowest]):
+            if late > max(1e-12, 1e3 * np.abs(ws[lowest])):
                 end += (
                     f" It had been at {max(np.abs(ws[lowest]), 1e-300):.0e}, at step {lowest}, and came back."
                 )
