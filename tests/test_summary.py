@@ -213,6 +213,7 @@ def test_the_advice_is_what_the_races_say():
     shared, problems = map(int, re.findall(r"\d+", said["Expect ties."]))
     assert problems == len(protocol.PROBLEMS)
     assert shared > problems / 2
+    assert "all problems here are small" in lesson_text("11").lower()
     for do in said:  # the lesson says it too
         assert do.rstrip(".").split(",")[0].lower() in lesson_text("11").lower() or do == "Expect ties."
 

@@ -181,7 +181,7 @@ def advice():
             f"Adam against gradient descent: {guide.of_rules(table, 'adam', 'gradient_descent')}; "
             f"against RMSProp: {guide.of_rules(table, 'adam', 'rmsprop')}.",
         ),
-        ("Expect ties.", f"The first place is shared in {shared} of {len(first)} problems."),
+        ("Expect ties.", f"The first place is shared in {shared} of {len(first)} small problems."),
     ]
 
 
