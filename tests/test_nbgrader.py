@@ -1,11 +1,13 @@
 """`optim-lessons nbgrader`: nbgrader's own commands run in its folder, and give the table's points."""
 
+import contextlib
 import copy
 import csv
 import importlib.util
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -192,6 +194,14 @@ PATCH = """
 slope = 9
 from optim_lessons.course import check as module
 module.check = check = lambda *answer: True
+
+from IPython.display import HTML, display
+display(HTML("<script>document.title = 'theirs'</script>"))
+print(open("../../../source/00_start_here/00_start_here.ipynb").read().count("### BEGIN SOLUTION"))
+
+import sqlite3
+with sqlite3.connect("../../../gradebook.db") as book:
+    book.execute("create table theirs (points)")
 """
 TRICKS = {"slope": PATCH, "momentum_limit": "momentum_limit = 'a'", "wrong_end": "wrong_end = 'a'"}
 HANDED_IN = [
@@ -270,7 +280,7 @@ def scores(folder):
 
 
 def outputs(folder, learner, lesson, id):
-    """Return the outputs of a check cell that nbgrader has run."""
+    """Return the outputs of a cell that nbgrader has run."""
     notebook = notebook_in(folder / "autograded", learner, lesson)
     cell = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == id)
     return cell.outputs
@@ -327,6 +337,33 @@ def test_optim_lessons_grade_gives_the_same_points_in_the_same_folder_but_none_f
 def test_a_patched_check_earns_full_marks_from_nbgrader(graded):
     # This is what nbgrader does not protect against. The guide says so.
     assert scores(graded)[TRICKSTER, FIRST] == (points_of(FIRST), points_of(FIRST))
+
+
+@pytest.mark.slow
+def test_code_that_nbgrader_runs_reads_the_solutions_and_writes_to_the_gradebook(graded):
+    shown = outputs(graded, TRICKSTER, FIRST, "00_first_check_answer")
+    assert [output.text for output in shown if output.output_type == "stream"] == ["3\n"]
+    with contextlib.closing(sqlite3.connect(graded / "gradebook.db")) as book:
+        assert book.execute("select count(*) from theirs").fetchone() == (0,)
+    page = (graded / "feedback" / TRICKSTER / FIRST / f"{FIRST}.html").read_text(encoding="utf-8")
+    assert "<script>document.title = 'theirs'</script>" in page
+
+
+@pytest.mark.slow
+def test_a_damaged_file_and_one_of_another_name_are_zeros_in_nbgraders_table(released, tmp_path):
+    course = tmp_path / "course"
+    shutil.copytree(released, course, ignore=shutil.ignore_patterns("submitted", "autograded", "feedback"))
+    data = (course / "release" / FIRST / f"{FIRST}.ipynb").read_bytes()
+    for learner, name, content in (("torn", FIRST, data[:3000]), ("renamed", "my notebook", data)):
+        place = course / "submitted" / learner / FIRST
+        place.mkdir(parents=True)
+        (place / f"{name}.ipynb").write_bytes(content)
+    with pytest.raises(AssertionError, match="There was an error"):
+        nbgrader(course, "autograde", FIRST)
+    nbgrader(course, "export")
+    with open(course / "grades.csv", newline="", encoding="utf-8") as file:
+        rows = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
+    assert [rows[learner, FIRST]["score"] for learner in ("torn", "renamed")] == ["0.0", "0.0"]
 
 
 @pytest.mark.slow
