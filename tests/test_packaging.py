@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -72,17 +73,25 @@ def test_a_rule_can_be_imported_where_only_numpy_is():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """Build the wheel, install it where the source tree cannot be seen; return (python, command)."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
-    (wheel,) = folder.glob("*.whl")
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+
+
+def build_wheel(source, folder):
+    """Build the wheel of a source tree and return its path in a folder."""
+    subprocess.run([*PIP, "wheel", "-q", "--no-deps", "-w", str(folder), str(source)], check=True)
+    return max(folder.glob("*.whl"), key=os.path.getmtime)
+
+
+def install(python, wheel):
+    """Install a wheel alone where another interpreter finds it."""
+    subprocess.run([*PIP, "--python", str(python), "install", "-q", "--no-deps", str(wheel)], check=True)
+
+
+def new_environment(folder):
+    """Make an environment that cannot see the source tree; return its interpreter."""
     venv.create(folder / "venv", with_pip=False)
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (python,) = (path for path in scripts.glob("python*") if path.stem == "python")
-    subprocess.run([*pip, "--python", str(python), "install", "-q", "--no-deps", str(wheel)], check=True)
     site = subprocess.run(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
         capture_output=True,
@@ -92,7 +101,16 @@ def installed(tmp_path_factory):
     # The dependencies of these tests serve here too; an editable install's own .pth file is not followed.
     others = [path for path in sys.path if path.endswith("site-packages")]
     (Path(site) / "dependencies.pth").write_text("\n".join(others), encoding="utf-8")
-    return python, next(scripts.glob("optim-lessons*"))
+    return python
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Build the wheel, install it where the source tree cannot be seen; return (python, command)."""
+    folder = tmp_path_factory.mktemp("wheel")
+    python = new_environment(folder)
+    install(python, build_wheel(ROOT, folder))
+    return python, next(python.parent.glob("optim-lessons*"))
 
 
 @pytest.mark.slow
@@ -134,3 +152,59 @@ def test_an_installed_course_opens_in_any_folder_and_a_second_start_keeps_the_an
                 assert lesson.read_bytes() == (ROOT / "notebooks" / lesson.name).read_bytes()
                 lesson.write_text(mine)
             assert lesson.read_text() == mine
+
+
+def build_edition(folder, version, line):
+    """Build a wheel of the course as another version, with a line more in two lessons; return its path."""
+    source = folder / f"source {version}"
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("optim_lessons", "notebooks", "assets"):
+        shutil.copytree(ROOT / name, source / name, ignore=skip)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-prose.md"):
+        shutil.copy(ROOT / name, source)
+    about = source / "optim_lessons" / "__init__.py"
+    text = about.read_text(encoding="utf-8")
+    about.write_text(text.replace(f'"{optim_lessons.__version__}"', f'"{version}"'), encoding="utf-8")
+    for lesson in ("01_gradient_descent", "02_landscapes"):
+        path = source / "notebooks" / f"{lesson}.ipynb"
+        notebook = json.loads(path.read_bytes())
+        notebook["cells"][0]["source"] += [f"\n\n{line}"]
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False), encoding="utf-8")
+    return build_wheel(source, folder)
+
+
+@pytest.mark.slow
+def test_an_upgrade_of_the_installed_course_keeps_what_was_edited_and_puts_the_new_edition_beside(
+    tmp_path, jupyter_environment
+):
+    python = new_environment(tmp_path)
+    folder = tmp_path / "optim-lessons-course"
+    lesson = folder / "01_gradient_descent.ipynb"
+
+    def start():
+        (command,) = python.parent.glob("optim-lessons*")
+        arguments = [str(command), "--no-browser", "--port", free_port()]
+        with running_lab(arguments, folder, jupyter_environment, cwd=tmp_path) as server:
+            return server.said()
+
+    install(python, build_edition(tmp_path, "7.0.0", "The seventh."))
+    assert "14 new, 0 kept" in start()
+    notebook = json.loads(lesson.read_bytes())
+    answer = next(cell for cell in notebook["cells"] if cell["source"] == ["largest_lr = ..."])
+    answer["source"] = ["largest_lr = 0.05"]
+    lesson.write_text(json.dumps(notebook))
+    mine = lesson.read_bytes()
+
+    install(python, build_edition(tmp_path, "7.1.0", "The eighth."))
+    said = start()
+    assert "(0 new, 1 replaced, 13 kept)" in said
+    assert "The new one is beside it: 01_gradient_descent-new-7.1.0.ipynb" in said
+    assert lesson.read_bytes() == mine
+    assert "The eighth." in (folder / "02_landscapes.ipynb").read_text(encoding="utf-8")
+    new = (folder / "01_gradient_descent-new-7.1.0.ipynb").read_text(encoding="utf-8")
+    assert "The eighth." in new
+    assert "largest_lr = 0.05" in new
+    assert "+ The eighth." in (folder / "01_gradient_descent-new-7.1.0.md").read_text(encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+    assert "(0 new, 14 kept)" in start()
+    assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == before
