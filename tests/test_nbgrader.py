@@ -107,9 +107,8 @@ def test_only_the_lessons_that_are_asked_for_are_written(tmp_path, capsys):
     assert main(["nbgrader", str(tmp_path), "--lesson", "1", "0", "gradient_descent"]) == 0
     assert sorted(path.name for path in (tmp_path / "source").iterdir()) == [FIRST, SECOND]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["nbgrader_config.py", "source"]
-    assert (
-        f"2 lessons, 12 exercises, {points_of(FIRST) + points_of(SECOND)} points" in capsys.readouterr().out
-    )
+    points = points_of(FIRST) + points_of(SECOND)
+    assert f"lessons: 2, exercises: 12, points: {points}\n" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(tmp_path, capsys):
@@ -117,7 +116,7 @@ def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(tmp_path, caps
     assert main(["nbgrader", str(tmp_path), "--lesson", "0"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
     said = capsys.readouterr().err
-    assert "is not empty" in said
+    assert "holds 'gradebook.db' already" in said
     assert "Name a new folder" in said
 
 

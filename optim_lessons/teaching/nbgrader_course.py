@@ -68,9 +68,8 @@ def main(argv):
         print(f"optim-lessons nbgrader: {error}", file=sys.stderr)
         return 2
     points = sum(exercise.points for exercise in exercises)
-    print(
-        f"A course for nbgrader: {folder}\n{len(names)} lessons, {len(exercises)} exercises, {points} points"
-    )
+    print(f"A course for nbgrader: {folder}")
+    print(f"lessons: {len(names)}, exercises: {len(exercises)}, points: {points}")
     print(f"Next: go to that folder and type\n  nbgrader generate_assignment {names[0]}")
     if missing := missing_programs():
         print(missing, file=sys.stderr)
@@ -101,9 +100,9 @@ def write_course(folder, names):
 
 def _write(folder, sources):
     make_writable_folder(folder)
-    if any(folder.iterdir()):
+    if there := sorted(path.name for path in folder.iterdir()):
         raise NotWritten(
-            f"{str(folder)!r} is not empty, and a course that is in use must not be overwritten.\n"
+            f"{str(folder)!r} holds {there[0]!r} already, and a course in use must not be overwritten.\n"
             "Name a new folder. To add a lesson to a course, copy its folder in source/ from the new one."
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as draft:
