@@ -16,6 +16,7 @@ from small_course import FIRST, SECOND, Course, as_bytes
 from optim_lessons.course import editions, upgrade, workbook
 from optim_lessons.course.cli import main
 from optim_lessons.course.upgrade import put_beside, update
+from optim_lessons.course.upgrade_words import in_words
 
 LESSONS = ["00_start", "01_first", "02_second"]
 MINE = FIRST | {"rule": "def my_rule(w, g):\n    return w - g", "guess": "guess = 3"}
@@ -215,6 +216,7 @@ def test_a_lost_record_costs_no_work_and_one_list_that_says_what_it_compares(cou
     update(course.copy)
     for name in ("00_start", "01_first"):
         edit(course.copy / f"{name}.ipynb", guess="guess = 3")
+        run_all(course.copy / f"{name}.ipynb")
         kept = course.copy / editions.RECORD / f"{name}.json"
         content = kept.read_bytes()
         kept.unlink()
@@ -229,8 +231,12 @@ def test_a_lost_record_costs_no_work_and_one_list_that_says_what_it_compares(cou
         assert course.seen() == before
         return
     course.ship("0.2.0", {"01_first": SECOND})
-    (new,) = update(course.copy).beside  # 00_start's cells are those of the installed course, all but answers
+    report = update(course.copy)
+    (new,) = report.beside  # 00_start's cells are those of the installed course, all but answers
     assert (new.lesson, new.began, new.filled) == ("01_first", "", ["guess"])
+    said = "\n".join(in_words(report, course.copy))
+    assert "has new editions" not in said
+    assert "not recorded what yours began as" in said
     assert "your own file" in (course.copy / f"{NEW}.md").read_text(encoding="utf-8")
     assert "guess" not in [change.cell for change in new.changes]
     assert before.items() <= course.seen().items()

@@ -46,14 +46,17 @@ class Beside:
 def in_words(report, folder):
     """Return what a learner should know about an update, as lines."""
     lines = []
-    if report.replaced or report.beside:
+    if report.replaced or any(new.began for new in report.beside):
         lines.append(f"The installed course, version {report.version}, has new editions of lessons.")
     if report.replaced:
         lines.append(
             f"  You had changed nothing in these, so they were replaced: {', '.join(report.replaced)}"
         )
     for new in report.beside:
-        lines.append(f"  {new.lesson}: yours stays as it is. The new one is beside it: {new.path.name}")
+        which = "new one" if new.began else f"edition of version {new.version}"
+        lines.append(f"  {new.lesson}: yours stays as it is. The {which} is beside it: {new.path.name}")
+        if not new.began:
+            lines.append("    yours was compared with it, as it is not recorded what yours began as")
         if new.filled:
             lines.append(f"    your answers are filled in: {', '.join(new.filled)}")
         short = _by_section(new.changes) if len(report.beside) <= _FEW else [_in_all(new.changes)]
@@ -81,7 +84,7 @@ def list_of_changes(new):
     """Return the list of what changed in a new edition, as the Markdown file beside it."""
     name = f"`{new.lesson}.ipynb`"
     lines = [
-        f"# What is new in {new.lesson}, version {new.version}",
+        f"# What {'is new' if new.began else 'differs'} in {new.lesson}, version {new.version}",
         "",
         f"Your file {name} is as you left it. The new edition is `{new.path.name}`.",
     ]
