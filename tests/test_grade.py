@@ -683,6 +683,9 @@ def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
         "ada_08_adam.ipynb": "ada",
         "08_adam-bo lee.ipynb": "bo lee",
         "08_adam.ipynb": "08_adam",
+        "08_adam-4711.ipynb": "4711",
+        "ada 08_adam-fresh.ipynb": "ada",
+        "ada_08_adam-new-0.2.0-2.ipynb": "ada",
     }.items():
         assert grade.learner_of(Path(path), names) == learner
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import secrets
 import signal
 import sys
@@ -88,10 +89,9 @@ def learner_of(path, lessons):
     """Return whose notebook it is: the first folder, or the file's name without the lesson's."""
     if len(path.parts) > 1:
         return path.parts[0]
-    name = path.stem
-    for lesson in lessons:
-        name = name.replace(lesson, "")
-    return name.strip(" _-.") or path.stem
+    # The course itself puts 04_momentum-fresh.ipynb or 04_momentum-new-0.2.0.ipynb beside a learner's file.
+    lesson = rf"({'|'.join(map(re.escape, lessons))})(-(fresh|new-\d[\d.]*)(-\d)?)?"
+    return re.sub(lesson, "", path.stem).strip(" _-.") or path.stem
 
 
 def grade(folder, found, out, options, *, jobs=1):
