@@ -134,7 +134,7 @@ def _serve(folder, lesson, port, browser):
         print("You are root: JupyterLab gets --allow-root, which it asks for before it runs as root.")
         arguments.append("--allow-root")
     server = LabApp.initialize_server(argv=arguments)
-    server.web_app.settings["page_config_hook"] = _without_news
+    server.web_app.settings["page_config_hook"] = without_news
 
     def announce():
         address = f"{server.connection_url}{page}?token={server.identity_provider.token}"
@@ -145,7 +145,7 @@ def _serve(folder, lesson, port, browser):
     return 0
 
 
-def _without_news(handler, page):
+def without_news(handler, page):
     """Switch off JupyterLab's question about news, and its look for updates, without touching settings."""
     off = [*page.get("disabledExtensions", []), "@jupyterlab/apputils-extension:announcements"]
     return page | {"disabledExtensions": off}

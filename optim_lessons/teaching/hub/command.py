@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -163,8 +164,13 @@ def _run(folder, ports, environment, lock):
     asked = []
 
     def end(*_):
-        hub.kill() if asked else hub.terminate()  # whoever asks twice does not want to wait
-        asked.append(True)
+        if not asked:
+            hub.terminate()
+            with suppress(OSError):  # a window that was closed prints nothing
+                print("Ending the learners' servers takes some seconds.", flush=True)
+        elif time.monotonic() > asked[0] + 30:  # it hangs, because its folder is gone, for instance
+            hub.kill()
+        asked.append(time.monotonic())
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)

@@ -71,7 +71,7 @@ c.JupyterHub.cleanup_servers = True
 #    c.DockerSpawner.volumes = {"course-{username}": "/home/learner"}
 #    c.DockerSpawner.notebook_dir = "/home/learner"
 #    c.Spawner.cmd = ["python", "-m", "optim_lessons.teaching.hub.learner"]
-#    c.Spawner.mem_limit = "1G"
+#    c.Spawner.mem_limit = "2G"
 #    c.Spawner.cpu_limit = 1.0
 #
 # 4. A course that learners cannot change: install it as an administrator, or into the image, and let only
@@ -81,7 +81,12 @@ c.JupyterHub.cleanup_servers = True
 #    package: whoever can open a terminal can read them. For exercises that count, give marks by
 #    `optim-lessons grade`, on a machine that learners cannot reach, and for what can be explained aloud.
 #
-# 6. An end for idle servers, or memory fills up within a week. pip install jupyterhub-idle-culler
+# 6. An end for what is idle: closed lessons keep their kernels, and learners go home without a word.
+#    c.Spawner.args = [
+#        "--MappingKernelManager.cull_idle_timeout=1800",
+#        "--MappingKernelManager.cull_interval=300",
+#    ]
+#    and for whole servers: pip install jupyterhub-idle-culler
 #    c.JupyterHub.load_roles = [{
 #        "name": "cull-idle",
 #        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],

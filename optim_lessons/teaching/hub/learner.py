@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from optim_lessons.course.cli import without_news
 from optim_lessons.course.kernels import prepare_environment
 from optim_lessons.course.upgrade import update
 
@@ -16,15 +17,18 @@ def main(argv):
     """Copy the lessons that are missing, then serve the current folder until the hub ends it."""
     prepare_environment()
     update(Path.cwd())
-    from jupyterlab.labhubapp import SingleUserLabApp
+    from jupyterlab.labhubapp import SingleUserLabApp  # needs JupyterHub, which only the extra `hub` brings
+
+    class Lab(SingleUserLabApp):
+        def page_config_hook(self, handler, page):
+            return without_news(handler, super().page_config_hook(handler, page))
 
     arguments = [
-        "--LabApp.news_url=None",  # no question about news
-        "--LabApp.extension_manager=readonly",  # the other one asks the network what it could install
-    ]
+        "--LabApp.extension_manager=readonly"
+    ]  # the other one asks the network what it could install
     if os.geteuid() == 0:
         arguments.append("--allow-root")  # JupyterLab asks for it before it runs as root
-    SingleUserLabApp.launch_instance([*arguments, *argv])
+    Lab.launch_instance([*arguments, *argv])
 
 
 if __name__ == "__main__":
