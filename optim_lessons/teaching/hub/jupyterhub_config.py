@@ -43,7 +43,7 @@ c.Authenticator.username_pattern = r"\w[\w.-]{0,31}\Z"
 # A learner's server is a process on this machine; its home is learners/NAME, with the notebooks in it.
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{folder}/learners/{{username}}"
-# It copies the lessons that are missing, overwrites none, and opens JupyterLab on the first one.
+# It copies the lessons that are missing, overwrites nothing that a learner has changed, and opens the first.
 c.Spawner.cmd = [sys.executable, "-m", "optim_lessons.teaching.hub.learner"]
 c.Spawner.default_url = "/lab/tree/00_start_here.ipynb"
 # A busy machine takes its time; the page shows a bar meanwhile.
