@@ -137,7 +137,32 @@ def test_the_words_of_the_pictures_agree_with_the_walks():
             assert (kind == stability.CREEPS) == (lr < 1)
             assert beta <= critical
         expected = {"oscillates": "Underdamped", "creeps": "Overdamped", "flips": "Two negative"}[kind]
-        assert words.startswith(expected) or words.startswith("Critically")
+        assert words.startswith((expected, "Critically", "On the limit"))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.65, 0.9])
+def test_exactly_on_the_limit_the_readings_speak_of_the_limit(beta):
+    limit = 2 * (1 + beta)
+    said = picture.damping(limit, beta)
+    assert said.startswith("On the limit"), said
+    assert stability.regime(momentum, limit, beta) == stability.DIVERGES
+    explorer = explore(stability.stability_map(momentum, spectral_radius), condition=100.0, lr=1.0)
+    explorer.set(lr=limit, beta=beta)
+    assert explorer.reading.endswith("The steep direction does not converge."), explorer.reading
+
+
+def test_the_bar_says_which_direction_is_slower_and_that_equal_ones_are_alike():
+    explorer = explore(stability.stability_map(momentum, spectral_radius), condition=100.0)
+    for lr, beta, words in (
+        (1.0, 0.9, "Both directions are alike: 43.7 steps per digit"),
+        (1.0, 0.5, "The flat direction is slower"),
+        (3.3, 0.66, "The steep direction is slower: 32.4 steps per digit"),
+        (3.3, 0.6, "The steep direction does not converge."),
+    ):
+        explorer.set(lr=lr, beta=beta)
+        assert words in explorer.reading, explorer.reading
+    explorer.set(lr=4.5, beta=0.6, condition=1.2)
+    assert explorer.reading.endswith("Neither direction converges.")
 
 
 @pytest.mark.parametrize(("rule", "radius"), [(momentum, spectral_radius), (nesterov, nesterov_radius)])
@@ -414,10 +439,25 @@ def test_the_valley_draws_each_rules_walk_in_its_own_style_and_tells_its_fate():
             np.testing.assert_array_equal(drawn(explorer, 1, 121, nth)[:, 1], np.clip(walk, -1e3, 1e3))
         assert explorer.picture.live.figure.axes[1].lines[3 + nth].get_color() == rule_style(rule)["color"]
     assert "it goes round -1.80, 0.65, 2.12 and never arrives." in explorer.reading
+    explorer.set(lr=1 / 9, beta=0.4)  # slow, but it arrives: see the cycle's test above
+    assert "Momentum: after 120 steps it still moves between -0.014 and 0.015." in explorer.reading
     explorer.set(lr=0.04, beta=4 / 9)
     assert "Momentum: it arrives" in explorer.reading
     explorer.set(lr=0.15, beta=0.0)
     assert "Momentum: it diverges." in explorer.reading
+
+
+@pytest.mark.parametrize("rule", [momentum, nesterov])
+def test_only_a_walk_that_truly_never_arrives_is_said_to_go_round(rule):
+    knobs = grid(start=np.linspace(-4, 4, 9), lr=np.linspace(0.05, 0.16, 23), beta=np.linspace(0, 0.9, 19))
+    walks = path(rule, lessard_recht_packard, knobs.pop("start"), 3000, **knobs)[..., 0].reshape(3001, -1)
+    said = np.array([picture._fate(walk[:121]) for walk in walks.T])
+    round_ = np.char.startswith(said, "it goes round")
+    assert 20 < round_.sum() < len(said) / 2
+    ends = np.abs(walks[-10:]).max(axis=0)
+    assert (ends[round_] > 1e-2).all()
+    arrived = np.char.startswith(said, "it arrives")
+    assert (ends[arrived] < 1e-2).all()
 
 
 def test_still_pictures_say_their_numbers():

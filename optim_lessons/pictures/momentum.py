@@ -208,7 +208,10 @@ def both_roots(lr_times_curvature, beta):
 def damping(lr_times_curvature, beta):
     """Say in words how the heavy ball is damped on a parabola."""
     x = lr_times_curvature
-    if spectral_radius(x, beta) >= 1:
+    factor = spectral_radius(x, beta)
+    if x > 1 and abs(factor - 1) < 5e-4:
+        return "On the limit, or nearly so: a root touches the red circle, and the ball jumps to and fro."
+    if factor >= 1:
         return "Diverges: a root is not inside the red circle."
     if abs(np.sqrt(beta) - abs(1 - np.sqrt(x))) < 0.01:
         return "Critically damped, or nearly so: the two roots meet."
@@ -271,15 +274,18 @@ def valley_height(w):
 
 def _fate(ws):
     """Say in words where a walk in one dimension, shape (steps + 1,), ends."""
-    late = np.abs(ws[-30:])
-    if not np.isfinite(ws).all() or late.max() > 10 * max(1.0, abs(ws[0])):
+    late = ws[-30:]
+    furthest = np.abs(late).max()
+    if not np.isfinite(ws).all() or furthest > 10 * max(1.0, abs(ws[0])):
         return "it diverges."
-    if late.max() < 1e-2:
+    if furthest < 1e-2:
         return f"it arrives; after {len(ws) - 1} steps it is {abs(ws[-1]):.1g} away."
-    values = np.unique(np.round(ws[-30:], 2))
-    if len(values) <= 8:
-        return f"it goes round {', '.join(f'{value:.2f}' for value in values)} and never arrives."
-    return f"after {len(ws) - 1} steps it still moves between {ws[-30:].min():.2f} and {ws[-30:].max():.2f}."
+    for period in range(2, 9):
+        # Rounded to what is shown, a slow arrival would repeat itself too.
+        if np.abs(late[period:] - late[:-period]).max() < 1e-3 * furthest:
+            places = np.unique(np.round(late[-period:], 2))
+            return f"it goes round {', '.join(f'{place:.2f}' for place in places)} and never arrives."
+    return f"after {len(ws) - 1} steps it still moves between {late.min():.2g} and {late.max():.2g}."
 
 
 def first_digits(walks, factors):

@@ -10,6 +10,7 @@ from optim_lessons.pictures.gradient_descent import FLAT, STEEP
 
 STEPS = 60
 LOWEST, HIGHEST = 1e-3, 15  # the ends of the map: lr × curvature
+LIMIT = 1 - 1e-9  # a factor per step of 1, less what rounding takes
 LEVELS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 CREEPS, OSCILLATES, FLIPS, DIVERGES = "creeps", "oscillates", "flips", "diverges"
 
@@ -70,19 +71,27 @@ def stability_map(rule, radius):
                     f"lr × curvature = {lr:.3g}, beta = {beta:.3g}: {in_words(rule, lr, beta)} "
                     f"Factor per step in the long run: {factors['steep']:.3f}."
                 )
-            slower = max(factors, key=factors.get)
-            worst = factors[slower]
-            both = f"Factors: steep {factors['steep']:.3f}, flat {factors['flat']:.3f}. "
-            if worst >= 1:
-                return f"{both}The {slower} direction does not converge."
-            digit = np.log(10) / -np.log(max(worst, 1e-300))
-            return f"{both}The {slower} direction is slower: {digit:.1f} steps per digit in the long run."
+            return _race_in_words(**factors)
 
         return move
 
     knobs = {"lr": 0.1, "beta": 0.5, "condition": 1.0}
     ranges = {"lr": (0.01, 5.0), "beta": (0.0, 0.99), "condition": (1.0, 100.0)}
     return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6))
+
+
+def _race_in_words(steep, flat):
+    """Say which of two directions is slower, and how slow, from their factors per step."""
+    both = f"Factors: steep {steep:.3f}, flat {flat:.3f}. "
+    lost = [name for name, factor in (("steep", steep), ("flat", flat)) if factor >= LIMIT]
+    if lost:
+        return both + (
+            "Neither direction converges." if lost[1:] else f"The {lost[0]} direction does not converge."
+        )
+    digit = f"{np.log(10) / -np.log(max(steep, flat, 1e-300)):.1f} steps per digit in the long run."
+    if f"{steep:.3f}" == f"{flat:.3f}":
+        return f"{both}Both directions are alike: {digit}"
+    return f"{both}The {'steep' if steep > flat else 'flat'} direction is slower: {digit}"
 
 
 def draw_map(ax, rule, radius):
@@ -156,7 +165,7 @@ def regime(rule, lr_times_curvature, beta):
     trace, determinant = trace_and_determinant(rule, np.asarray(lr_times_curvature, float), beta)
     moves = np.where(trace < 0, FLIPS, CREEPS)
     moves = np.where(trace**2 / 4 < determinant, OSCILLATES, moves)
-    return np.where(largest_root(trace, determinant) >= 1, DIVERGES, moves)
+    return np.where(largest_root(trace, determinant) >= LIMIT, DIVERGES, moves)
 
 
 def in_words(rule, lr_times_curvature, beta):
