@@ -498,6 +498,49 @@ def test_a_function_that_is_not_written_yet_is_open_and_no_mistake(attempt):
     assert repr(verdict).startswith("○ Still open.")
 
 
+def _no_else(w, g, m=0.0, *, lr=0.01, beta=0.9):
+    if np.ndim(w) == 1:
+        return _momentum(w, g, m, lr=lr, beta=beta)
+
+
+def _not_at_first(w, g, m=0.0, *, lr=0.01, beta=0.9):
+    return _momentum(w, g, m, lr=lr, beta=beta) if np.ndim(m) else None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "where"),
+    [
+        (_no_else, "nothing at step 1, with several runs at once and a sweep of knobs."),
+        (_not_at_first, "nothing at step 1, from the starting state."),
+        (
+            lambda w, g, m=0.0, *, lr=0.01, beta=0.9: (w, ...) if w.ndim > 1 else (w, w),
+            "`...` at step 1, with",
+        ),
+    ],
+)
+def test_a_rule_that_returns_nothing_in_one_case_is_told_in_which(attempt, where):
+    verdict = check("04.momentum", attempt)
+    assert verdict.done
+    assert verdict.mistake == "returns-nothing"
+    assert f"`my_momentum` returned {where}" in verdict.text
+    assert "does a branch lack its `return`?" in verdict.text
+
+
+def test_a_written_rule_without_a_return_is_told_so():
+    def attempt(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        m = beta * m + g
+        w = w - lr * m
+
+    verdict = check("04.momentum", attempt)
+    assert verdict.mistake == "returns-nothing"
+    assert "is `return` missing" in verdict.text
+
+
+def test_a_none_among_the_results_is_told_by_its_name():
+    text = check("04.momentum", lambda w, g, m=0.0, *, lr=0.01, beta=0.9: (w, None)).text
+    assert "The new m is `None`" in text
+
+
 def _endless(w, g, *, lr=0.01):
     while True:
         pass

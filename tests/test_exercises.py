@@ -202,6 +202,59 @@ def test_every_run_taken_for_another_has_a_text_that_says_what_to_look_at():
             assert cause not in verdict.text  # the hint is not the answer
 
 
+DIAGNOSED = {
+    "02.wrong_gradient": "gradient",
+    "04.diagnose": "ball",
+    "11.unfair": "report",
+    "12.wrong_layer": "gradient",
+    "13.diagnose": "map",
+}
+
+
+@of_kind("diagnosis")
+def test_a_diagnosis_speaks_of_what_is_diagnosed(exercise):
+    truth = eval(exercise.solution.split(" = ", 1)[1])
+    letter, label = next(iter(truth.items()))
+    other = next(m.values[1] for m in exercise.mistakes if m.values[0] == label)
+    texts = [
+        check(exercise.id, answer).text
+        for answer in (truth | {letter: other}, truth | {letter: "x"}, {"?": 1})
+    ]
+    what = DIAGNOSED.get(exercise.id, "run")
+    assert all(what.capitalize() in text or f"no {what} " in text for text in texts), texts
+    assert what == "run" or not any(re.search(r"\bruns?\b", text, re.I) for text in texts)
+    assert not any("cause" in text for text in texts)
+
+
+def numbers_in(text):
+    """Return the numbers that a text names, as strings."""
+    return re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.]*\w)", text.replace(",", ""))
+
+
+@ALL
+def test_no_two_mistakes_read_alike_and_none_gives_the_answer_away(exercise):
+    texts = [m.text for m in exercise.mistakes]
+    if exercise.kind == "diagnosis":  # the text says what was claimed, whatever the truth is
+        assert len(set(texts)) == len({m.values[1] for m in exercise.mistakes})
+        assert not any(m.values[0] in m.text for m in exercise.mistakes if m.values[0] not in m.values[1])
+        return
+    assert len(set(texts)) == len(texts)
+    if exercise.kind == "choice":
+        answer = next(line for line in exercise.task.splitlines() if check(exercise.id, line[0]))
+        assert not any(answer[3:].lower() in f"{m.text} {m.hint}".lower() for m in exercise.mistakes)
+    elif exercise.kind in ("number", "goal"):
+        formulas = {"1", "2"} if exercise.kind == "goal" else ()  # numbers that any formula may hold
+        for m in exercise.mistakes:
+            numbers = set(numbers_in(f"{m.text} {m.hint}")) - set(formulas)
+            assert not any(check(exercise.id, float(n)) for n in numbers), (m.name, numbers)
+
+
+def test_a_right_entry_is_told_only_what_is_known_of_it():
+    because = EXERCISES["11.unknown"].because
+    assert "only you know" in because
+    assert "it was found on validation," not in because
+
+
 def test_a_diagnosis_may_be_written_with_dashes_capitals_and_underscores():
     truth = {"A": "Ravine", "B": "wrong-sign", "C": "lr_too_small", "D": " LR too  large "}
     assert check("01.diagnose", truth)

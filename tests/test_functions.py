@@ -94,6 +94,42 @@ def test_what_cannot_be_right_is_refused_with_a_reason(attempt, mistake):
     assert verdict.mistake == mistake, verdict
 
 
+def _only_for_several(X, rows):
+    if len(rows) > 1:
+        return X[rows].mean(axis=0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (_only_for_several, "`my_mean_of_rows` returned nothing for a single row."),
+        (lambda X, rows: None if len(rows) > 1 else X[rows[0]], "returned nothing for three rows of five."),
+        (lambda X, rows: ... if len(rows) > 1 else X[rows[0]], "returned `...` for three rows of five."),
+    ],
+)
+def test_where_nothing_comes_back_in_one_case_only_is_told(attempt, said):
+    verdict = EXERCISE.judge(attempt)
+    assert verdict.done
+    assert verdict.mistake == "returns-nothing"
+    assert said in verdict.text
+    assert "does a branch lack its `return`?" in verdict.text
+
+
+def test_a_written_function_without_a_return_is_told_so():
+    def attempt(X, rows):
+        X[rows].mean(axis=0)
+
+    verdict = EXERCISE.judge(attempt)
+    assert verdict.mistake == "returns-nothing"
+    assert "is `return` missing" in verdict.text
+
+
+def test_arrays_that_do_not_fit_are_told_how_axes_are_matched():
+    text = EXERCISE.judge(lambda X, rows: X[rows] + np.ones(7)).text
+    assert "two sizes have to be equal, or one of them 1" in text
+    assert "space" not in text  # which a function need not have
+
+
 @pytest.mark.parametrize("attempt", [..., None, lambda X, rows: None, lambda X, rows: ...])
 def test_what_is_not_written_yet_is_open(attempt):
     verdict = EXERCISE.judge(attempt)

@@ -120,6 +120,7 @@ def describe(value):
                 for p in inspect.signature(value).parameters.values()
             ]
         described["globals"] = _stores_globals(value)
+        described["written"] = uses_names(getattr(value, "__code__", None))
     return described
 
 
@@ -128,6 +129,14 @@ def _stores_globals(value):
 
     code = getattr(value, "__code__", None)
     return code is not None and any(step.opname == "STORE_GLOBAL" for step in dis.get_instructions(code))
+
+
+def uses_names(code):
+    """Return whether a function's code mentions a variable; `...` and `pass` do not."""
+    import dis
+
+    kinds = ("FAST", "GLOBAL", "NAME", "DEREF")
+    return code is not None and any(k in step.opname for step in dis.get_instructions(code) for k in kinds)
 
 
 def _short(value):

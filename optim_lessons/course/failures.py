@@ -4,7 +4,7 @@ import dis
 import linecache
 import traceback
 
-from optim_lessons.course.trials import Unwritten
+from optim_lessons.course import child
 from optim_lessons.course.verdict import Code, quote, still_open, wrong
 from optim_lessons.course.watchdog import Stopped
 
@@ -21,11 +21,6 @@ _NOTES = [
         "`if`, `max` and `min` want one answer, but each coordinate (or each run) has its own: "
         "`np.maximum`, `np.minimum` and `np.where` work on each.",
     ),
-    (
-        ValueError,
-        "broadcast",
-        "the last axis is the space, all axes before it are runs; with `keepdims=True` a sum keeps its axis.",
-    ),
     (TypeError, "bitwise_xor", "in Python a power is `**`."),
     (TypeError, "for ^", "in Python a power is `**`."),
     (
@@ -39,13 +34,32 @@ _NOTES = [
 ]
 
 
-def raised(name, answer, error, stage, seconds):
-    """Return the verdict on code that raised an exception, was stopped, or was never written."""
-    where = _line(answer, error)
-    if isinstance(error, Unwritten):
-        return still_open(
-            f"{name} returned `{_placeholder(error.args[0])}`: not written yet, or a `return` is missing."
+def nothing_returned(name, answer, value, where=""):
+    """Return the verdict on a function that returned a placeholder.
+
+    where: the case in which it did, if it returned something in another.
+    """
+    came = "nothing" if value is None else "`...`"
+    if where:
+        return wrong(
+            f"{name} returned {came} {where}.", "returns-nothing", "does a branch lack its `return`?"
         )
+    if value is None and _is_written(answer):
+        return wrong(
+            f"{name} computes something, but returns nothing.",
+            "returns-nothing",
+            "is `return` missing in its last line?",
+        )
+    said = "None" if value is None else "..."
+    return still_open(f"{name} returned `{said}`: not written yet, or a `return` is missing.")
+
+
+def raised(name, answer, error, stage, seconds, shapes):
+    """Return the verdict on code that raised an exception, was stopped, or is not finished.
+
+    shapes: the hint if two arrays do not fit together.
+    """
+    where = _line(answer, error)
     if type(error) is NotImplementedError or (isinstance(error, TypeError) and "ellipsis" in str(error)):
         return still_open(f"{name} is not finished: something in it is still open{where}.")
     if isinstance(error, Stopped):
@@ -65,7 +79,8 @@ def raised(name, answer, error, stage, seconds):
         return wrong(f"{name} was left by `{type(error).__name__}`{where}.", "raised")
     if _keeps_something(answer):
         return remembers(name)
-    note = next((n for kind, part, n in _NOTES if isinstance(error, kind) and part in _message(error)), "")
+    notes = [*_NOTES, (ValueError, "broadcast", shapes)]
+    note = next((n for kind, part, n in notes if isinstance(error, kind) and part in _message(error)), "")
     said = quote(Code(f"{type(error).__name__}: {_message(error)}"))
     return wrong(f"{name} stops with {said}{where}, {stage}.", "raised", note)
 
@@ -87,8 +102,12 @@ def _keeps_something(answer):
     return code is not None and any(step.opname == "STORE_GLOBAL" for step in dis.get_instructions(code))
 
 
-def _placeholder(new):
-    return "..." if new is ... or (isinstance(new, tuple) and any(x is ... for x in new)) else "None"
+def _is_written(answer):
+    """Return whether a function's body uses any name; that of an exercise not begun uses none."""
+    if hasattr(answer, "is_written"):  # a function in another process
+        return answer.is_written is True
+    code = getattr(answer, "__code__", None)
+    return code is not None and child.uses_names(code)
 
 
 def _message(error):

@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from optim_lessons.course.failures import raised, remembers
+from optim_lessons.course.failures import nothing_returned, raised, remembers
 from optim_lessons.course.mistakes import variant
 from optim_lessons.course.rules import first, named, refused_unseen
-from optim_lessons.course.trials import TOLERANCE, Unwritten, read_only
+from optim_lessons.course.trials import TOLERANCE, read_only
 from optim_lessons.course.verdict import is_open, quote, right, wrong
 from optim_lessons.course.watchdog import SECONDS, guarded
+
+SHAPES = (
+    "axes are matched from the last one back: two sizes have to be equal, or one of them 1. "
+    "`np.shape` of both tells which do not fit."
+)
 
 
 def judge_function(exercise, answer, seconds=SECONDS, seed=0):
@@ -22,14 +27,16 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
         for title, args in cases.items():
             stage.append(title)
             got.append(_call(answer, args))
-            if is_open(got[-1]):
-                raise Unwritten(got[-1])
         return got
 
     name = f"`{exercise.name}`"
     got, error = guarded(attempt, seconds)
     if error is not None:
-        return raised(name, answer, error, stage[-1], seconds)
+        return raised(name, answer, error, stage[-1], seconds, SHAPES)
+    missing = [(title, result) for title, result in zip(cases, got, strict=True) if is_open(result)]
+    if missing:
+        title, result = missing[0]
+        return nothing_returned(name, answer, result, title if len(missing) < len(cases) else "")
     wanted = results(exercise.reference, cases)
     if all(map(alike, got, wanted)):
         return right(f"`{exercise.name}` gives the right result for every input. {exercise.because}".rstrip())

@@ -5,7 +5,7 @@ function     write any other function; compared with the reference on drawn inpu
 number       a number that the theory gives
 goal         a number that reaches a goal; the check tries it out
 choice       one letter of several
-diagnosis    a dict that gives each of several runs its name
+diagnosis    a dict that gives each of several runs (or maps, ...) its name
 """
 
 from collections.abc import Callable
@@ -179,13 +179,14 @@ def choice(id, name, *, task, options, answer, mistakes, **texts):
     )
 
 
-def diagnosis(id, name, *, answer, labels, look, **texts):
+def diagnosis(id, name, *, answer, labels, look, what="run", **texts):
     """Return the exercise to name the cause of several runs.
 
     answer: run → label.  labels: label → how such a run looks.  look: run → what to look at in it.
+    what: the word for what is diagnosed, if it is no run.
     Each mistake is one label taken for another, and named so.
     """
-    known = listed((f'`"{label}"`' for label in labels), "or")
+    known, head = listed((f'`"{label}"`' for label in labels), "or"), what.capitalize()
 
     def judge(exercise, given, seconds):
         if is_open(given):
@@ -197,7 +198,7 @@ def diagnosis(id, name, *, answer, labels, look, **texts):
         unknown = [key for key in given if key not in answer]
         if unknown:
             return wrong(
-                f"There is no run {quote(unknown[0])}: the runs are {listed(answer)}.", "no-such-run"
+                f"There is no {what} {quote(unknown[0])}: the {what}s are {listed(answer)}.", "no-such-run"
             )
         missing = [key for key in answer if is_open(given.get(key))]
         if missing:
@@ -205,7 +206,10 @@ def diagnosis(id, name, *, answer, labels, look, **texts):
         said = {key: read_label(given[key], labels) for key in answer}
         for key, label in said.items():
             if label is None:
-                return wrong(f"Run {key}: {quote(given[key])} is no cause: choose {known}.", "no-such-cause")
+                return wrong(
+                    f"{head} {key}: {quote(given[key])} is none of the names: choose {known}.",
+                    "no-such-cause",
+                )
         wrongs = [key for key in answer if said[key] != answer[key]]
         if not wrongs:
             return right(exercise.because)
@@ -213,12 +217,12 @@ def diagnosis(id, name, *, answer, labels, look, **texts):
         mistake = next(m for m in exercise.mistakes if m.values == (answer[key], said[key]))
         n = len(answer) - len(wrongs)
         count = f"{n} of {len(answer)} {'is' if n == 1 else 'are'} right. "
-        return wrong(f"{count}Run {key}: {mistake.text}", mistake.name, look[key])
+        return wrong(f"{count}{head} {key}: {mistake.text}", mistake.name, look[key])
 
     mistakes = [
         Mistake(
             f"{true}-taken-for-{label}".replace(" ", "-"),
-            f"you say `{label}`. With that cause {labels[label]}.",
+            f"you say `{label}`. If so, {labels[label]}.",
             values=(true, label),
         )
         for true in answer.values()

@@ -4,13 +4,24 @@ import itertools
 
 import numpy as np
 
-from optim_lessons.course.failures import raised, remembers
+from optim_lessons.course.failures import nothing_returned, raised, remembers
 from optim_lessons.course.mistakes import edited, source_of, variant
 from optim_lessons.course.signature import is_same_function, no_function, wrong_signature
-from optim_lessons.course.trials import Malformed, agree, difference, run, run_checked, trials
+from optim_lessons.course.trials import (
+    Malformed,
+    Unwritten,
+    agree,
+    difference,
+    is_unwritten,
+    run,
+    run_checked,
+    trials,
+)
 from optim_lessons.course.verdict import is_open, listed, right, still_open, wrong
 from optim_lessons.course.watchdog import SECONDS, guarded
 from optim_lessons.lab.knobs import parts
+
+SHAPES = "the last axis is the space, all axes before it are runs; with `keepdims=True` a sum keeps its axis."
 
 
 def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
@@ -38,8 +49,11 @@ def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
         if error.mistake not in ("shape", "dtype"):
             return refused
         return first(lambda: _behind_the_shape(exercise, answer, cases, seconds), lambda: refused)
+    if isinstance(error, Unwritten):
+        where = _where_nothing(answer, cases, wanted, seconds)
+        return nothing_returned(name, answer, error.args[0], where)
     if error is not None:
-        return raised(name, answer, error, stage[-1], seconds)
+        return raised(name, answer, error, stage[-1], seconds, SHAPES)
     verdict = judge_answers(exercise, got, cases)
     if verdict or verdict.mistake:
         return verdict
@@ -119,6 +133,25 @@ def named(exercise, behaves_like):
                 )
             break
     return None
+
+
+def _where_nothing(answer, cases, wanted, seconds):
+    """Return in which step of which trial a rule returns nothing; "" if it never returns anything.
+
+    Each step begins where the reference's step before has ended.
+    """
+    seen = []
+
+    def attempt():
+        for case, want in zip(cases, wanted, strict=True):
+            before = [(case.w, *case.state), *want]
+            for step, ((w, *state), g) in enumerate(zip(before, case.gradients, strict=False), 1):
+                new = answer(w, g, *state, **case.knobs)
+                seen.append((is_unwritten(new), f"at step {step}, {case.title}"))
+
+    guarded(attempt, seconds)  # an error in it is no matter: what came before is seen
+    missing = [where for nothing, where in seen if nothing]
+    return missing[0] if missing and len(missing) < len(seen) else ""
 
 
 def _behind_the_shape(exercise, answer, cases, seconds):

@@ -188,6 +188,7 @@ class StandIn:
     def __init__(self, content, box):
         self._box, self.ended = box, None
         self.stores_globals = content.get("globals") is True
+        self.is_written = content.get("written") is True
         parameters = content.get("parameters")
         if parameters is not None:
             self.__signature__ = inspect.Signature([_parameter(*p) for p in parameters])

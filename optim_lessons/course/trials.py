@@ -98,6 +98,11 @@ def run_checked(rule, trial, names, expected):
     return run(checked, trial)
 
 
+def is_unwritten(new):
+    """Return whether a rule's result is a placeholder, or holds one."""
+    return is_open(new) or (isinstance(new, tuple) and any(value is ... for value in new))
+
+
 def _check_result(new, names, shapes):
     promised = f"`return {', '.join(names)}`"
     if inspect.isgenerator(new) or inspect.isasyncgen(new):
@@ -108,8 +113,8 @@ def _check_result(new, names, shapes):
         new.close()  # else Python warns that it was never awaited
         raise Malformed("coroutine", "Your function is `async`: write `def` alone.")
     values = new if isinstance(new, tuple) else (new,)
-    if any(is_open(value) for value in values):
-        raise Unwritten(new)
+    if is_unwritten(new):
+        raise Unwritten(None if new is None else ...)
     if isinstance(new, list | dict | set):
         kind = type(new).__name__
         raise Malformed(f"returns-{kind}", f"Your function returns a {kind}: end it with {promised}.")

@@ -224,6 +224,7 @@ exercises = (
     diagnosis(
         "02.wrong_gradient",
         "verdicts",
+        what="gradient",
         answer={"A": "term missing", "B": "wrong sign", "C": "right", "D": "wrong factor"},
         labels={
             "right": "every ratio is 1",

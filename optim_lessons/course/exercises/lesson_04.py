@@ -448,6 +448,7 @@ exercises = (
     diagnosis(
         "04.diagnose",
         "ball_diagnosis",
+        what="ball",
         task="Name the damping of each of the four balls: `overdamped`, `critical`, `underdamped` or "
         "`diverging`, "
         'as `{"A": "...", "B": "...", "C": "...", "D": "..."}`.',

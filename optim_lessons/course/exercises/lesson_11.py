@@ -391,6 +391,7 @@ exercises = (
     diagnosis(
         "11.unfair",
         "unfair",
+        what="report",
         answer={
             "A": "different budgets",
             "B": "tuned for one only",
@@ -431,9 +432,8 @@ exercises = (
         hint="spend a few runs wide, on a log scale, before you spend many narrow; try what the guide "
         "says is "
         "worth trying, decay among it.",
-        because="Whatever the entry: it was found on validation, within a budget, and the test part was "
-        "opened "
-        "once.",
+        because=f"It is among the best {PASS} on the test part. Whether it was found on validation and "
+        "within the budget, only you know: that is what the result is worth.",
         mistakes=[
             Mistake(
                 "test-opened",

@@ -179,6 +179,7 @@ exercises = (
     diagnosis(
         "12.wrong_layer",
         "wrong_blocks",
+        what="gradient",
         answer={"P": "output biases", "Q": "hidden weights", "R": "nothing", "S": "hidden biases"},
         labels={
             "nothing": "all four blocks agree with the differences",

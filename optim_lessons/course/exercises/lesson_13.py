@@ -386,6 +386,7 @@ exercises = (
     diagnosis(
         "13.diagnose",
         "map_diagnosis",
+        what="map",
         answer={"A": "nesterov", "B": "adam", "C": "gradient descent", "D": "momentum"},
         labels={
             "gradient descent": "nothing changes from the bottom of the map to its top",
