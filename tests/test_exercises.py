@@ -1,16 +1,22 @@
 """The table of exercises: every solution is right, and what the exercises claim is true."""
 
+import ast
+import inspect
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from optim_lessons.course.check import check
-from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.child import parse, read_cells
+from optim_lessons.course.exercises import EXERCISES, lesson_02
 from optim_lessons.course.exercises.lesson_01 import STEPS, TARGET, clipped_descent, four_runs
 from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_stable_lr
 from optim_lessons.lab.path import path
+from optim_lessons.lab.shipped import shipped
 from optim_lessons.landscapes import d2l, quadratic
+from optim_lessons.studies import unnamed
 
 pytestmark = pytest.mark.essential
 
@@ -247,6 +253,36 @@ def test_no_two_mistakes_read_alike_and_none_gives_the_answer_away(exercise):
         for m in exercise.mistakes:
             numbers = set(numbers_in(f"{m.text} {m.hint}")) - set(formulas)
             assert not any(check(exercise.id, float(n)) for n in numbers), (m.name, numbers)
+
+
+def _imports(path):
+    """Yield (module, name) for each name that a notebook imports from the exercises."""
+    for source in read_cells(path.read_bytes()):
+        for node in (node for statement in parse(source) for node in ast.walk(statement)):
+            if isinstance(node, ast.ImportFrom) and "exercises" in node.module:
+                yield from ((node.module, alias.name) for alias in node.names)
+            assert not (isinstance(node, ast.Import) and any("exercises" in a.name for a in node.names))
+
+
+@pytest.mark.parametrize("path", sorted(shipped("notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_answer_is_one_tab_away_on_a_page(path):
+    references = [e.reference for e in EXERCISES.values()]
+    for module, name in _imports(path):
+        value = getattr(import_module(module), name)
+        assert inspect.isfunction(value) or hasattr(value, "cache_clear"), f"{name}: a module or a table"
+        assert value not in references
+
+
+def test_what_lesson_12_gives_to_diagnose_names_no_cause():
+    source = inspect.getsource(unnamed)
+    for id in ("12.diagnose_first", "12.diagnose_second", "12.wrong_layer"):
+        truth = eval(EXERCISES[id].solution.split(" = ", 1)[1])
+        assert not any(f'"{label}"' in source for label in truth.values())
+
+
+def test_the_gradients_to_diagnose_look_alike_when_they_are_printed():
+    for gradients in (lesson_02.four_gradients(), unnamed.four_gradients()[1]):
+        assert len({(f.__qualname__, inspect.getsource(f)) for f in gradients.values()}) == 1
 
 
 def test_a_right_entry_is_told_only_what_is_known_of_it():

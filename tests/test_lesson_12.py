@@ -24,6 +24,7 @@ from optim_lessons.lab.path import path
 from optim_lessons.lab.train import clipped
 from optim_lessons.landscapes import numerical_gradient, reddi
 from optim_lessons.pictures import debugging as picture
+from optim_lessons.studies import unnamed
 from optim_lessons.studies.broken import (
     ADAM,
     BROKEN,
@@ -127,7 +128,7 @@ def test_units_that_start_equal_stay_equal():
 
 
 def test_forgotten_biases_drown_in_one_number_for_all_and_read_1_in_their_own_block():
-    net, _ = lesson.four_gradients()
+    net, _ = unnamed.four_gradients()
     w = net.init(0)
     exact = numerical_gradient(net, w)
     g = faulty(net, lambda w, t: net.grad(w), "hidden bias")(w, 0)
@@ -137,7 +138,7 @@ def test_forgotten_biases_drown_in_one_number_for_all_and_read_1_in_their_own_bl
 
 
 def test_the_four_gradients_are_wrong_where_the_answer_says_and_nowhere_else():
-    net, suspects = lesson.four_gradients()
+    net, suspects = unnamed.four_gradients()
     assert net.n == 610
     w = net.init(1)
     exact = net.layers(numerical_gradient(net, w))
@@ -217,7 +218,7 @@ def test_every_line_of_the_list_stands_for_one_broken_run_and_the_sheets_hold_th
 
 @pytest.mark.parametrize("id", ["12.diagnose_first", "12.diagnose_second"])
 def test_the_sheets_show_what_the_labels_say(id):
-    runs = {"12.diagnose_first": lesson.first_six, "12.diagnose_second": lesson.second_six}[id]()
+    runs = {"12.diagnose_first": unnamed.first_six, "12.diagnose_second": unnamed.second_six}[id]()
     truth = eval(EXERCISES[id].solution.split(" = ", 1)[1])
     run = {cause: runs[letter] for letter, cause in truth.items()}
     if id == "12.diagnose_first":

@@ -10,25 +10,11 @@ from optim_lessons.course.mistakes import Mistake, in_the_step
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
+from optim_lessons.studies.restarts import restarted_momentum
 
 _M = "m = beta * m + g"
 _STEP = "w = w - lr * m"
 _RESTART = "m = beta * np.where(uphill, 0.0, m) + g"
-
-
-def restarted_momentum(w, g, m=0.0, *, lr=0.01, beta=0.9):
-    """Momentum that stops dead whenever its velocity would carry it uphill, and starts again from rest.
-
-        m ← 0 if g·m < 0        m ← β·m + g        w ← w − lr·m
-
-    g·m is the sum over the last axis, of each run alone. After a restart the step is plain descent, so
-    lr has to stay below 2/L.  w, g, m, lr, beta: as for `momentum`. Returns the new w and m.
-    Source: O'Donoghue and Candès 2015, section 3.2, https://arxiv.org/abs/1204.3982
-    """
-    uphill = (g * m).sum(axis=-1, keepdims=True) < 0
-    m = beta * np.where(uphill, 0.0, m) + g
-    w = w - lr * m
-    return w, m
 
 
 # One step budget and one loss to fall below, in the ravine of condition number 100, where L = 1. The best lr

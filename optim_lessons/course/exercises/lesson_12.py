@@ -7,9 +7,7 @@ import numpy as np
 from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
 from optim_lessons.course.mistakes import Mistake
 from optim_lessons.debugging import scaled_step
-from optim_lessons.lab import datasets
-from optim_lessons.lab.models import mlp
-from optim_lessons.studies.broken import bench, faulty, sick
+from optim_lessons.studies.broken import bench
 
 FIRST_SIX = {
     "A": "weights too large",
@@ -27,37 +25,6 @@ SECOND_SIX = {
     "K": "exploding gradients",
     "L": "shuffled labels",
 }
-
-
-@cache
-def first_six():
-    """Return the first six broken runs: letter -> readings of the bench."""
-    return {letter: sick(cause) for letter, cause in FIRST_SIX.items()}
-
-
-@cache
-def second_six():
-    """Return the other six broken runs: letter -> readings of the bench."""
-    return {letter: sick(cause) for letter, cause in SECOND_SIX.items()}
-
-
-_SUSPECTS = {"P": "output bias", "Q": "hidden weights", "R": "none", "S": "hidden bias"}
-
-
-@cache
-def four_gradients():
-    """Return a network of 610 weights on 20 digits, and four gradients of it: letter -> function of w.
-
-    One of them is right. In each of the others one block is wrong: weights or biases of one layer.
-    """
-    X, y = datasets.digits().train
-    net = mlp(X[:20], y[:20], sizes=(64, 8, 10))
-
-    def made(fault):
-        slope = faulty(net, lambda w, t: net.grad(w), fault)
-        return lambda w: slope(w, 0)
-
-    return net, {letter: made(fault) for letter, fault in _SUSPECTS.items()}
 
 
 # The goal: the training of 160 steps in float16 whose loss is measured in units that make it tiny.
