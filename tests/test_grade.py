@@ -664,12 +664,15 @@ def die_on_learner_2(folder, path, options):
         (["missing"], "there is no folder 'missing'"),
         (["empty"], "there is no notebook (*.ipynb)"),
         (["class", "--lesson", "99"], "there is no lesson '99'"),
+        (["other", "--lesson", "1"], "there is no notebook that can be 01_gradient_descent"),
         (["class", "--out", "class/out"], "cannot go into the folder of the submissions"),
     ],
 )
 def test_a_request_that_cannot_work_is_told_why(hand_in, tmp_path, monkeypatch, capsys, arguments, said):
     hand_in("ada")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/08_adam.ipynb").touch()
     monkeypatch.chdir(tmp_path)
     assert main(["grade", *arguments]) == 2
     assert said in capsys.readouterr().err
@@ -688,6 +691,21 @@ def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
         "ada_08_adam-new-0.2.0-2.ipynb": "ada",
     }.items():
         assert grade.learner_of(Path(path), names) == learner
+
+
+def test_of_folders_with_all_lessons_one_lesson_can_be_graded(tmp_path):
+    for name in (
+        "ada/01_gradient_descent",
+        "ada/08_adam",
+        "bo/my try",
+        "cy_08_adam-fresh",
+        "dee 01_gradient_descent",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.ipynb").touch()
+    found = [path.as_posix() for path in grade.submissions(tmp_path, "01_gradient_descent")]
+    assert found == ["ada/01_gradient_descent.ipynb", "bo/my try.ipynb", "dee 01_gradient_descent.ipynb"]
+    assert len(grade.submissions(tmp_path)) == 5
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "|x", "%x", "\r\n=1"])

@@ -22,8 +22,10 @@ What you have changed in it is never overwritten: a newer edition of a lesson is
 _COMMANDS = """\
 optim-lessons check --help    check the answers in your copy
 optim-lessons reset --help    put a fresh copy of a lesson beside yours
+optim-lessons summary --help  write all rules on one page, to print
+for teachers:
+optim-lessons guide --help    the guide, with a page for each lesson
 optim-lessons grade --help    grade a class
-optim-lessons summary --help  write the one-page summary sheet
 optim-lessons hub --help      try the course with several people
 optim-lessons nbgrader --help write a course for nbgrader"""
 # First words that no lesson's name is, and the modules they run.
@@ -31,6 +33,7 @@ _MODULES = {
     "check": "optim_lessons.course.check_command",
     "reset": "optim_lessons.course.reset_command",
     "grade": "optim_lessons.teaching.grade",
+    "guide": "optim_lessons.teaching.guide_command",
     "summary": "optim_lessons.teaching.summary",
     "hub": "optim_lessons.teaching.hub.command",
     "nbgrader": "optim_lessons.teaching.nbgrader_course",

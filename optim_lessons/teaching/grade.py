@@ -48,9 +48,10 @@ def main(argv):
         if out.is_relative_to(folder):
             raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
         lesson = _lesson(request.lesson)
-        found = submissions(folder)
+        found = submissions(folder, lesson)
         if not found:
-            raise LookupError(f"there is no notebook (*.ipynb) in {str(folder)!r} or a folder in it")
+            what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
+            raise LookupError(f"there is no {what} in {str(folder)!r} or a folder in it")
         run = _run(out, request.seed)
     except (LookupError, OSError) as error:
         print(f"optim-lessons grade: {error}", file=sys.stderr)
@@ -76,12 +77,17 @@ def main(argv):
     return 1 if counts[NOT_GRADED] else 0
 
 
-def submissions(folder):
-    """Return the notebooks below a folder as relative paths, in order."""
+def submissions(folder, lesson=None):
+    """Return the notebooks below a folder as relative paths, in order.
+
+    With a lesson, those whose file's name is another lesson's are left out.
+    """
+    others = set(lessons()) - {lesson} if lesson else ()
     return sorted(
         path.relative_to(folder)
         for path in folder.rglob("*.ipynb")
         if not any(p.startswith(".") or p == "__MACOSX" for p in path.relative_to(folder).parts)
+        and not any(other in path.stem for other in others)
     )
 
 
@@ -281,7 +287,7 @@ def _parser():
     )
     parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
     parser.add_argument("--out", metavar="F", help="where the results go (default: FOLDER-graded)")
-    parser.add_argument("--lesson", metavar="LESSON", help="all are of this lesson: its number or name")
+    parser.add_argument("--lesson", metavar="LESSON", help="only this lesson: its number or name")
     parser.add_argument(
         "--jobs", type=_whole, default=os.cpu_count() or 1, metavar="N", help="at once (default: all cores)"
     )
