@@ -481,6 +481,15 @@ def test_forty_tests_are_drawn_as_many_standard_errors_wide_as_they_are():
     assert np.median(widths) == pytest.approx(expected, rel=0.1)
 
 
+def test_equal_models_cannot_be_ranked_wrongly_and_the_reading_says_who_calls_a_difference():
+    explorer = explore(picture.can_it_be_seen())
+    explorer.set(better=0.0)
+    assert explorer.reading == (
+        "Two equal models, each tested on 360 images of its own: "
+        "3 of 40 tests show a difference where there is none."
+    )
+
+
 def test_the_problems_are_of_the_sizes_that_the_page_gives():
     sizes = {name: problem.net.sizes for name, problem in protocol.problems().items()}
     assert sizes == {

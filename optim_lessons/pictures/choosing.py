@@ -214,9 +214,12 @@ def can_it_be_seen():
                 bar.set_data([i, i], difference[i] + 1.96 * error[i] * np.array([-1, 1]))
                 bar.set_color("#0060a8" if shown[i] else "#c5cdd5")
             settings.set_text(f"accuracy {accuracy:.3g} against {100 * shares[1]:.3g}, {images} images each")
+            tested = f"each tested on {images} images of its own: {shown.sum()} of 40 tests"
+            if better == 0:
+                return f"Two equal models, {tested} show a difference where there is none."
             return (
-                f"Two models, {better:.2g} points apart, each tested on {images} images of its own: "
-                f"{shown.sum()} of 40 tests show a difference; {np.sum(difference < 0)} rank them wrongly."
+                f"Two models, {better:.2g} points apart, {tested} show a difference; "
+                f"{np.sum(difference < 0)} rank them wrongly."
             )
 
         return move
