@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from functools import cache
 
 import numpy as np
@@ -242,6 +243,24 @@ def test_the_ravines_picture_draws_the_schedule_the_exact_mean_and_one_walk():
     h, w0 = np.tile(picture.CURVATURES, 5000), np.tile(picture.START, 5000)
     crowd = path(sgd, noisy(lambda w: h * w, 0.4), w0, picture.STEPS, lr=lr)
     np.testing.assert_allclose(0.5 * (crowd**2 @ h) / 5000, exact, rtol=0.08)
+
+
+@pytest.mark.parametrize("name", picture.NAMES)
+@pytest.mark.parametrize("lr", [0.02, 0.5])
+def test_the_two_parts_that_the_ravines_reading_names_add_up_to_its_loss(name, lr):
+    explorer = explore(picture.noisy_ravine())
+    explorer.set(schedule=name, lr=lr)
+    said = r"mean loss (\S+) after .*?\. (\S+) of it is what is left of the way, (\S+) is noise"
+    loss, way, shaken = map(float, re.search(said, explorer.reading).groups())
+    # Three numbers of two digits each: each is off by at most 5% of itself.
+    assert way + shaken == pytest.approx(loss, rel=0.1)
+
+
+def test_after_a_drop_of_lr_the_loss_takes_many_steps_to_fall():
+    lrs = np.where(np.arange(picture.STEPS) < 100, 0.5, 0.05)
+    loss = picture.expected_loss(lrs, **RAVINE | {"noise": 0.5})
+    assert loss[101] > 0.9 * loss[100]
+    assert loss[300] == pytest.approx(loss[100] / 4, rel=0.1)
 
 
 def test_the_picture_of_powers_draws_way_and_noise():

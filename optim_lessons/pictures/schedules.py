@@ -187,7 +187,7 @@ def _ravine_in_words(schedule, lrs, loss, fixed, noise):
     way = 0.5 * sum(h * expected(lrs, h, s, noise)[0][-1] for h, s in zip(CURVATURES, START, strict=True))
     return (
         f"{schedule.capitalize()}: mean loss {loss:.2g} after {STEPS} steps (constant lr: {fixed:.2g}). "
-        f"{way:.1g} of it is what is left of the way, {loss - way:.1g} is noise. The lrs add up to "
+        f"{way:.2g} of it is what is left of the way, {loss - way:.2g} is noise. The lrs add up to "
         f"{lrs.sum():.3g}."
     )
 
