@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 
 import numpy as np
 import pytest
@@ -167,7 +168,35 @@ def test_what_cannot_be_traced_is_refused_with_its_line(rule):
     with pytest.raises(CannotTrace) as error:
         trace(rule, ONE, ONE)
     assert f"line {number}: {text}" in str(error.value)
-    assert "The rule itself still works" in str(error.value)
+    what, why, todo = re.fullmatch(r"(.*)\n(.*?)\. (Unfused, .*)", str(error.value)).groups()
+    assert re.match(r"\w+ cannot be fused, because of line", what)
+    assert re.match("It |np.|out=|This ", why), why
+    assert "the rule itself still works" in todo
+
+
+def takes_the_dtype(w, g):
+    return w - g.astype(w.dtype)
+
+
+def takes_the_sum(w, g):
+    return w - np.sum(g)
+
+
+def sums_up(w, g):
+    return w - np.add.accumulate(g)
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [(takes_the_dtype, ".astype"), (takes_the_sum, "np.sum"), (sums_up, "np.add.accumulate")],
+)
+def test_a_refusal_says_what_is_asked_for_and_why_it_cannot_be_had(rule, what):
+    with pytest.raises(CannotTrace) as error:
+        trace(rule, ONE, ONE)
+    assert (
+        f"\nIt asks for {what} of the whole array, and a fused step sees one weight at a time. "
+        "Unfused, the rule itself still works: path, train and final take it as it is."
+    ) in str(error.value)
 
 
 def test_an_array_kept_from_an_earlier_step_is_refused():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optim_lessons.lab.trace import CannotTrace, StandIn, Tape, refuse
+from optim_lessons.lab.trace import CannotTrace, StandIn, Tape, refuse, refuse_whole
 
 # What a value of the tape differs with: the step alone, the run as well (a knob), or the walk itself.
 STEP, RUN, WALK = range(3)
@@ -30,7 +30,8 @@ class Point(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """Record a function of NumPy, coordinate by coordinate; what cannot be done so is refused."""
         if method != "__call__" or kwargs:
-            refuse(f"np.{ufunc.__name__} is used in a way that is not done one weight at a time")
+            how = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
+            refuse_whole(f"np.{ufunc.__name__}{how}")
         return self.tape.record(ufunc.__name__, inputs)
 
     def __array_function__(self, function, types, args, kwargs):
@@ -48,7 +49,7 @@ class Point(np.lib.mixins.NDArrayOperatorsMixin):
         """Refuse methods such as .sum(); unknown protocols simply are not there."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return refuse(f".{name} is not done one weight at a time")
+        return refuse_whole(f".{name}")
 
 
 class _StepTape(Tape):

@@ -69,7 +69,7 @@ class Tape:
 
     def stack(self, parts, axis=0):
         """Refuse to put coordinates together; `lab/points.py` has a tape that can."""
-        refuse("np.stack is not done one weight at a time")
+        refuse_whole("np.stack")
 
     def _sort_truths(self, name, operands, row):
         """Tell numbers from truths: NumPy adds, inverts and ands the two kinds differently."""
@@ -102,7 +102,7 @@ class StandIn:
             refuse("out= writes into an array: return a new one")
         if method != "__call__" or kwargs:
             how = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
-            refuse(f"np.{ufunc.__name__}{how} is not done one weight at a time")
+            refuse_whole(f"np.{ufunc.__name__}{how}")
         return self.tape.record(ufunc.__name__, inputs)
 
     def __array_function__(self, function, types, args, kwargs):
@@ -125,13 +125,13 @@ class StandIn:
             return self.tape.stack(*args, **kwargs)
         if function in (np.asarray, np.array):  # np.asarray(x, like=w): a constant for the arrays' library
             return function(*args, **kwargs, like=self.tape.arrays[0])
-        return refuse(f"np.{function.__name__} is not done one weight at a time")
+        return refuse_whole(f"np.{function.__name__}")
 
     def __getattr__(self, name):
         """Refuse methods such as .max(); unknown protocols simply are not there."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return refuse(f".{name} is not done one weight at a time")
+        return refuse_whole(f".{name}")
 
     def __bool__(self):
         """Refuse `if`, `while`, `and`, `or`, `not` on values."""
@@ -203,5 +203,11 @@ def refuse(why):
     code, line = frame.f_code, frame.f_lineno
     text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
     raise CannotTrace(
-        f"{code.co_name} cannot be fused, because of line {line}: {text}\n{why}. The rule itself still works."
+        f"{code.co_name} cannot be fused, because of line {line}: {text}\n{why}. "
+        "Unfused, the rule itself still works: path, train and final take it as it is."
     )
+
+
+def refuse_whole(what):
+    """Refuse what is asked of all weights together."""
+    refuse(f"It asks for {what} of the whole array, and a fused step sees one weight at a time")
