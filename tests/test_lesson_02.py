@@ -380,6 +380,16 @@ def test_what_the_page_says_about_newton_on_each_ground():
     assert (np.linalg.eigvalsh(hessian(himmelblau.grad, top)) < 0).all()
 
 
+def test_the_newton_picture_shows_on_each_ground_what_the_page_says_without_a_slider_moved():
+    explorer = explore(picture.newton(), landscape=list(picture.NEWTON_GROUNDS))
+    ends = {"ravine": (0, 0), "saddle": (0, 0), "Rosenbrock": (1, 1)}
+    for name, end in ends.items():
+        explorer.set(landscape=name)
+        np.testing.assert_allclose(drawn(explorer, 0, 9)[0][-1], end, atol=1e-6)
+    explorer.set(landscape="saddle")
+    assert explorer.reading.startswith("Curvatures here: -0.")
+
+
 def test_a_singular_hessian_gives_no_step_and_the_picture_says_so():
     explorer = explore(picture.newton(), landscape=["saddle"], damping=[0.0, 0.5])
     explorer.set(start_y=0.0, damping=0.5)

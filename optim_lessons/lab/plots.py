@@ -74,6 +74,11 @@ def knob_values(knobs):
     return "   ".join(f"{name} {text}" for name, text in zip(knobs, texts, strict=True))
 
 
+def counted(number, unit):
+    """Return a number of things in words: "1 step", "2 steps".  number: an int, or a text such as "1e+04"."""
+    return f"{number} {unit}" if str(number) == "1" else f"{number} {unit}s"
+
+
 def new_figure(size=(9.6, 4.0)):
     """Return an empty figure that belongs to nobody: it is in no list of open figures."""
     with look():

@@ -10,6 +10,7 @@ from optim_lessons.lab.path import iterate, path
 from optim_lessons.lab.plots import (
     ALERT,
     Picture,
+    counted,
     height_bands,
     height_map,
     look,
@@ -254,7 +255,11 @@ def near_a_saddle(steps=500, far=0.5):
             theory.set_data(t[formula < 1], formula[formula < 1])
             settings.set_text(f"distance {distance:.2g}   lr {lr:.2g}   noise {noise:g}   seed {seed}")
             away = np.flatnonzero(height > far)
-            told = f"away after {away[0]} steps" if away.size else f"still at the saddle after {steps} steps"
+            told = (
+                f"away after {counted(away[0], 'step')}"
+                if away.size
+                else f"still at the saddle after {steps} steps"
+            )
             formula = saddle_steps(distance, lr) if distance < far else 0
             return f"{told.capitalize()}; the formula without noise says {formula:.0f}."
 
@@ -426,7 +431,8 @@ def newton():
 
         return move
 
-    moving = {"start_x": -1.5, "start_y": 1.0, "damping": 0.0}
+    # On the saddle, from here Newton goes to it: higher up both curvatures are positive.
+    moving = {"start_x": -1.5, "start_y": 0.3, "damping": 0.0}
     return Scene(
         build, moving, {"landscape": "ravine"}, ranges={"start_x": (-2.0, 2.0), "start_y": (-1.0, 1.5)}
     )
