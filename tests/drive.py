@@ -13,6 +13,7 @@ import numpy as np
 from optim_lessons.lab.explore import Explorer
 
 POINTS = 50
+UNITS = "step|epoch|run|image|point|seed|walk|weight|test"  # "1 steps" is not English
 
 
 def drive_all():
@@ -45,6 +46,7 @@ def picture(explorer, values):
     reading = live.draw(values)
     assert reading, values
     assert not re.search(r"\b(nan|inf)\b", reading), f"{values}: {reading}"
+    assert not re.search(rf"(?<![\w.,])1 ({UNITS})s\b", reading), f"{values}: {reading}"
     pixels = np.asarray(live.figure.canvas.buffer_rgba())
     assert (pixels[..., 3] == 255).all(), values
     assert np.ptp(pixels) > 100, f"{values}: there is nothing in the picture"

@@ -9,6 +9,7 @@ from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
     RULE_STYLES,
+    counted,
     height_bands,
     height_map,
     inside,
@@ -116,7 +117,7 @@ def race(rules, landscapes, noisy):
                 for label in order
             )
             measure = "Loss above the minimum" if level else "Loss"
-            return f"{measure} after {steps} steps, best first: {places}."
+            return f"{measure} after {counted(steps, 'step')}, best first: {places}."
 
         return move
 
@@ -162,7 +163,7 @@ def reading(ws, losses, box):
             "Each step overshoots more than the last: try a smaller lr."
         )
     x, y = ws[-1]
-    end = f"after {steps} steps the loss is {losses[-1]:.3g}, at ({x:.3g}, {y:.3g})."
+    end = f"after {counted(steps, 'step')} the loss is {losses[-1]:.3g}, at ({x:.3g}, {y:.3g})."
     if out <= steps:
         if losses[-1] > losses[0]:
             return f"left the picture at step {out}; {end} The steps overshoot: try a smaller lr."

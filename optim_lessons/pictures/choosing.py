@@ -6,7 +6,7 @@ import numpy as np
 
 from optim_lessons.choosing import best_quantile, expected_best, good_width, paired_bootstrap, time_to_target
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, look, new_figure
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, counted, look, new_figure
 
 PALE = "#9aa7b4"
 SHORT = {"gradient_descent": "descent", "momentum": "momentum", "nesterov": "Nesterov", "adagrad": "AdaGrad"}
@@ -218,7 +218,7 @@ def can_it_be_seen():
             if better == 0:
                 return f"Two equal models, {tested} show a difference where there is none."
             return (
-                f"Two models, {better:.2g} points apart, {tested} show a difference; "
+                f"Two models, {counted(f'{better:.2g}', 'point')} apart, {tested} show a difference; "
                 f"{np.sum(difference < 0)} rank them wrongly."
             )
 

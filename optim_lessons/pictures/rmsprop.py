@@ -5,7 +5,7 @@ import numpy as np
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure, rule_label, rule_style
+from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure, rule_label, rule_style
 from optim_lessons.rmsprop import rmsprop
 from optim_lessons.studies.long_run import BURST_AT, STEPS, follow, moving_minimum, stroll
 
@@ -74,11 +74,14 @@ def _after_burst(beta, own, sums, end):
     first, last = 1 / np.sqrt(own[end]), 1 / np.sqrt(own[-1])
     back = np.flatnonzero(1 / np.sqrt(own[end:]) >= 0.9)
     when = (
-        f"It is back above 0.9 lr {back[0] + 1} steps after it" if back.size else f"It ends at {last:.2g} lr"
+        f"It is back above 0.9 lr {counted(back[0] + 1, 'step')} after it"
+        if back.size
+        else f"It ends at {last:.2g} lr"
     )
     return (
-        f"Memory 1/(1 − beta) = {1 / (1 - beta):.4g} steps. After the burst RMSProp steps {first:.2g} lr. "
-        f"{when}. AdaGrad steps {1 / np.sqrt(sums[end]):.2g} lr after the burst, "
+        f"Memory 1/(1 − beta) = {counted(f'{1 / (1 - beta):.4g}', 'step')}. "
+        f"After the burst RMSProp steps {first:.2g} lr. {when}. "
+        f"AdaGrad steps {1 / np.sqrt(sums[end]):.2g} lr after the burst, "
         f"and {1 / np.sqrt(sums[-1]):.2g} lr at the end."
     )
 
@@ -118,9 +121,9 @@ def first_steps():
             here.set_data([t], lengths[t - 1 : t])
             settings.set_text(f"beta {beta:g}   t {t}")
             return (
-                f"After {t} steps the weights add up to {total:.3g}, so √v is {np.sqrt(total):.3g} of the "
-                f"gradient's size, and step {t} is {lengths[t - 1]:.3g} lr long. "
-                f"The first step is {lengths[0]:.3g} lr long."
+                f"After {counted(t, 'step')} the weights add up to {total:.3g}, "
+                f"so √v is {np.sqrt(total):.3g} of the gradient's size, "
+                f"and step {t} is {lengths[t - 1]:.3g} lr long. The first step is {lengths[0]:.3g} lr long."
             )
 
         return move
@@ -325,8 +328,9 @@ def eps_among_weights(roots):
             ruled = np.mean(root[root > 0] < eps)
             settings.set_text(f"eps {eps:.3g}   step {step}   weights without any gradient so far: {never}")
             return (
-                f"After {step} steps, ε is larger than √v for {ruled:.0%} of the {root.size - never} weights "
-                f"that have had a gradient. Their steps are less than half as long as with ε = 0."
+                f"After {counted(step, 'step')}, ε is larger than √v for {ruled:.0%} "
+                f"of the {root.size - never} weights that have had a gradient. "
+                "Their steps are less than half as long as with ε = 0."
             )
 
         return move

@@ -8,7 +8,16 @@ from optim_lessons.adam import adam
 from optim_lessons.lab import models
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, knob_values, look, new_figure, set_loss
+from optim_lessons.lab.plots import (
+    ALERT,
+    RULE_STYLES,
+    Picture,
+    counted,
+    knob_values,
+    look,
+    new_figure,
+    set_loss,
+)
 from optim_lessons.schedules import constant, cosine, exponential, inverse_time, linear, step, then, warm_up
 from optim_lessons.sgd import noisy, sgd
 
@@ -393,8 +402,8 @@ def first_steps(net):
             (plain, _, early, late), (warmed, _, warm_early, warm_late) = runs
             return (
                 f"At once: loss {plain[-1]:.2g}, dead units {early:.0%} after 10 steps, {late:.0%} later. "
-                f"With {warm_up} steps of warm-up: loss {warmed[-1]:.2g}, dead units {warm_early:.0%}, later "
-                f"{warm_late:.0%}."
+                f"With {counted(warm_up, 'step')} of warm-up: loss {warmed[-1]:.2g}, "
+                f"dead units {warm_early:.0%}, later {warm_late:.0%}."
             )
 
         return move

@@ -5,7 +5,7 @@ import numpy as np
 from optim_lessons.adam import adam
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
+from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure
 from optim_lessons.studies.overfitting import (
     DECAYS,
     EPOCHS,
@@ -107,7 +107,7 @@ def _training(figure):
             return "The training diverges: its weights are thrown further out in every step."
         best = int(losses.argmin())
         lowest.set_data(looks[[best]], losses[[best]])
-        when = f"after {LOOKS[best - 1]} epochs" if best else "at the start"
+        when = f"after {counted(LOOKS[best - 1], 'epoch')}" if best else "at the start"
         learned = (
             ""
             if np.isnan(seen["told"]).any()
@@ -264,7 +264,7 @@ def maps():
                 else "a run of this pixel diverged"
             )
             lowest = ", ".join(f"{n} {np.nanmin(found['validation'][a, k]):.2f}" for a, n in enumerate(names))
-            return f"The pixel after {epochs} epochs: {here}. Lowest on each map: {lowest}."
+            return f"The pixel after {counted(epochs, 'epoch')}: {here}. Lowest on each map: {lowest}."
 
         return move
 
