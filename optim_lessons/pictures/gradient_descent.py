@@ -125,9 +125,13 @@ def two_factors():
             settings.set_text(f"lr {lr:.3g}   condition {condition:.3g}   best lr {best:.3g}")
             if lr >= largest_stable_lr(1.0):
                 return f"lr {lr:.3g} is not below 2/L = 2: the steep direction does not converge."
-            slower = "steep" if contraction(lr, 1.0) > contraction(lr, 1 / condition) else "flat"
+            factors = contraction(lr, 1.0), contraction(lr, 1 / condition)
+            if np.isclose(*factors, rtol=1e-3, atol=0):
+                slower = "Both directions are equally fast"
+            else:
+                slower = f"The {'steep' if factors[0] > factors[1] else 'flat'} direction is slower"
             return (
-                f"The {slower} direction is slower: {steps:.3g} steps to a tenth of the distance; "
+                f"{slower}: {steps:.3g} steps to a tenth of the distance; "
                 f"at the best lr, {best:.3g}, it would take {steps_per_digit(best, condition):.3g}."
             )
 
@@ -151,7 +155,7 @@ def curvatures_before_and_after(raw, scaled):
     figure = new_figure((9.6, 3.0))
     with look():
         ax = figure.add_axes((0.14, 0.2, 0.83, 0.68))
-        for height, (values, marker, colour) in enumerate(((scaled, "o", STEEP), (raw, "s", FLAT))):
+        for height, (values, marker, colour) in enumerate(((scaled, "s", FLAT), (raw, "o", STEEP))):
             ax.plot(values, np.full(len(values), height), marker, color=colour, alpha=0.7, markersize=8)
             ax.text(values.max() * 3, height, f"κ = {values.max() / values.min():.1e}", va="center")
         ax.set(xscale="log", ylim=(-0.6, 1.6), xlabel="curvature of the loss along each direction")
