@@ -14,6 +14,7 @@ from optim_lessons.lab.plots import (
     ALERT,
     RULE_STYLES,
     Picture,
+    counted,
     height_bands,
     height_map,
     look,
@@ -370,7 +371,7 @@ def steps_by_angle(condition, lr, beta1):
 
 
 def _count(steps):
-    return f"{steps} steps" if steps <= PATIENCE else f"more than {PATIENCE} steps"
+    return counted(steps, "step") if steps <= PATIENCE else f"more than {PATIENCE} steps"
 
 
 def box(w):

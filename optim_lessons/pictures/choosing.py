@@ -126,7 +126,7 @@ def two_rules(table, target_of):
                 count = int(np.isfinite(epochs).sum())
                 half = np.median(epochs)
                 times.append(
-                    f"{SHORT[name]} in {half:g} epochs" if np.isfinite(half)
+                    f"{SHORT[name]} in {counted(f'{half:g}', 'epoch')}" if np.isfinite(half)
                     else f"{SHORT[name]} in {count} of {len(epochs)} runs only"
                 )  # fmt: skip
             return (

@@ -9,6 +9,7 @@ from optim_lessons.lab.plots import (
     ALERT,
     RULE_STYLES,
     Picture,
+    counted,
     height_bands,
     height_map,
     look,
@@ -162,7 +163,7 @@ def full_against_minibatch(X, y):
 
 def _looks(examples, steps, total=False):
     looks = examples if total else examples * steps
-    return f"{steps:,} step{'s' if steps > 1 else ''}, {looks:,} examples"
+    return f"{counted(f'{steps:,}', 'step')}, {looks:,} examples"
 
 
 def _tail(losses):
