@@ -383,6 +383,14 @@ def test_the_live_training_shows_what_was_measured():
     np.testing.assert_array_equal(lines(explorer, 0)["new images"].get_ydata(), seen["validation"])
 
 
+def test_a_training_that_is_best_at_its_first_look_is_told_so_in_english():
+    explorer = explore(picture.decayed())
+    explorer.set(lr=0.1, weight_decay=0.0)
+    losses = picture.measured(FEW, picture.learn(FEW, 0.1, 0.0))["validation"]
+    assert picture.LOOKS[losses.argmin() - 1] == 1
+    assert "after 1 epoch." in explorer.reading
+
+
 def test_the_pulls_show_the_mean_of_what_the_rules_do():
     explorer = explore(picture.pulls())
     explorer.set(lr=0.02, weight_decay=0.2, large=4.0)
