@@ -406,6 +406,44 @@ def test_a_rule_that_is_right_for_one_run_only_is_told_where_it_fails():
     assert "At step 1, with several runs at once and a sweep of knobs, w differs." in text
 
 
+def test_a_right_rule_of_another_type_is_not_taken_for_two_mistakes_that_undo_each_other():
+    def attempt(*args, **knobs):
+        return tuple(np.longdouble(x) for x in _adam(*args, **knobs))
+
+    attempt.__signature__ = inspect.signature(_adam)
+    assert check("08.adam", attempt).mistake == "dtype"
+
+
+def _with_state():
+    def copied(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        m = beta * m.copy() + g
+        return w - lr * m, m
+
+    def by_place(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        m = np.array([beta * m[i] + g[i] for i in range(len(w))])
+        return w - lr * m, m
+
+    def einsum(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        return w - lr * np.einsum("...i,...i->...", g, m), m
+
+    def multiplied(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        return w - lr * (g @ m), m
+
+    return [copied, by_place, einsum, multiplied]
+
+
+@pytest.mark.parametrize("attempt", _with_state(), ids=lambda f: f.__name__)
+def test_a_state_taken_for_an_array_in_the_first_call_is_told_that_it_is_a_number(attempt):
+    verdict = check("04.momentum", attempt)
+    assert verdict.mistake == "raised"
+    assert "a single number, 0.0" in verdict.text
+
+
+def test_a_matrix_product_of_several_runs_is_told_so():
+    verdict = check(GD, lambda w, g, *, lr=0.01: w - lr * np.dot(g, w))
+    assert "several runs come at once" in verdict.text
+
+
 # Exceptions and endless loops
 
 
@@ -444,7 +482,7 @@ def _raising():
     )
     yield rule(lambda w, g, lr: input()), "in line", ""
     yield rule(lambda w, g, lr: sys.exit(3)), "was left by `SystemExit`", ""
-    yield broken, "stops with `Broken:`", ""
+    yield broken, "stops with `Broken`", ""
 
 
 @pytest.mark.parametrize(("attempt", "text", "hint"), list(_raising()))
@@ -723,7 +761,7 @@ def test_a_number_may_come_in_any_numeric_type(six):
     assert check("00.first_check", six)
 
 
-@pytest.mark.parametrize("letter", ["b", "B", " b ", "b)", "(b)", "b."])
+@pytest.mark.parametrize("letter", ["b", "B", " b ", "b)", "(b)", "b.", "b:", "'b'"])
 def test_a_letter_may_be_dressed(letter):
     assert check("01.double_curvature", letter)
 
@@ -775,8 +813,33 @@ def test_the_two_arguments_may_be_swapped():
     assert check(_gd, GD)
 
 
-def test_check_without_an_answer_says_that_it_is_open():
-    assert not check("08.adam").done
+def test_check_without_an_answer_says_how_to_give_it():
+    verdict = check("08.adam")
+    assert not verdict.done
+    assert 'write `check("08.adam", my_adam)`' in verdict.text
+    assert "written yet" not in verdict.text  # for it may be written
+    assert "an id and your answer" in check().text
+
+
+def test_two_answers_are_told_to_be_one():
+    verdict = check("04.twenty_steps", 2.6, 0.7)
+    assert verdict.mistake == "several-answers"
+    assert '`check("04.twenty_steps", lr_and_beta)`' in verdict.text
+    assert check("04.twenty_steps", (2.6, 0.7))
+
+
+@pytest.mark.parametrize("first", ["my_adam", EXERCISES["08.adam"]])
+@pytest.mark.parametrize("rest", [(), (_adam,)])
+def test_a_name_or_an_exercise_in_the_place_of_the_id_is_told_its_id(first, rest):
+    assert '`check("08.adam", my_adam)`' in check(first, *rest).text
+
+
+def test_a_function_in_the_place_of_the_id_is_told_its_id():
+    def my_adam():
+        pass
+
+    assert '`check("08.adam", my_adam)`' in check(my_adam).text
+    assert "without quotation marks" in check("08.adam", "my_adam").text
 
 
 def test_reveal_shows_the_reference_under_the_learners_name():
@@ -815,12 +878,42 @@ def test_progress_tells_done_tried_and_open_for_the_lessons_that_are_shipped():
     )
     assert "| 08.adam | `my_adam` | ✗ tried |" in progress()._repr_markdown_()
     assert repr(progress("00")) == "00.first_check  ✓ done\n1 of 1 exercises done in this session."
-    assert progress("04").rows == []
+    assert progress("04").mistake == "no-such-lesson"
+
+
+@pytest.mark.usefixtures("shipped_lessons")
+@pytest.mark.parametrize("lesson", [8, "8", "08", "adam", " Adam", "08_adam"])
+def test_progress_takes_a_lessons_number_or_name(lesson):
+    assert [id for id, *_ in progress(lesson).rows] == ["08.adam", "08.amsgrad"]
+
+
+@pytest.mark.usefixtures("shipped_lessons")
+def test_an_unknown_lesson_is_answered_with_the_numbers_there_are():
+    for lesson in (14, "99", "adamant", -1, None, 8.0, Hostile()):
+        answer = progress(lesson)
+        assert not answer
+        assert answer.mistake == "no-such-lesson"
+        assert "give its number, from 00 to 08" in answer.text
 
 
 @pytest.mark.usefixtures("shipped_lessons")
 def test_progress_is_open_everywhere_in_a_new_session():
     assert all(state == "open" for *_, state in progress().rows)
+
+
+@pytest.mark.parametrize("dress", ["{}.", "({})", "Run {}", " {}: ", "run {}"])
+def test_the_letters_and_names_of_a_diagnosis_may_be_dressed(dress):
+    truth = _solution("01.diagnose")
+    assert check("01.diagnose", {dress.format(letter): f"`{label}`." for letter, label in truth.items()})
+
+
+@pytest.mark.parametrize("id", [e.id for e in EXERCISES.values() if e.kind == "diagnosis"])
+def test_a_dict_the_wrong_way_round_is_shown_an_example_that_is_not_the_answer(id):
+    truth = _solution(id)
+    for answer in ({label: letter for letter, label in truth.items()}, list(truth.values())):
+        text = check(id, answer).text
+        letter, label = text.split('`{"')[1].split('", ...}`')[0].split('": "')
+        assert label != truth[letter]
 
 
 def test_a_diagnosis_may_name_its_runs_in_small_letters():

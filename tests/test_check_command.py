@@ -178,6 +178,16 @@ def test_the_last_answer_that_is_given_counts():
     assert states(notebook)["largest_lr"] == ("right", None)
 
 
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [("...", ("open", None)), ("w - lr * g", ("wrong", "returns-nothing")),
+     ("if w.ndim == 1:\n        return w - lr * g", ("wrong", "returns-nothing"))],
+)  # fmt: skip
+def test_a_function_that_returns_nothing_is_open_only_if_nothing_is_in_it(body, state):
+    source = f"def my_gradient_descent(w, g, *, lr=0.01):\n    {body}\n"
+    assert states(lesson({"my_gradient_descent": source}))["my_gradient_descent"] == state
+
+
 def test_the_courses_own_rule_is_no_answer():
     for source in (
         "from optim_lessons.gradient_descent import gradient_descent as my_gradient_descent",

@@ -103,6 +103,15 @@ def test_a_number_that_is_wrong_in_an_unusual_way_gets_the_hint(exercise):
     assert exercise.hint in verdict.text
 
 
+@of_kind("number")
+def test_a_number_may_be_rounded_to_three_digits_and_to_two_unless_it_is_told_why_not(exercise):
+    exec(exercise.solution, names := {"np": np})
+    value = float(names[exercise.name])
+    assert check(exercise.id, float(f"{value:.2e}"))
+    rounded = check(exercise.id, float(f"{value:.1e}"))
+    assert rounded or rounded.mistake in ("rounded-too-far", "the-peak")
+
+
 @of_kind("choice")
 def test_every_letter_but_one_is_a_named_mistake(exercise):
     letters = re.findall(r"^([a-z])\) ", exercise.task, flags=re.M)

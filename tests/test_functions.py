@@ -130,6 +130,20 @@ def test_arrays_that_do_not_fit_are_told_how_axes_are_matched():
     assert "space" not in text  # which a function need not have
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float16, int])
+def test_a_right_result_of_a_shorter_type_is_told_so(kind):
+    verdict = EXERCISE.judge(lambda X, rows: X[rows].mean(axis=0).astype(kind))
+    assert verdict.mistake == "dtype"
+    assert f"`{np.dtype(kind)}`" in verdict.text
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_nan_and_infinity_are_told_with_the_case(number):
+    verdict = EXERCISE.judge(lambda X, rows: X[rows].mean(axis=0) * (number if len(rows) == 1 else 1))
+    assert verdict.mistake == "not-finite"
+    assert "NaN or infinity for a single row" in verdict.text
+
+
 @pytest.mark.parametrize("attempt", [..., None, lambda X, rows: None, lambda X, rows: ...])
 def test_what_is_not_written_yet_is_open(attempt):
     verdict = EXERCISE.judge(attempt)

@@ -58,6 +58,6 @@ def read_label(given, labels):
     """Return which of the labels a text means, or None."""
     if not isinstance(given, str):
         return None
-    words = " ".join(given.replace("_", " ").replace("-", " ").lower().split())
+    words = " ".join(given.replace("_", " ").replace("-", " ").lower().split()).strip(" .`'\"")
     close = difflib.get_close_matches(words, labels, n=1, cutoff=0.9)
     return close[0] if close else None

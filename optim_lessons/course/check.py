@@ -6,9 +6,11 @@ progress("08")                # done, tried and open, in this kernel session
 """
 
 import difflib
+import types
 
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.verdict import Verdict, quote, wrong
+from optim_lessons.course.kinds import Exercise
+from optim_lessons.course.verdict import Verdict, quote, still_open, wrong
 from optim_lessons.course.watchdog import SECONDS
 from optim_lessons.lab.shipped import shipped
 
@@ -16,17 +18,29 @@ _SYMBOLS = {"done": "✓ done", "tried": "✗ tried", "open": "○ open"}
 _session = {}  # id → "done" or "tried"
 
 
-def check(id, answer=..., *, seconds=SECONDS):
+_NOTHING = object()
+
+
+def check(id=..., answer=_NOTHING, *more, seconds=SECONDS):
     """Return the verdict on an answer to an exercise. It never raises.
 
     id: such as "08.adam".  answer: what you defined, such as my_adam, without calling it.
-    seconds: how long your code may run.
+    more: nothing; one answer is all it takes.  seconds: how long your code may run.
     """
     if not isinstance(id, str) and isinstance(answer, str) and answer in EXERCISES:
         id, answer = answer, id
     exercise = EXERCISES.get(id) if isinstance(id, str) else None
     if exercise is None:
         return _unknown(id)
+    if answer is _NOTHING:
+        return still_open(f'No answer was given: write `check("{exercise.id}", {exercise.name})`.')
+    if more:
+        return wrong(
+            f"Of `{exercise.name}` one answer is taken, and {1 + len(more)} were given.",
+            "several-answers",
+            f'write `check("{exercise.id}", {exercise.name})`; two numbers that belong together stand in '
+            "brackets.",
+        )
     try:
         verdict = exercise.judge(answer, seconds)
     except (Exception, SystemExit) as error:  # a fault of ours, or an object that resists being looked at
@@ -47,8 +61,19 @@ def reveal(id):
 
 
 def progress(lesson=""):
-    """Return where you stand: each exercise of a lesson, such as "08", or of all: done, tried or open."""
-    lessons = {path.name[:2] for path in shipped("notebooks").glob(f"{lesson or '[0-9][0-9]'}_*.ipynb")}
+    """Return where you stand: each exercise of a lesson, or of all: done, tried or open.
+
+    lesson: its number or name, such as "08", 8 or "adam".
+    """
+    word = str(lesson).strip().lower() if isinstance(lesson, str | int) else "?"
+    word = f"{word:0>2}_" if word.isdigit() else word
+    names = [path.stem for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb")]
+    lessons = {name[:2] for name in names if word in name}
+    if not lessons:
+        text = (
+            f"There is no lesson {quote(lesson)}: give its number, from {min(names)[:2]} to {max(names)[:2]}."
+        )
+        return Verdict(False, text, "no-such-lesson", done=False, heading="✗ No such lesson.")
     shown = [exercise for exercise in EXERCISES.values() if exercise.id[:2] in lessons]
     return Progress([(e.id, e.name, _session.get(e.id, "open")) for e in shown])
 
@@ -90,12 +115,25 @@ class Progress:
 
 
 def _unknown(id):
-    if isinstance(id, str):
+    named = [e for e in EXERCISES.values() if e.name == (id if isinstance(id, str) else _name(id))]
+    if named:
+        call = f'check("{named[0].id}", {named[0].name})'
+        text = f"An id comes first, then your answer: `{call}`."
+    elif isinstance(id, str):
         word = id.strip().lower()
         near = [known for known in EXERCISES if word and (word in known or known.split(".")[1] in word)]
         near += difflib.get_close_matches(word, EXERCISES, n=3, cutoff=0.5)
         near = list(dict.fromkeys(near))[:5] or list(EXERCISES)[:5]
         text = f"{quote(id)} is not in the course. Near it: {', '.join(f'`{known}`' for known in near)}."
+    elif id is ...:
+        text = 'Give an id and your answer, as in `check("08.adam", my_adam)`.'
     else:
         text = f'The first argument is {quote(id)}: give an id as text, as in `check("08.adam", my_adam)`.'
     return Verdict(False, text, "no-such-exercise", done=False, heading="✗ No such exercise.")
+
+
+def _name(answer):
+    """Return the name of a function that was given where an id belongs, or of an exercise."""
+    if isinstance(answer, Exercise):
+        return answer.name
+    return answer.__name__ if isinstance(answer, types.FunctionType) else None

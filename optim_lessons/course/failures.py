@@ -54,10 +54,10 @@ def nothing_returned(name, answer, value, where=""):
     return still_open(f"{name} returned `{said}`: not written yet, or a `return` is missing.")
 
 
-def raised(name, answer, error, stage, seconds, shapes):
+def raised(name, answer, error, stage, seconds, notes):
     """Return the verdict on code that raised an exception, was stopped, or is not finished.
 
-    shapes: the hint if two arrays do not fit together.
+    notes: hints for this kind of exercise: (kind of exception, part of its message, hint).
     """
     where = _line(answer, error)
     if type(error) is NotImplementedError or (isinstance(error, TypeError) and "ellipsis" in str(error)):
@@ -79,9 +79,10 @@ def raised(name, answer, error, stage, seconds, shapes):
         return wrong(f"{name} was left by `{type(error).__name__}`{where}.", "raised")
     if _keeps_something(answer):
         return remembers(name)
-    notes = [*_NOTES, (ValueError, "broadcast", shapes)]
-    note = next((n for kind, part, n in notes if isinstance(error, kind) and part in _message(error)), "")
-    said = quote(Code(f"{type(error).__name__}: {_message(error)}"))
+    note = next(
+        (n for kind, part, n in (*notes, *_NOTES) if isinstance(error, kind) and part in _message(error)), ""
+    )
+    said = quote(Code(f"{type(error).__name__}: {_message(error)}".removesuffix(": ")))
     return wrong(f"{name} stops with {said}{where}, {stage}.", "raised", note)
 
 

@@ -9,10 +9,14 @@ from optim_lessons.course.trials import TOLERANCE, read_only
 from optim_lessons.course.verdict import is_open, quote, right, wrong
 from optim_lessons.course.watchdog import SECONDS, guarded
 
-SHAPES = (
-    "axes are matched from the last one back: two sizes have to be equal, or one of them 1. "
-    "`np.shape` of both tells which do not fit."
-)
+NOTES = [
+    (
+        ValueError,
+        "broadcast",
+        "axes are matched from the last one back: two sizes have to be equal, or one of them 1. "
+        "`np.shape` of both tells which do not fit.",
+    ),
+]
 
 
 def judge_function(exercise, answer, seconds=SECONDS, seed=0):
@@ -32,7 +36,7 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
     name = f"`{exercise.name}`"
     got, error = guarded(attempt, seconds)
     if error is not None:
-        return raised(name, answer, error, stage[-1], seconds, SHAPES)
+        return raised(name, answer, error, stage[-1], seconds, NOTES)
     missing = [(title, result) for title, result in zip(cases, got, strict=True) if is_open(result)]
     if missing:
         title, result = missing[0]
@@ -44,6 +48,8 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
         lambda: named(exercise, lambda mistakes: _behaves_like(exercise, mistakes, got, cases)),
         lambda: _unusable(exercise, got, wanted, cases),
         lambda: _unsteady(name, got, attempt, seconds),
+        lambda: _not_finite(name, got, wanted, cases),
+        lambda: _digits_lost(name, got, wanted),
         lambda: _difference(exercise, got, wanted, cases),
     )
 
@@ -100,6 +106,32 @@ def _unusable(exercise, got, wanted, cases):
 def _unsteady(name, got, attempt, seconds):
     again, _ = guarded(attempt, seconds)
     return None if again is not None and all(map(alike, again, got)) else remembers(name)
+
+
+def _not_finite(name, got, wanted, cases):
+    """Return a verdict if a result is NaN or infinity where the right one is a number."""
+    for title, mine, want in zip(cases, got, wanted, strict=True):
+        if np.any(np.isfinite(want) & ~np.isfinite(mine)):
+            return wrong(
+                f"{name} gives NaN or infinity {title}, where a number is expected.",
+                "not-finite",
+                "is there a division by 0, or the root of a negative number?",
+            )
+    return None
+
+
+def _digits_lost(name, got, wanted):
+    """Return a verdict if all results are right but for the digits that their type cannot hold."""
+    kinds = [np.asarray(mine).dtype for mine in got]
+    for kind in kinds:
+        short = [np.asarray(want).astype(kind) for want in wanted]
+        if kind != np.float64 and all(np.allclose(m, w, rtol=1e-2) for m, w in zip(got, short, strict=True)):
+            return wrong(
+                f"{name} is right, but its result is `{kind}`, which holds fewer digits than `float64`.",
+                "dtype",
+                "does something in it round, or give an array another type?",
+            )
+    return None
 
 
 def _difference(exercise, got, wanted, cases):

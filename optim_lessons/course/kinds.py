@@ -157,7 +157,7 @@ def choice(id, name, *, task, options, answer, mistakes, **texts):
     def judge(exercise, given, seconds):
         if is_open(given):
             return still_open(f"`{name}` is not chosen yet: set it to {letters}.")
-        letter = given.strip().strip("().").lower() if isinstance(given, str) else None
+        letter = given.strip(" ().:`'\"").lower() if isinstance(given, str) else None
         if letter == answer:
             return right(exercise.because)
         for mistake in exercise.mistakes:
@@ -187,19 +187,23 @@ def diagnosis(id, name, *, answer, labels, look, what="run", **texts):
     Each mistake is one label taken for another, and named so.
     """
     known, head = listed((f'`"{label}"`' for label in labels), "or"), what.capitalize()
+    first = next(iter(answer))
+    # An example that is not the answer.
+    example = f'`{{"{first}": "{next(label for label in labels if label != answer[first])}", ...}}`'
+
+    def letter_of(key):
+        return key.strip(" .:()").upper().removeprefix(f"{head.upper()} ") if isinstance(key, str) else key
 
     def judge(exercise, given, seconds):
         if is_open(given):
             return still_open(f"`{name}` is empty: give each of {listed(answer)} its cause.")
         if not isinstance(given, dict):
-            example = f'`{{"{next(iter(answer))}": "{next(iter(labels))}", ...}}`'
             return wrong(f"`{name}` is {quote(given)}: write a dict, as {example}.", "no-dict")
-        given = {key.strip().upper() if isinstance(key, str) else key: label for key, label in given.items()}
-        unknown = [key for key in given if key not in answer]
+        unknown = [key for key in given if letter_of(key) not in answer]
         if unknown:
-            return wrong(
-                f"There is no {what} {quote(unknown[0])}: the {what}s are {listed(answer)}.", "no-such-run"
-            )
+            text = f"There is no {what} {quote(unknown[0])}: the {what}s are {listed(answer)}."
+            return wrong(text, "no-such-run", f"the letter comes first, then its name, as {example}.")
+        given = {letter_of(key): label for key, label in given.items()}
         missing = [key for key in answer if is_open(given.get(key))]
         if missing:
             return still_open(f"Without a cause as yet: {listed(missing)}.")

@@ -37,7 +37,7 @@ def no_function(name, answer):
     elif not callable(answer):
         text, mistake = (
             f"{name} is {quote(answer)}, of type `{type(answer).__name__}`: give the function itself, "
-            "by its name, without calling it.",
+            f"by its name, without {'quotation marks' if isinstance(answer, str) else 'calling it'}.",
             "no-function",
         )
     elif inspect.isgeneratorfunction(answer) or inspect.isasyncgenfunction(answer):

@@ -228,7 +228,7 @@ exercises = (
         "ravine_steps",
         task="A ravine has the condition number 100. With the best constant `lr`, 2/(μ + L), how many steps "
         "make the distance to the minimum ten times smaller?",
-        accept=(113, 118),
+        accept=(113, 120),
         solution="np.log(10) / -np.log(99 / 101)",
         near=0.02,
         hint="find the factor of one step, (κ - 1)/(κ + 1), and ask how often it goes into one tenth.",

@@ -532,7 +532,7 @@ exercises = (
         task="Without correction, at the usual memories 0.9 and 0.999: from which step on is a step "
         "less than "
         "1 per cent longer than Adam's?",
-        accept=(3905, 3945),
+        accept=(3900, 3945),
         solution="np.log(1 - 1 / 1.01**2) / np.log(0.999)",
         hint="by then the first average is settled: what is left is one over the root of `1 - beta2**t`.",
         because="It is step 3,925: a memory of 1,000 steps needs nearly four of them.",

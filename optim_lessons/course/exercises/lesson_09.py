@@ -275,7 +275,7 @@ exercises = (
         "beats_from",
         task="A parabola of curvature 0.3 with noise in every gradient. A constant lr of 0.02 has settled "
         "in its ball. After how many steps is a walk with lr = 1/(h·(t + 1)) closer, in mean square?",
-        accept=(332.2, 333.5),
+        accept=(330, 335),
         solution="2 / (0.02 * 0.3) - 1",
         hint="set the variance of the ball equal to that of a mean of `T` noisy steps. The noise drops out.",
         because="It is 2/(lr·h) - 1: about twice the memory of the constant lr.",
@@ -520,6 +520,12 @@ exercises = (
                 "That is the lr if `T_max` counts epochs too. It is 340.",
                 "of how many calls are nine a part?",
                 values=0.1 * (1 + np.cos(np.pi * 9 / 10)) / 2,
+            ),
+            Mistake(
+                "the-peak",
+                "That is the peak, or it has too few digits: nine calls have moved lr a little below it.",
+                "give three digits that are not 0.",
+                values=0.1,
             ),
         ],
         near=0.002,

@@ -254,7 +254,7 @@ exercises = (
     number(
         "13.converging_part",
         "converging_part",
-        accept=(0.373, 0.377),
+        accept=(0.37, 0.38),
         solution="(2 + 4) / 2 / 8",
         task="A map of the heavy ball on a ravine with L = 1: lr from 0 to 8 across, beta from 0 to 1 up. "
         "Which share of its area converges in the long run?",
