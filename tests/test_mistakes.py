@@ -174,9 +174,46 @@ def one_norm(w, g, *, lr=0.01, clip=1.0):
     return w - lr * np.where(norm > clip, g / norm * clip, g)
 
 
+def keras_nesterov(w, g, m=0.0, *, lr=0.01, beta=0.9):
+    m = beta * m - lr * g
+    return w + beta * m - lr * g, m
+
+
+def velocity_at_the_weights(w, g, m=0.0, *, lr=0.01, beta=0.9):
+    ahead = w + beta * m - lr * g
+    return ahead, ahead - w
+
+
+def adamax(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t, m, v = t + 1, beta1 * m + (1 - beta1) * g, np.maximum(beta2 * v, np.abs(g))
+    return w - lr / (1 - beta1**t) * m / (v + eps), m, v, t
+
+
+def torch_nadam(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t, m, v = t + 1, beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+    product = 1.0
+    for s in range(1, t + 1):
+        mu, ahead = (beta1 * (1 - 0.5 * 0.96 ** (k * 0.004)) for k in (s, s + 1))
+        product = product * mu
+    root = np.sqrt(v / (1 - beta2**t)) + eps
+    w = w - lr * (1 - mu) / (1 - product) * g / root - lr * ahead / (1 - product * ahead) * m / root
+    return w, m, v, t
+
+
+def lion_with_l2(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):
+    g = g + weight_decay * w
+    return w - lr * np.sign(beta1 * m + (1 - beta1) * g), beta2 * m + (1 - beta2) * g
+
+
 @pytest.mark.parametrize(
     ("id", "attempt", "name"),
     [
+        ("04.momentum", keras_nesterov, "nesterov-lr-inside"),
+        ("05.nesterov", keras_nesterov, "lr-inside-with-sign"),
+        ("05.nesterov", velocity_at_the_weights, "heavy-ball-lr-inside"),
+        ("08.adam", adamax, "adamax"),
+        ("08.nadam", torch_nadam, "growing-beta1"),
+        ("10.lion", lion_with_l2, "l2"),
         ("04.momentum", damped, "damped"),
         ("04.momentum", cs231n_momentum, "lr-inside-with-sign"),
         ("05.nesterov", cs231n_nesterov, "lr-inside-with-sign"),

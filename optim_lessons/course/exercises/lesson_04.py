@@ -99,6 +99,13 @@ exercises = (
                 [("lr * m", "lr * (g + beta * m)")],
             ),
             Mistake(
+                "nesterov-lr-inside",
+                "This is Nesterov's step as Keras writes it, with `lr` inside the velocity. It is the next "
+                "lesson.",
+                "the heavy ball moves by its velocity alone, and here `m` remembers gradients alone.",
+                [(_M, "m = beta * m - lr * g"), (_STEP, "w = w + beta * m - lr * g")],
+            ),
+            Mistake(
                 "old-velocity",
                 "You step with the velocity of the step before: `w` is computed before the new `m`.",
                 "which of the two lines comes first?",

@@ -83,6 +83,13 @@ exercises = (
         mistakes=[
             *in_the_step("(g + beta * m)"),
             Mistake(
+                "heavy-ball-lr-inside",
+                "This is the heavy ball of lesson 04, with `lr` and the sign inside the velocity: the step "
+                "does not look ahead, and `m` holds more than gradients.",
+                "the course's `m` is the sum of lesson 04; what is new stands in the step.",
+                [(_M, "m = beta * m - lr * g"), (_STEP, "w = w + m")],
+            ),
+            Mistake(
                 "heavy-ball",
                 "This is the heavy ball of lesson 04: the step does not look ahead "
                 "(with the old `m` in the step, `g + beta * m` is only the new `m`).",

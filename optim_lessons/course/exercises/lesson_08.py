@@ -12,6 +12,7 @@ from optim_lessons.lab.path import path
 
 _M = "m = beta1 * m + (1 - beta1) * g"
 _V = "v = beta2 * v + (1 - beta2) * g**2"
+_M_HAT, _V_HAT = "m_hat = m / (1 - beta1**t)", "v_hat = v / (1 - beta2**t)"
 
 IN_ADAM_AND_AMSGRAD = (
     *in_the_step("m_hat", "v_hat"),
@@ -198,6 +199,21 @@ IN_ADAM_AND_AMSGRAD = (
     ),
 )
 
+_RELATIVES = (
+    Mistake(
+        "nadam",
+        "This is NAdam, Adam with a look ahead: it comes at the end of this page.",
+        "the numerator of Adam's step is the corrected `m` alone.",
+        [(_M_HAT, "m_hat = beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)")],
+    ),
+    Mistake(
+        "adamax",
+        "This is AdaMax, which keeps the largest fading gradient in place of an average of squares.",
+        "`v` is an average, and the step divides by its root.",
+        [(_V, "v = np.maximum(beta2 * v, np.abs(g))"), (_V_HAT, "v_hat = v**2")],
+    ),
+)
+
 IN_ADAM = (
     Mistake(
         "hats-returned",
@@ -329,9 +345,18 @@ def nadam(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
 
 
 _AHEAD = "beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)"
+_TORCHS_AHEAD = """betas = [beta1 * (1 - 0.5 * 0.96 ** (0.004 * s)) for s in range(1, t + 2)]
+    product = np.prod(betas[:-1], axis=0)
+    m_hat = betas[-1] * m / (1 - product * betas[-1]) + (1 - betas[-2]) * g / (1 - product)"""
 
 _NADAM = (
     *in_the_step("m_hat", "v_hat"),
+    Mistake(
+        "growing-beta1",
+        "This is PyTorch's NAdam: the `beta1` of the look-ahead grows from step to step (`momentum_decay`).",
+        "here `beta1` stays as it is; the corrections are its powers.",
+        [(f"m_hat = {_AHEAD}", _TORCHS_AHEAD)],
+    ),
     Mistake(
         "adam",
         "This is Adam: nothing looks ahead.",
@@ -524,7 +549,7 @@ exercises = (
         "the new `w`, `m`, `v` and `t`.",
         hint="count first, then the two averages, then their corrections, then the step.",
         points=3,
-        mistakes=IN_ADAM_AND_AMSGRAD + IN_ADAM,
+        mistakes=IN_ADAM_AND_AMSGRAD + IN_ADAM + _RELATIVES,
     ),
     number(
         "08.steady_from",

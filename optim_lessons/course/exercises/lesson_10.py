@@ -207,6 +207,16 @@ _LION = (
         [(_DECAY, " - weight_decay * w")],
     ),
     Mistake(
+        "l2",
+        "You add `weight_decay * w` to the gradient, so the sign and `m` see it: that is an L2 penalty.",
+        "Lion decays its weights as AdamW does: beside the step.",
+        [
+            (_DIRECTION, "np.sign(beta1 * m + (1 - beta1) * (g + weight_decay * w))"),
+            (_DECAY, ""),
+            (_KEPT, _KEPT.replace("* g", "* (g + weight_decay * w)")),
+        ],
+    ),
+    Mistake(
         "decay-in-the-sign",
         "The decay is added to the gradient. Under a sign it decides the direction, or nothing.",
         "Lion decays its weights as AdamW does: beside the step.",
