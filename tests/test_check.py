@@ -370,6 +370,20 @@ def test_a_global_variable_that_keeps_the_state_is_found():
     assert check("04.momentum", namespace["attempt"]).mistake == "hidden-memory"
 
 
+def test_a_slip_in_a_function_that_counts_its_calls_is_told_as_what_it_is():
+    source = (
+        "calls = 0\n"
+        "def attempt(w, g, *, lr=0.01):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    return w - lr * gg\n"
+    )
+    exec(source, namespace := {})
+    verdict = check(GD, namespace["attempt"])
+    assert verdict.mistake == "raised"
+    assert "name 'gg' is not defined" in verdict.text
+
+
 # An unknown mistake
 
 

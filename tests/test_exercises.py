@@ -254,6 +254,7 @@ def test_no_two_mistakes_read_alike_and_none_gives_the_answer_away(exercise):
         assert not any(m.values[0] in m.text for m in exercise.mistakes if m.values[0] not in m.values[1])
         return
     assert len(set(texts)) == len(texts)
+    assert not any(re.search(r"(half of|twice|minus) the (answer|limit)|is asked for; ", t) for t in texts)
     if exercise.kind == "choice":
         answer = next(line for line in exercise.task.splitlines() if check(exercise.id, line[0]))
         assert not any(answer[3:].lower() in f"{m.text} {m.hint}".lower() for m in exercise.mistakes)

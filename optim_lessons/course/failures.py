@@ -77,7 +77,8 @@ def raised(name, answer, error, stage, seconds, notes):
         )
     if isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit):
         return wrong(f"{name} was left by `{type(error).__name__}`{where}.", "raised")
-    if _keeps_something(answer):
+    # What was kept from another trial has another shape; any other error speaks for itself.
+    if isinstance(error, ValueError | IndexError) and _keeps_something(answer):
         return remembers(name)
     note = next(
         (n for kind, part, n in (*notes, *_NOTES) if isinstance(error, kind) and part in _message(error)), ""

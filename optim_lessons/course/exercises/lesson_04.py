@@ -285,7 +285,7 @@ exercises = (
             ),
             Mistake(
                 "half-of-it",
-                "That is half of the limit.",
+                "That converges, and larger ones do too.",
                 "without memory your formula should give 2/L.",
                 values=0.4,
             ),
@@ -367,8 +367,8 @@ exercises = (
             ),
             Mistake(
                 "root-twice",
-                "You took the root of 9/11; its square is asked for.",
-                "the factor is the root of beta, so beta is ...",
+                "You took the root of 9/11, but 9/11 is a root already.",
+                "the factor is the root of beta: which of the two is the smaller one?",
                 values=np.sqrt(9 / 11),
             ),
             Mistake(

@@ -318,7 +318,7 @@ exercises = (
             ),
             Mistake(
                 "half-of-it",
-                "That is half of the limit: there the middle of the range is, not its end.",
+                "That converges, and larger ones do too: the end of the range is further on.",
                 "which root leaves the circle, and at which value?",
                 values=1.8 / (2.6 * 40),
             ),

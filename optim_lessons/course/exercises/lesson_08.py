@@ -783,7 +783,7 @@ exercises = (
             ),
             Mistake(
                 "complement",
-                "That is 1 minus the answer.",
+                "You give the share of a new square in `v`.",
                 "a beta is what stays, not what is taken in.",
                 values=(0.683, 0.6832, 0.68),
             ),
