@@ -20,7 +20,8 @@ import time
 import traceback
 
 ARRAY_BYTES, TEXT, ITEMS, DEPTH = 1_000_000, 2_000, 1_000, 4
-FRAME_BYTES = 4_000_000
+FRAME_BYTES = 2_000_000
+CODE = 1_000_000  # characters of a notebook's code: it takes 300 times as many bytes to look at them
 ANSWER = "<your cell>"
 COURSE = "optim_lessons"
 # What a page calls beside an answer. In here these names do nothing.
@@ -71,13 +72,20 @@ def _encode_array(np, value):
 
 
 def decode(content, function=None):
-    """Return the value that `encode` was given, arrays read-only.  function: makes what is called."""
-    if not isinstance(content, dict):
+    """Return the value that `encode` was given, arrays read-only.  function: makes what is called.
+
+    What `encode` never makes raises some exception, whichever comes first.
+    """
+    if isinstance(content, str):
+        return content[:TEXT]
+    if content is None or isinstance(content, bool | int | float):
         return content
     kind = content["is"]
     if kind in ("array", "scalar"):
         return _decode_array(content)
     if kind in ("tuple", "list", "set", "dict"):
+        if len(content["items"]) > ITEMS:
+            raise ValueError("too many items")
         items = [decode(item, function) for item in content["items"]]
         return {"tuple": tuple, "list": list, "set": set, "dict": dict}[kind](items)
     if kind == "ellipsis":
@@ -162,7 +170,7 @@ def read_cells(data):
 
 def parse(source):
     """Return a cell's statements, its magics left out. Raises SyntaxError if it is not Python."""
-    for text in (source, re.sub(r"(?m)^(\s*)[%!].*$|^(\s*)\S*\?+\s*$", r"\1\2pass", source)):
+    for text in (source, "\n".join(map(_without_magic, source.split("\n")))):
         with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.parse(text, ANSWER).body
     try:
@@ -172,6 +180,12 @@ def parse(source):
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error)) from None
     raise SyntaxError("not Python")
+
+
+def _without_magic(line):
+    word = line.strip()
+    magic = word[:1] in ("%", "!") or (word.endswith("?") and len(word.split()) == 1)
+    return line[: len(line) - len(line.lstrip())] + "pass" if magic else line
 
 
 def bound(statement):
@@ -193,6 +207,34 @@ def bound(statement):
 def used(statement):
     """Return the names that a statement mentions."""
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def needed(statements):
+    """Return the names that statements read before they have set them themselves."""
+    names, own, everywhere = set(), set(), set().union(*map(bound, statements))
+    for statement in statements:
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            names |= _read(compile(ast.Module([statement], []), ANSWER, "exec"), own, everywhere)
+        own |= bound(statement)
+    return names
+
+
+def _read(code, own, later):
+    """Return the names of no function's own that code reads.  later: set before its functions are called."""
+    import dis
+
+    names, own = set(), set(own)
+    for step in dis.get_instructions(code):
+        if (
+            step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
+            and step.argval not in own
+        ):
+            names.add(step.argval)
+        elif step.opname == "STORE_NAME":
+            own.add(step.argval)
+        elif inspect.iscode(step.argval):
+            names |= _read(step.argval, own | later, later)
+    return names
 
 
 def is_open(statement):
@@ -217,9 +259,12 @@ class Notebook:
     """A notebook's code cells as statements.  sources: of the cells."""
 
     def __init__(self, sources):
-        self.cells, self.broken = [], {}
+        self.cells, self.broken, left = [], {}, CODE
         for place, source in enumerate(sources):
             try:
+                if len(source) > left:
+                    raise SyntaxError(f"more than {CODE:,} characters of code are not read")
+                left -= len(source)
                 self.cells.append(parse(source))
             except SyntaxError as error:
                 self.cells.append([])
@@ -259,7 +304,7 @@ def helpers(name, learners, pristine, names):
     """
     cell = learners.answer(name)[0]
     here = pristine.binders.get(name, [(len(pristine.cells), 0)])[0][0]
-    todo = [word for statement in learners.cells[cell] for word in used(statement)]
+    todo = list(needed(learners.cells[cell]))
     seen, chosen = {name, *DEAF}, set()
     while todo:
         word = todo.pop()
@@ -271,7 +316,7 @@ def helpers(name, learners, pristine, names):
         for place in notebook.before(word, at):
             if (not lessons, place) not in chosen:
                 chosen.add((not lessons, place))
-                todo += used(notebook.cells[place[0]][place[1]])
+                todo += needed([notebook.cells[place[0]][place[1]]])
     return [(learners if own else pristine).cells[i][j] for own, (i, j) in sorted(chosen)]
 
 
@@ -342,15 +387,20 @@ def serve_exercise(channel, name, statements, extra, seconds, source):
         for statement in extra:
             with contextlib.suppress(Exception):  # if it is missed, the answer's own cell will say so
                 execute(statement, namespace)
+        lacking = None
         for place, statement in enumerate(statements):
             try:
                 execute(statement, namespace)
-            except Exception:
-                if name not in namespace or any(name in bound(later) for later in statements[place:]):
-                    raise
-                break  # what comes after the answer does not take it back
+            except Exception as error:
+                if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] == COURSE:
+                    lacking = error
+                if not any(name in bound(later) for later in statements[place:]):
+                    break  # what comes after the answer does not take it back
+                # A picture of the course's in the same cell is missed only by an answer that needs it.
+                if lacking is None or name in bound(statement):
+                    raise lacking or error from None
         if name not in namespace:
-            raise NameError(f"name {name!r} is not defined")
+            raise lacking or NameError(f"name {name!r} is not defined")
         return {"value": describe(namespace[name])}
 
     channel.send(attempt(run))
@@ -444,6 +494,14 @@ def end_the_others():
             os.waitpid(-1, 0)
 
 
+def limit_memory(memory):
+    """Limit this process's memory, not for good."""
+    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):  # not every system can
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
 def limit(memory, seconds):
     """Limit this process: memory, time, the size and number of files, no new processes."""
     try:
@@ -525,6 +583,7 @@ def main():
     sys.path += setup["path"]
     import numpy  # noqa: F401  (before the limits, once for all exercises)
 
+    limit_memory(setup["memory"])  # to read a stranger's notebook takes memory, too
     try:
         learners = Notebook(read_cells(channel.receive_bytes()))
     except ValueError as error:
@@ -533,9 +592,14 @@ def main():
     channel.send(
         {"names": [name for name in setup["names"] if name in learners.binders or _broken(learners, name)]}
     )
-    pristine = None
+    pristine, control = None, setup["control"]
     while True:
         request = channel.receive()
+        if request["do"] == "step":
+            os.write(control, bytes(4))
+            continue
+        if request["do"] == "end":  # an exercise that was over already has not read it
+            continue
         if request["do"] == "lesson":
             pristine = Notebook(request["sources"])
             channel.send({"course": needing_course(learners, pristine, request["names"])})
@@ -546,13 +610,14 @@ def main():
         process = os.fork()
         if process == 0:
             try:
+                os.close(control)  # so that no exercise can say how another one ended
                 _one(channel, request, setup, learners, pristine)
             finally:
                 os._exit(0)
         _, status = os.waitpid(process, 0)
         if os.getpid() == 1 and not setup["guard"]:  # else it would end all that the user runs
             end_the_others()
-        channel.send({"gone": os.waitstatus_to_exitcode(status)})
+        os.write(control, os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
 
 
 def needing_course(learners, pristine, names):

@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from optim_lessons.course import child
-from optim_lessons.course.child import FRAME_BYTES, decode, encode
+from optim_lessons.course.child import FRAME_BYTES, TEXT, decode, encode
 from optim_lessons.course.watchdog import Stopped
 from optim_lessons.lab.shipped import shipped, source_tree
 
@@ -32,7 +33,9 @@ SECONDS = 10.0
 MEMORY = 1 << 30
 PATIENCE = 3  # seconds of the clock for each of the processor's: a busy machine, or code that sleeps
 CALLS = 10_000  # that a learner's code may ask of a function it was given
-NOBODY = 65534
+PROCESSES = 11  # three of them are ours: for one exercise, eight are enough
+_LOOK = 0.2  # seconds
+_NOBODIES = range(61184, 65520)  # users that no system gives a name
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix")
 _PACKAGE = Path(child.__file__).resolve().parent.parent
 
@@ -99,10 +102,14 @@ def _script(limits, course):
         "chmod 644 child.py",
         "touch dev/null",
         "mount --bind /dev/null dev/null",
-        "mount -t tmpfs -o mode=1777,size=32m box box",
+        "mount -t tmpfs -o mode=1777,size=32m,nr_inodes=10k box box",
+        # System V's shared memory would stay when a process that was ended for its size has gone.
+        "(echo 4096 > /proc/sys/kernel/shmall) 2> /dev/null || true",
         'mount -o remount,bind,ro "$1"',
     ]
-    nobody = f"--reuid={NOBODY} --regid={NOBODY} --clear-groups" if os.geteuid() == 0 else ""
+    # Each worker's own: processes are counted by user, and nobody shall use up another one's share.
+    nobody = _NOBODIES[os.getpid() % len(_NOBODIES)]
+    nobody = f"--reuid={nobody} --regid={nobody} --clear-groups" if os.geteuid() == 0 else ""
     python = _quoted(os.path.realpath(sys.executable))
     powerless = f"setpriv --no-new-privs --bounding-set=-all --inh-caps=-all {nobody}"
     return "\n".join([*lines, f"exec chroot . {powerless} {python} -I -S -B /child.py"])
@@ -114,7 +121,9 @@ def _quoted(path):
 
 def _hidden(limits):
     tree = source_tree()
-    return [Path(p).resolve() for p in (_PACKAGE, *((tree,) if tree else ()), *limits.hidden)]
+    bases = dict.fromkeys(Path(p) for p in (sys.prefix, sys.base_prefix, "/usr", "/usr/local"))
+    others = [copy for base in bases for copy in base.glob(f"lib*/python3*/*-packages/{child.COURSE}")]
+    return [Path(p).resolve() for p in (_PACKAGE, *others, *((tree,) if tree else ()), *limits.hidden)]
 
 
 @cache
@@ -143,7 +152,7 @@ class Box:
     def __init__(self, data, names, limits, *, course=None, isolate=None):
         self._data, self._names, self.limits, self._course = data, list(names), limits, course
         self.isolated = isolation() if isolate is None else isolate
-        self._lesson = self._process = self._folder = None
+        self._lesson = self._process = self._folder = self._control = None
         self.found = []
 
     def __enter__(self):
@@ -181,6 +190,8 @@ class Box:
         }
         own |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         own |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+        # What an exercise's process cannot write to: in it stands how that process ended.
+        self._control, control = (None, None) if os.name == "nt" else os.pipe()
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -189,12 +200,14 @@ class Box:
             env=own,
             bufsize=0,
             start_new_session=True,
+            pass_fds=[] if control is None else [control],
         )
-        if os.name != "nt":
+        if control is not None:
+            os.close(control)
             for pipe in (self._process.stdin, self._process.stdout):
                 os.set_blocking(pipe.fileno(), False)
         self.left = START_SECONDS
-        setup = {"path": path, "names": self._names, "guard": guard, "private": private}
+        setup = {"path": path, "names": self._names, "guard": guard, "private": private, "control": control}
         setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds}
         try:
             self._send(setup)
@@ -236,9 +249,11 @@ class Box:
             for pipe in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(OSError):
                     pipe.close()
+            if self._control is not None:
+                os.close(self._control)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._process = self._folder = None
+        self._process = self._folder = self._control = None
 
     @property
     def ended(self):
@@ -258,19 +273,25 @@ class Box:
         self.left, self._calls = PATIENCE * self.limits.seconds + 3, 0
         try:
             self._send({"do": "run", "name": name, "names": self._lesson["names"]})
-            yield self._whole(self._receive())
+            yield self._receive()
         except BaseException:
             self.kill()
             raise
         self._end()
 
     def _end(self):
-        whole, self.left = False, 2.0
+        """End the exercise; keep the process for the next one only if it is in step and silent."""
+        self.left = 2.0
         with contextlib.suppress(Ended, Stopped):
-            self._send({"do": "end"})
-            whole = self._receive().get("gone") == 0
-        if not whole:
-            self.kill()
+            if self._control is not None:
+                self._send({"do": "end"})
+                self._wait([self._control], [])
+                if self._status() == 0:
+                    self._send({"do": "step"})
+                    self._wait([self._control], [])
+                    if self._status() == 0 and not select.select([self._process.stdout], [], [], 0)[0]:
+                        return
+        self.kill()
 
     def call(self, args, kwargs):
         """Call the learner's function with plain values and return a plain value.
@@ -288,11 +309,14 @@ class Box:
         request = {"args": [sent(x) for x in args], "kwargs": {key: sent(x) for key, x in kwargs.items()}}
         try:
             self._send({"do": "call"} | request)
-            while "callback" in (answer := self._whole(self._receive())):
+            while "callback" in (answer := self._receive()):
                 self._calls += 1
                 if self._calls > CALLS:
                     raise Ended(f"asked more than {CALLS:,} times for values of a function that it was given")
-                self._send(_called(functions, answer))
+                begun = time.monotonic()
+                said = _called(functions, answer)
+                self.left -= time.monotonic() - begun
+                self._send(said)
         except BaseException:  # stopped in the middle, it would answer the next call with this one's answer
             self.kill()
             raise
@@ -300,15 +324,21 @@ class Box:
             raise rebuilt(answer["error"], self.limits.seconds)
         return _plain(answer.get("value"))
 
-    def _whole(self, answer):
-        if "gone" in answer:
-            code = answer["gone"]
-            if code == -getattr(signal, "SIGXCPU", 0):
-                self.kill()
-                raise stopped(self.limits.seconds)
-            how = f"by signal {-code}" if isinstance(code, int) and code < 0 else f"with exit status {code}"
-            raise Ended(f"ended Python itself, {how}")
-        return answer
+    def _status(self):
+        """Return how the exercise's process ended: its exit status, or a signal below 0."""
+        said = os.read(self._control, 4)
+        if len(said) < 4:
+            self._gone()
+        return int.from_bytes(said, "big", signed=True)
+
+    def _over(self):
+        code = self._status()
+        self.kill()
+        if code == -getattr(signal, "SIGXCPU", 0):
+            raise stopped(self.limits.seconds)
+        raise Ended(
+            f"ended Python itself, {f'by signal {-code}' if code < 0 else f'with exit status {code}'}"
+        )
 
     # Frames
 
@@ -351,7 +381,8 @@ class Box:
     def _read(self, size):
         pipe, pieces = self._process.stdout.fileno(), bytearray()
         while len(pieces) < size:
-            self._wait([pipe], [])
+            if pipe not in self._wait([pipe, self._control], []):
+                self._over()
             try:
                 piece = os.read(pipe, min(size - len(pieces), 65536))
             except BlockingIOError:
@@ -364,15 +395,31 @@ class Box:
         return bytes(pieces)
 
     def _wait(self, readable, writable):
-        """Wait until a pipe is ready; raise Stopped when the learner's time is over."""
+        """Return the pipes that are ready, once one is; raise Stopped when the learner's time is over."""
         if os.name == "nt":  # there pipes cannot be waited for: the killer's timer ends the wait
-            return
-        begun = time.monotonic()
-        ready = select.select(readable, writable, [], max(self.left, 0))
-        self.left -= time.monotonic() - begun
-        if not any(ready):
+            return readable + writable
+        while True:
+            begun = time.monotonic()
+            ready = select.select(readable, writable, [], max(min(self.left, _LOOK), 0))
+            self.left -= time.monotonic() - begun
+            if any(ready):
+                return ready[0] + ready[1]
+            if self.left <= 0:
+                self.kill()
+                raise stopped(self.limits.seconds)
+            self._look_after_the_others()
+
+    def _look_after_the_others(self):
+        """End what shares its work, or its memory, out among many processes: the limits are for each."""
+        if not self.isolated:
+            return  # there the guard refuses new processes
+        family = list(_family(self._process.pid))
+        if len(family) > PROCESSES:
             self.kill()
-            raise stopped(self.limits.seconds)
+            raise Ended(f"started more than {PROCESSES - 3} processes")
+        if sum(map(_resident, family)) > 2 * self.limits.memory:
+            self.kill()
+            raise Ended(f"used more than {2 * self.limits.memory >> 20:,} MB in several processes")
 
     @contextlib.contextmanager
     def _killer(self):
@@ -393,6 +440,22 @@ class Box:
         raise stopped(self.limits.seconds) if over else Ended("ended Python itself")
 
 
+def _family(process):
+    """Yield the ids of a process and of all that it has started, and they."""
+    yield process
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child_id in task.read_text().split():
+                yield from _family(int(child_id))
+
+
+def _resident(process):
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, LookupError):  # it has just ended
+        return 0
+
+
 def stopped(seconds):
     """Return the exception for code whose time is over."""
     error = Stopped(f"it took more than {seconds:g} s")
@@ -402,12 +465,13 @@ def stopped(seconds):
 
 def rebuilt(told, seconds):
     """Return an exception like the one that a child has told of, made of plain text."""
+    told = told if isinstance(told, dict) else {}
     if told.get("type") == "Stopped":
         error = stopped(seconds)
     else:
         base = getattr(builtins, str(told.get("kind")), Exception)
         base = base if isinstance(base, type) and issubclass(base, BaseException) else Exception
-        name, text = str(told.get("type")), str(told.get("text"))
+        name, text = re.sub(r"\W", "_", str(told.get("type")))[:60], str(told.get("text"))[:TEXT]
         with contextlib.suppress(TypeError):  # such as UnicodeDecodeError, which wants five arguments
             base("x")
         try:
@@ -415,14 +479,14 @@ def rebuilt(told, seconds):
         except TypeError:
             error = type(name, (Exception,), {})(text)
     line, code = told.get("line"), told.get("code")
-    error.learners_line = (line, str(code or "")) if isinstance(line, int) else None
+    error.learners_line = (line, str(code or "")[:TEXT]) if isinstance(line, int) else None
     return error
 
 
 def _plain(content):
     try:
         return decode(content, lambda unknown: _sample(unknown.get("is")))
-    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
+    except Exception:  # of whatever kind: it is made of a stranger's bytes
         raise Ended("sent what is no plain value") from None
 
 

@@ -20,6 +20,7 @@ from optim_lessons.lab.shipped import shipped
 
 RIGHT, WRONG, OPEN, ERROR, UNKNOWN = "right", "wrong", "open", "error", "not graded"
 NOTEBOOK_BYTES = 16_000_000
+COMPUTED = ("number", "goal")  # the kinds whose answer may be what a tool of the course returns
 _JUDGE_SECONDS = 600  # the judge's own limit: the sandbox has ended the learner's code long before
 
 
@@ -66,7 +67,7 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
             needing = box.lesson(pristine(lesson), [e.name for e in wanted])
             inside = {e.id: None for e in wanted}
             for exercise in wanted:
-                if exercise.name not in needing or exercise.reference is not None:
+                if exercise.name not in needing or exercise.kind not in COMPUTED:
                     inside[exercise.id] = _judge(exercise, box, limits, seed)
         rest = [e for e in wanted if inside[e.id] is None]
         if rest:  # values that are computed with the course's own tools
@@ -133,8 +134,13 @@ def _judge(exercise, box, limits, seed):
         points=exercise.points if state == RIGHT else 0,
         of=exercise.points,
         mistake=verdict.mistake,
-        text=verdict.text,
+        text=_plain(verdict.text),
     )
+
+
+def _plain(text):
+    """Return a text without the characters that a terminal or a page might obey."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def _verdict(exercise, told, box, limits, seed):
@@ -160,7 +166,7 @@ def _does_not_run(exercise, told, limits):
     error = rebuilt(told, limits.seconds)
     if isinstance(error, Stopped):
         return _too_long(exercise, limits)
-    line = told.get("line")
+    line = told.get("line") if isinstance(told, dict) else None
     where = f" in line {line}" if isinstance(line, int) else ""
     if where and told.get("code"):
         where += f", {quote(Code(str(told['code'])))}"
@@ -217,7 +223,7 @@ def _answer(content, box):
             return decode(content, lambda unknown: object())
         samples = {"class": type("Class", (), {}), "generator": _generator, "coroutine": _coroutine}
         return samples.get(content.get("kind")) or StandIn(content, box)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except Exception:  # of whatever kind: it is made of a stranger's bytes
         raise Ended("sent what is no plain value") from None
 
 
