@@ -426,6 +426,17 @@ def test_what_the_page_reads_in_the_picture_of_the_promise():
     assert _chain_losses(0.36, 0.9, 300)[2][-1] > 1
 
 
+def test_growing_beta_stays_within_three_times_the_border_up_to_step_40_and_not_to_the_end():
+    above, grad, _, L = picture.chain()
+    walk = path(nesterov, grad, np.zeros(picture.CHAIN), 90, lr=1 / L, beta=picture.growing)
+    times = above(walk)[1:] / picture.unreachable(np.arange(1, 91))
+    assert (times >= 1).all()
+    assert (times[:40] < 3).all()
+    assert times[-1] > 10
+    assert picture.CHAIN == 100
+    assert picture.unreachable(np.array([100]))[0] == 0
+
+
 # --- real data ---------------------------------------------------------------------------------------
 
 
