@@ -68,6 +68,17 @@ def test_no_lr_on_the_slider_beats_adagrad_on_both_weights_in_the_picture():
             assert not (theirs < ours).all(), (against, lr)
 
 
+def test_no_caption_stands_where_a_line_may_run():
+    explorer = explore(picture.rare_and_frequent())
+    figure = explorer.picture.live.figure
+    right = figure.axes[2]
+    figure.canvas.draw()
+    for text in right.texts:
+        box = text.get_window_extent()
+        assert box.y0 >= right.bbox.y1
+        assert box.x1 <= right.bbox.x1 + 5
+
+
 def test_the_effective_lrs_differ_by_the_root_of_the_ratio_of_frequencies():
     def every_hundredth(w, t):
         return np.array([1.0, float(t % 100 == 0)])

@@ -52,7 +52,7 @@ def rare_and_frequent():
 
     def build(figure):
         top, bottom = figure.add_axes((0.075, 0.55, 0.5, 0.36)), figure.add_axes((0.075, 0.12, 0.5, 0.36))
-        right = figure.add_axes((0.675, 0.12, 0.31, 0.79))
+        right = figure.add_axes((0.675, 0.12, 0.31, 0.735))
         t = np.arange(1, EXAMPLES + 1)
         for ax, title in ((top, "frequent w[0]"), (bottom, "rare w[1]")):
             ax.set(xlim=(0, EXAMPLES), ylim=(-0.3, 2.2), ylabel=title, yticks=(0, 1, 2))
@@ -60,7 +60,7 @@ def rare_and_frequent():
         top.set_xticklabels([])
         bottom.set_xlabel("example t")
         right.set(xlim=(1, EXAMPLES), ylim=(1e-3, 1e2), xscale="log", yscale="log", xlabel="example t")
-        right.set_title("effective lr of each weight")
+        right.set_title("effective lr of each weight", pad=20)
         seen = bottom.vlines([], -0.3, -0.12, color=NOTE, linewidth=1, animated=True)
         rules = {rule_label(adagrad): adagrad, **rivals}
         lines = {}
@@ -74,8 +74,9 @@ def rare_and_frequent():
         rare_lr = right.plot([], [], animated=True, **style | {"marker": ""})[0]
         marks = right.plot([], [], animated=True, **style | {"linestyle": "", "markersize": 5})[0]
         marked = np.unique(np.geomspace(1, EXAMPLES, 12).astype(int)) - 1
-        for y, text in ((0.0035, "with marks: AdaGrad, rare"), (0.0015, "without: AdaGrad, frequent")):
-            right.text(1.15, y, text, color=rule_style(adagrad)["color"], fontsize=9)
+        # Above the axes: within them there is no place that no setting leads a line through.
+        key = {"color": rule_style(adagrad)["color"], "fontsize": 9, "transform": right.transAxes}
+        right.text(0, 1.025, "AdaGrad: rare with marks, frequent without", **key)
         settings = top.set_title("", fontsize=10, animated=True)
 
         def move(*, lr, eps, frequency, against, its_lr, seed):
