@@ -197,6 +197,15 @@ def test_with_eps_above_half_of_lr_times_curvature_it_settles():
     assert np.abs(ws[-1000:]).max() < 1e-12
 
 
+def test_a_walk_that_came_too_near_rests_because_lr_times_g_is_rounded_to_0():
+    ws, v = picture.on_parabola(0.01, 0.99, 0.004, 1.0)
+    assert picture.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
+    assert 0 < abs(ws[-1]) < 1e-320
+    assert (ws[-300:] == ws[-1]).all()
+    assert 0.01 * ws[-1] == 0
+    assert 0.01 / (np.sqrt(v[-1]) + 0.004) > 2  # the limit: else it would jump
+
+
 def test_without_memory_the_size_of_the_jitter_depends_on_the_start():
     for start, low, high in ((0.1025, 0.0025, 0.0075), (0.1001, 0.0001, 0.0099)):
         ws = path(rmsprop, lambda w: w, np.array([start]), 100, lr=0.01, beta=0.0, eps=0.0)[-2:, 0]
