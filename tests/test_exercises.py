@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+from decimal import Decimal
+from fractions import Fraction
 from importlib import import_module
 
 import numpy as np
@@ -110,6 +112,18 @@ def test_a_number_may_be_rounded_to_three_digits_and_to_two_unless_it_is_told_wh
     assert check(exercise.id, float(f"{value:.2e}"))
     rounded = check(exercise.id, float(f"{value:.1e}"))
     assert rounded or rounded.mistake in ("rounded-too-far", "the-peak")
+
+
+@of_kind("number", "goal")
+def test_a_right_number_is_right_in_every_numeric_type(exercise):
+    exec(exercise.solution, names := {"np": np})
+    value = names[exercise.name]
+    if isinstance(value, tuple):
+        assert check(exercise.id, list(value))
+        assert check(exercise.id, np.array(value))
+    elif not isinstance(value, dict):
+        for kind in (float, np.float64, np.float32, np.longdouble, np.array, Fraction, Decimal):
+            assert check(exercise.id, kind(float(value))), kind
 
 
 @of_kind("choice")

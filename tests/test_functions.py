@@ -1,8 +1,14 @@
 """The kind `function`: right in any form, wrong by its name, and a clear verdict on everything else."""
 
+import functools
+import inspect
+import math
+
 import numpy as np
 import pytest
 
+from optim_lessons.course.check import check
+from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.kinds import function
 from optim_lessons.course.mistakes import Mistake
 
@@ -149,3 +155,225 @@ def test_what_is_not_written_yet_is_open(attempt):
     verdict = EXERCISE.judge(attempt)
     assert not verdict
     assert not verdict.done
+
+
+# The course's own, in other words
+
+
+def by_coordinate(f, w, h=1e-5):
+    slopes = np.zeros(len(w))
+    for i in range(len(w)):
+        ahead, behind = w.copy(), w.copy()
+        ahead[i] += h
+        behind[i] -= h
+        slopes[i] = (f(ahead) - f(behind)) / h / 2
+    return slopes
+
+
+def by_inverse(w, g, H, damping):
+    return w - np.linalg.inv(H + damping * np.identity(w.size)) @ g
+
+
+def by_eigenvectors(w, g, H, damping):
+    curvatures, V = np.linalg.eigh(H)
+    return w - V @ ((V.T @ g) / (curvatures + damping))
+
+
+def on_a_copy(w, g, H, damping):
+    damped = H.copy()
+    damped[np.diag_indices_from(damped)] += damping
+    return w - np.linalg.lstsq(damped, g, rcond=None)[0]
+
+
+def row_by_row(w, X, y, rows):
+    total = np.zeros_like(w)
+    for r in rows:
+        total += (np.dot(X[r], w) - y[r]) * X[r]
+    return total / len(rows)
+
+
+def by_einsum(w, X, y, rows):
+    return np.einsum("ij,i->j", X[rows], np.einsum("ij,j->i", X[rows], w) - y[rows]) / rows.size
+
+
+def multiplied_out(w, X, y, rows):
+    return X[rows].T @ X[rows] / len(rows) @ w - X[rows].T @ y[rows] / len(rows)
+
+
+def half_angle(t, peak, warm, total, floor):
+    if t < warm:
+        return peak / warm * t
+    if t >= total:
+        return floor
+    return floor + (peak - floor) * math.cos(math.pi / 2 * (t - warm) / (total - warm)) ** 2
+
+
+def least_of_three(t, peak, warm, total, cool):
+    return peak * max(0, min(t / warm, 1, (total - t) / cool))
+
+
+def interpolated(t, peak, warm, total, cool):
+    return np.interp(t, [0, warm, total - cool, total], [0, peak, peak, 0])
+
+
+def run_by_run(losses, target):
+    flat = losses.reshape(len(losses), -1)
+    rows = [next((i for i, loss in enumerate(run) if loss <= target), math.inf) for run in flat.T]
+    return np.array(rows).reshape(losses.shape[1:])
+
+
+def by_percentile(a, b, again):
+    return np.percentile((a[again] - b[again]).mean(axis=-1), [2.5, 97.5])
+
+
+def draw_by_draw(a, b, again):
+    means = [np.mean([a[i] - b[i] for i in draw]) for draw in again]
+    return np.array([np.quantile(means, 0.025), np.quantile(means, 0.975)])
+
+
+def early_return(w, g, scale, lr):
+    if np.isinf(g).any() or np.isnan(g).any():
+        return w
+    return w - lr / scale * np.array(g, dtype=float)
+
+
+def pair_by_pair(lrs, betas, curvature, steps):
+    losses = np.empty((len(lrs), len(betas)))
+    for i, j in np.ndindex(losses.shape):
+        w, m = 1.0, 0.0
+        for _ in range(steps):
+            m = betas[j] * m + curvature * w
+            w = w - lrs[i] * m
+        losses[i, j] = curvature * w * w / 2
+    return losses
+
+
+def in_place(lrs, betas, curvature, steps):
+    L, B = np.meshgrid(lrs, betas, indexing="ij")
+    w, m = np.ones(L.shape), np.zeros(L.shape)
+    for _ in range(steps):
+        m *= B
+        m += curvature * w
+        w -= L * m
+    return 0.5 * curvature * w**2
+
+
+IN_OTHER_WORDS = {
+    "02.numerical_gradient": [by_coordinate],
+    "02.damped_newton": [by_inverse, by_eigenvectors, on_a_copy],
+    "03.batch_gradient": [row_by_row, by_einsum, multiplied_out],
+    "09.warm_cosine": [half_angle],
+    "09.trapezoid": [least_of_three, interpolated],
+    "11.time_to_target": [run_by_run],
+    "11.bootstrap_interval": [by_percentile, draw_by_draw],
+    "12.scaled_step": [early_return],
+    "13.loss_map": [pair_by_pair, in_place],
+}
+
+
+def test_every_function_is_tried_in_other_words():
+    assert set(IN_OTHER_WORDS) == {e.id for e in EXERCISES.values() if e.kind == "function"}
+
+
+@pytest.mark.parametrize(("id", "attempt"), [(id, f) for id, fs in IN_OTHER_WORDS.items() for f in fs])
+def test_a_function_in_other_words_is_right(id, attempt):
+    assert check(id, attempt)
+
+
+# What a hostile and a clumsy learner hand in, for every rule and function
+
+
+def dressed(f, change):
+    """Return a function that changes each value that f returns, with f's name and arguments."""
+
+    @functools.wraps(f)
+    def wrapper(*args, **knobs):
+        result = f(*args, **knobs)
+        return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
+
+    return wrapper
+
+
+def as_object(f):
+    class Callable:
+        __signature__ = inspect.signature(f)
+
+        def __call__(self, *args, **knobs):
+            return f(*args, **knobs)
+
+    return Callable()
+
+
+def talkative(f):
+    def said(x):
+        print(x)
+        np.log(-1.0)
+        return x
+
+    return dressed(f, said)
+
+
+def raising(kind):
+    def raised(x):
+        raise kind
+
+    return lambda f: dressed(f, raised)
+
+
+RIGHT = {
+    "decorated": lambda f: dressed(f, lambda x: x),
+    "an object": as_object,
+    "prints and warns": talkative,
+    "NumPy numbers": lambda f: dressed(f, lambda x: np.asarray(x)[()]),
+    "arrays without axes": lambda f: dressed(f, np.asarray),
+    "copies": lambda f: dressed(f, lambda x: np.array(x, order="F")),
+    "a partial": functools.partial,
+}
+WRONG = {
+    "nothing": (lambda f: dressed(f, lambda x: None), ("returns-nothing", "returned-type")),
+    "text": (lambda f: dressed(f, str), ("returned-type",)),
+    "a type": (lambda f: dressed(f, type), ("returned-type",)),
+    "the function": (lambda f: dressed(f, lambda x: f), ("returned-type",)),
+    "objects": (lambda f: dressed(f, lambda x: np.asarray(x, dtype=object)), ("returned-type",)),
+    "truth": (lambda f: dressed(f, lambda x: np.asarray(x) > 0), ("returned-type",)),
+    "complex": (lambda f: dressed(f, lambda x: x + 0j), ("complex", "returned-type")),
+    "a huge whole number": (lambda f: dressed(f, lambda x: 10**400), ("returned-type",)),
+    "one axis more": (lambda f: dressed(f, lambda x: np.asarray(x)[..., None]), ("shape",)),
+    "an empty array": (lambda f: dressed(f, lambda x: np.array([])), ("shape",)),
+    "NaN": (lambda f: dressed(f, lambda x: x * np.nan), ("not-finite",)),
+    "arguments hidden": (lambda f: lambda *args, **knobs: f(*args, **knobs), ("arguments",)),
+    "no arguments": (lambda f: lambda: 0, ("arguments",)),
+    "a class": (type, ("a-class", "no-function")),
+    "code": (lambda f: f.__code__, ("no-function",)),
+    "left": (raising(KeyboardInterrupt), ("raised",)),
+    "ended": (raising(SystemExit(3)), ("raised",)),
+    "an assertion": (raising(AssertionError), ("raised",)),
+    "a recursion": (raising(RecursionError), ("raised",)),
+}
+
+
+def _own(exercise):
+    exec(exercise.solution, namespace := {"np": np})
+    return namespace[exercise.name]
+
+
+WRITTEN = pytest.mark.parametrize(
+    "exercise", [e for e in EXERCISES.values() if e.kind in ("rule", "function")], ids=lambda e: e.id
+)
+
+
+@WRITTEN
+@pytest.mark.parametrize("dress", RIGHT)
+def test_a_right_answer_in_another_dress_is_right(exercise, dress):
+    assert check(exercise.id, RIGHT[dress](_own(exercise)))
+
+
+@WRITTEN
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_is_unusable_is_told_what_it_is(exercise, fault):
+    make, mistakes = WRONG[fault]
+    verdict = check(exercise.id, make(_own(exercise)))
+    assert not verdict
+    assert verdict.done
+    assert verdict.mistake in mistakes, verdict
+    assert any(who in verdict.text for who in (f"`{exercise.name}`", "Your function", "The new "))
