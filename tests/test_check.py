@@ -223,7 +223,7 @@ def test_a_function_that_only_calls_the_courses_own_is_refused():
 
 
 def _signatures():
-    yield lambda w: w, "arguments", "lacks the argument `g` and `lr`"
+    yield lambda w: w, "arguments", "lacks the arguments `g` and `lr`"
     yield (
         lambda weights, g, *, lr=0.01: g,
         "arguments",

@@ -309,6 +309,29 @@ def test_the_gradients_to_diagnose_look_alike_when_they_are_printed():
         assert len({(f.__qualname__, inspect.getsource(f)) for f in gradients.values()}) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "mistake", "text"),
+    [
+        ({"lr": 1e300}, "diverged", "left the finite numbers"),
+        ({"decay": 1e300}, "diverged", "left the finite numbers"),
+        ({"learning_rate": 0.1}, "no-entry", "has the key `'learning_rate'`: its keys are"),
+        ({"lr": [0.1]}, "no-entry", "`[0.1]`, of type `list`: give one number"),
+        ({"lr": "0.1"}, "no-entry", "without quotation marks"),
+        ({"rule": "adamax"}, "no-entry", "choose one of"),
+    ],
+)
+def test_a_wrong_entry_is_told_which_part_of_it(change, mistake, text):
+    verdict = check("11.unknown", {"rule": "adamw", "lr": 0.03} | change)
+    assert verdict.mistake == mistake
+    assert text in verdict.text
+
+
+def test_an_entry_may_write_its_rule_in_capitals_and_lacks_no_key_in_silence():
+    entry = {"rule": " AdamW", "lr": 0.03, "schedule": "Cosine", "decay": 1}
+    assert check("11.unknown", entry)
+    assert "has no `'lr'`" in check("11.unknown", {"rule": "adam"}).text
+
+
 def test_a_right_entry_is_told_only_what_is_known_of_it():
     because = EXERCISES["11.unknown"].because
     assert "only you know" in because

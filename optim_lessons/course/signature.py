@@ -69,7 +69,7 @@ def wrong_signature(name, answer, reference):
         return refuse(f"The arguments of {name} hide behind `{many[0]}`: name each of them.", "arguments")
     missing, extra = [n for n in theirs if n not in mine], [n for n in mine if n not in theirs]
     if missing:
-        text = f"{name} lacks the argument {_names(missing)}"
+        text = f"{name} lacks the argument{'s' if len(missing) > 1 else ''} {_names(missing)}"
         if 0 < len(extra) < 4:
             text += f", and its {_names(extra)} {'is' if len(extra) == 1 else 'are'} not in the formula"
         return refuse(f"{text}.", "arguments")

@@ -3,9 +3,10 @@
 import numpy as np
 
 from optim_lessons.choosing import time_to_target
+from optim_lessons.course.answers import read_number
 from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
 from optim_lessons.course.mistakes import Mistake
-from optim_lessons.course.verdict import is_open, quote, still_open, wrong
+from optim_lessons.course.verdict import Verdict, is_open, quote, still_open, wrong
 from optim_lessons.lab.knobs import parts
 from optim_lessons.studies.protocol import RULES
 from optim_lessons.studies.unknown import BUDGET, PASS, entrant, grid, score, unknown
@@ -65,20 +66,24 @@ def read_entry(name, answer):
     example = '`{"rule": "adam", "lr": 0.01, "schedule": "constant", "decay": 0.0}`'
     if is_open(answer):
         return still_open(f"`{name}` is not entered yet: give a dict, such as {example}.")
-    if not isinstance(answer, dict) or not {"rule", "lr"} <= set(answer) <= {
-        "rule",
-        "lr",
-        "schedule",
-        "decay",
-    }:
+    if not isinstance(answer, dict):
         return wrong(f"`{name}` is {quote(answer)}: give a dict, such as {example}.", "no-entry")
+    for key in [*answer, "rule", "lr"]:
+        if key not in ("rule", "lr", "schedule", "decay"):
+            return wrong(f"`{name}` has the key {quote(key)}: its keys are as in {example}.", "no-entry")
+        if key not in answer:
+            return wrong(f"`{name}` has no {quote(key)}: its keys are as in {example}.", "no-entry")
     entry = {"schedule": "constant", "decay": 0.0} | answer
     if any(is_open(value) for value in entry.values()):
         return still_open(f"Something in `{name}` is still open.")
-    entry["rule"] = getattr(entry["rule"], "__name__", entry["rule"])
-    entry["schedule"] = getattr(entry["schedule"], "__name__", entry["schedule"])
+    for key in ("rule", "schedule"):
+        word = getattr(entry[key], "__name__", entry[key])
+        entry[key] = word.strip().lower() if isinstance(word, str) else word
+    for key in ("lr", "decay"):
+        entry[key] = read_number(f'{name}["{key}"]', entry[key])
+        if isinstance(entry[key], Verdict):
+            return wrong(entry[key].text, "no-entry")
     try:
-        entry |= {key: float(entry[key]) for key in ("lr", "decay")}
         entrant(**entry)
     except (TypeError, ValueError) as error:
         return wrong(f"`{name}`: {error}.".replace("*", "").replace("..", "."), "no-entry")
@@ -90,6 +95,8 @@ def _ranked(entry):
         return "test-opened", ""
     if unknown.spent > BUDGET:
         return "overspent", f"You spent {unknown.spent} of {BUDGET}."
+    if max(entry["lr"], entry["decay"]) > np.finfo(np.float32).max:
+        return "diverged", ""
     loss, rank = score(**entry)
     if not np.isfinite(loss):
         return "diverged", ""
