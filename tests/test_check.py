@@ -370,6 +370,35 @@ def test_a_global_variable_that_keeps_the_state_is_found():
     assert check("04.momentum", namespace["attempt"]).mistake == "hidden-memory"
 
 
+def _keeping():
+    kept = {}
+
+    def in_a_dict(w, g, m=0.0, *, lr=0.01, beta=0.9):
+        kept["m"] = beta * kept.get("m", 0.0) + g
+        return w - lr * kept["m"], kept["m"]
+
+    class Walker:
+        m = 0.0
+
+        def step(self, w, g, m=0.0, *, lr=0.01, beta=0.9):
+            self.m = beta * self.m + g
+            return w - lr * self.m, self.m
+
+    return [in_a_dict, Walker().step]
+
+
+@pytest.mark.parametrize("attempt", _keeping(), ids=lambda f: f.__name__)
+def test_a_state_kept_outside_is_found_though_its_shape_does_not_fit_the_next_trial(attempt):
+    assert check("04.momentum", attempt).mistake == "hidden-memory"
+
+
+def test_a_rounded_rule_is_told_that_it_is_nearly_right():
+    text = check(GD, lambda w, g, *, lr=0.01: np.round(w - lr * g, 6)).text
+    assert "at least three digits are right" in text
+    assert "is something rounded" in text
+    assert "three digits" not in check(GD, lambda w, g, *, lr=0.01: w - 1.1 * lr * g).text
+
+
 def test_a_slip_in_a_function_that_counts_its_calls_is_told_as_what_it_is():
     source = (
         "calls = 0\n"

@@ -47,7 +47,7 @@ def _distance(a, b):
     distance = 0.0
     for x, y in zip(a, b, strict=False):
         both = np.isfinite(x) & np.isfinite(y) if x.shape == y.shape else None
-        if both is None or np.any(np.isfinite(x) != np.isfinite(y)):
+        if both is None or any(np.any(kind(x) != kind(y)) for kind in (np.isfinite, np.isnan)):
             return np.inf
         size = max(np.abs(x[both]).max(initial=0), np.abs(y[both]).max(initial=0), 1e-300)
         distance = max(distance, (np.abs(x[both] - y[both]) / size).max(initial=0))

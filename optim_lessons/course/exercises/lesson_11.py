@@ -199,6 +199,18 @@ exercises = (
                 [("np.inf", "len(losses) - 1")],
             ),
             Mistake(
+                "never-counts-as-minus-one",
+                "A run that never gets there has the time -1: it is ahead of all others.",
+                "which time is later than every other?",
+                [("np.inf", "-1")],
+            ),
+            Mistake(
+                "never-counts-as-nan",
+                "A run that never gets there has the time NaN, which is neither earlier nor later than any.",
+                "which time is later than every other?",
+                [("np.inf", "np.nan")],
+            ),
+            Mistake(
                 "equal-is-not-reached",
                 "A loss that is exactly the target does not count as reached.",
                 "at or below.",
