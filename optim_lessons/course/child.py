@@ -163,7 +163,8 @@ def read_cells(data):
         content = json.loads(data.decode("utf-8-sig"))
         cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
         sources = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
-        return ["".join(s).replace("\r\n", "\n").replace("\r", "\n") for s in sources]
+        sources = [s if isinstance(s, str) else "".join(s) for s in sources]
+        return [s.replace("\r\n", "\n").replace("\r", "\n") for s in sources]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is no whole notebook ({type(error).__name__}: {error})"[:200]) from None
 

@@ -40,19 +40,31 @@ simple tricks, not against a determined attacker. For that, grade on Linux."""
 def main(argv):
     """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
     request = _parser().parse_args(argv)
-    folder = Path(request.folder).expanduser().absolute()
-    out = Path(request.out).expanduser().absolute() if request.out else Path(f"{folder}-graded")
+    folder = _absolute(request.folder)
+    out = _absolute(request.out) if request.out else Path(f"{folder}-graded")
+    try:
+        return _grade(request, folder, out)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+
+
+def _absolute(path):
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _grade(request, folder, out):
     try:
         if not folder.is_dir():
             raise LookupError(f"there is no folder {request.folder!r}")
-        if out.is_relative_to(folder):
+        if out.resolve().is_relative_to(folder.resolve()):
             raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
         lesson = _lesson(request.lesson)
         found = submissions(folder, lesson)
         if not found:
             what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
             raise LookupError(f"there is no {what} in {str(folder)!r} or a folder in it")
-        run = _run(out, request.seed)
+        run = _run(out, request.seed, [lesson, request.seconds, request.memory])
     except (LookupError, OSError) as error:
         print(f"optim-lessons grade: {error}", file=sys.stderr)
         return 2
@@ -64,9 +76,6 @@ def main(argv):
     with course_without_answers() as course:
         options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "course": course}
         records = grade(folder, found, out, options, jobs=request.jobs)
-    if records is None:
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
-        return 130
     report.write(out, records, run)
     counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
     print(", ".join(f"{status}: {count}" for status, count in counts.items()))
@@ -101,27 +110,31 @@ def learner_of(path, lessons):
 
 
 def grade(folder, found, out, options, *, jobs=1):
-    """Return the records of all submissions, in order; those that are there already are not made again.
-
-    Returns None if it was stopped by Control-C.
-    """
-    results = out / "results"
+    """Return the records of all submissions, in order; those that are there already are not made again."""
+    results, seed = out / "results", options["seed"]
     make_writable_folder(results)
     known = {}
     for path in found:
-        record = _kept(results / _file(path))
-        if record and record["status"] != NOT_GRADED and record["digest"] == _digest(folder / path):
+        record = _kept(results / _file(path), keys=("status", "digest", "file", "seal"))
+        if (
+            record
+            and record.pop("seal") == _seal(record, seed)
+            and record["status"] != NOT_GRADED
+            and (record["file"], record["digest"]) == (path.as_posix(), _digest(folder / path))
+        ):
             known[path] = record
     waiting = [path for path in found if path not in known]
-    try:
-        with tqdm(total=len(found), initial=len(known), desc="graded", unit="notebook") as bar:
-            for path, record in _graded(folder, waiting, options, max(1, min(jobs, len(waiting)))):
-                _write(results / _file(path), record)
-                known[path] = record
-                bar.update()
-    except KeyboardInterrupt:
-        return None
+    with tqdm(total=len(found), initial=len(known), desc="graded", unit="notebook") as bar:
+        for path, record in _graded(folder, waiting, options, max(1, min(jobs, len(waiting)))):
+            _write(results / _file(path), record | {"seal": _seal(record, seed)})
+            known[path] = record
+            bar.update()
     return [known[path] for path in found]
+
+
+def _seal(record, seed):
+    """Return a hash that a record keeps, so that one that was damaged or edited is made anew."""
+    return hashlib.sha256(json.dumps([record, seed], sort_keys=True).encode()).hexdigest()
 
 
 def _graded(folder, waiting, options, jobs):
@@ -203,18 +216,26 @@ def _record(folder, path):
 # What is kept
 
 
-def _run(out, seed):
-    """Return what a run is made of. Of a run that was begun, with the same course, the same again."""
+def _run(out, seed, asked):
+    """Return what a run is made of. Of a run that was begun, with the same course, the same again.
+
+    asked: for the lesson and the limits.
+    """
     make_writable_folder(out)
-    run = {"version": __version__, "course": _course_digest()}
     path = out / "run.json"
-    before = _kept(path, keys=("seed", "course"))
-    if before and before["course"] == run["course"] and seed in (None, before["seed"]):
+    if not path.exists() and any(not there.name.startswith(".") for there in out.iterdir()):
+        raise LookupError(
+            f"{str(out)!r} holds other things than results of this command: name a new folder with --out"
+        )
+    run = {"version": __version__, "course": _course_digest(), "asked": asked}
+    before = _kept(path, keys=("seed", "course", "asked"))
+    if before and before | run == before and seed in (None, before["seed"]):
         return before
     if before:
-        print("The course or the seed is another one than in the last run: all is graded again.")
+        print("The course, the seed, the lesson or a limit is another one than before: all is graded again.")
     for old in (out / "results").glob("*.json"):
-        old.unlink()
+        if re.fullmatch(r"[0-9a-f]{24}", old.stem):
+            old.unlink()
     run["seed"] = secrets.randbits(32) if seed is None else seed
     _write(path, run)
     return run
@@ -228,10 +249,10 @@ def _course_digest():
     return digest.hexdigest()
 
 
-def _kept(path, keys=("status", "digest", "results", "learner", "file")):
+def _kept(path, keys):
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and all(key in record for key in keys) else None
 

@@ -9,12 +9,14 @@ import hashlib
 import io
 import os
 import re
+import unicodedata
 from collections import Counter
 from html import escape
 
 from optim_lessons.course.workbook import make_writable_folder, write_draft
 
 BARS = 15
+_DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name
 _WORDS = {"right": "✓ right", "open": "○ not done", "error": "✗ does not run", "not graded": "? not graded"}
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -73,22 +75,30 @@ def cell(value):
         return ""
     if isinstance(value, str):
         value = printable(value)
-        return f"'{value}" if value.lstrip()[:1] in tuple("=+-@|%") else value
+        # Some spreadsheets take a wide sign, such as "＝", for the narrow one.
+        first = unicodedata.normalize("NFKC", value).lstrip()[:1]
+        return f"'{value}" if first in tuple("=+-@|%") else value
     return value
 
 
 def printable(text):
-    """Return a text without control characters, which a terminal or a table might obey."""
+    """Return a text without characters that a terminal or a table might obey, or that nobody sees."""
     text = str(text).encode("utf-8", "replace").decode()
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", " ", text)
+    unseen = (
+        r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
+    )
+    return re.sub(f"[{unseen}]", " ", text)
 
 
 def file_names(learners):
     """Return a file name for each learner, different on every system."""
-    slugs = [re.sub(r"[^\w.-]+", "_", learner).strip("._")[:60] for learner in learners]
+    slugs = [re.sub(r"[^\w.-]+", "_", learner).strip("._") for learner in learners]
+    slugs = [slug.encode()[:120].decode(errors="ignore") for slug in slugs]
     often = Counter(slug.casefold() for slug in slugs)
     return [
-        slug if slug == learner and often[slug.casefold()] == 1 else f"{slug}-{_short_hash(learner)}"
+        slug
+        if slug == learner and often[slug.casefold()] == 1 and not _DEVICES.fullmatch(slug.split(".")[0])
+        else f"_{slug}-{_short_hash(learner)}"
         for slug, learner in zip(slugs, learners, strict=True)
     ]
 
