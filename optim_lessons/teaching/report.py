@@ -17,6 +17,7 @@ from optim_lessons.course.workbook import make_writable_folder, write_draft
 
 BARS = 15
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _WORDS = {"right": "✓ right", "open": "○ not done", "error": "✗ does not run", "not graded": "? not graded"}
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -84,21 +85,18 @@ def cell(value):
 def printable(text):
     """Return a text without characters that a terminal or a table might obey, or that nobody sees."""
     text = str(text).encode("utf-8", "replace").decode()
-    unseen = (
-        r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
-    )
-    return re.sub(f"[{unseen}]", " ", text)
+    return _UNSEEN.sub(" ", text)
 
 
 def file_names(learners):
     """Return a file name for each learner, different on every system."""
     slugs = [re.sub(r"[^\w.-]+", "_", learner).strip("._") for learner in learners]
-    slugs = [slug.encode()[:120].decode(errors="ignore") for slug in slugs]
+    slugs = [slug.encode()[:60].decode(errors="ignore") for slug in slugs]
     often = Counter(slug.casefold() for slug in slugs)
     return [
         slug
         if slug == learner and often[slug.casefold()] == 1 and not _DEVICES.fullmatch(slug.split(".")[0])
-        else f"_{slug}-{_short_hash(learner)}"
+        else f"{slug.replace('.', '_')}-{_short_hash(learner)}"
         for slug, learner in zip(slugs, learners, strict=True)
     ]
 
