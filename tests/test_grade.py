@@ -19,7 +19,7 @@ from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
-from optim_lessons.teaching import grade, report
+from optim_lessons.teaching import grade, handed_in, report
 
 PACKAGE = Path(grade.__file__).resolve().parent.parent
 REFERENCE = PACKAGE / "gradient_descent.py"
@@ -690,7 +690,7 @@ def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
         "ada 08_adam-fresh.ipynb": "ada",
         "ada_08_adam-new-0.2.0-2.ipynb": "ada",
     }.items():
-        assert grade.learner_of(Path(path), names) == learner
+        assert handed_in.learner_of(Path(path), names) == learner
 
 
 def test_of_folders_with_all_lessons_one_lesson_can_be_graded(tmp_path):

@@ -60,10 +60,12 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
     names = [exercise.name for exercise in EXERCISES.values()]
     try:
         with Box(data, names, limits, isolate=isolate) as box:
-            lesson = lesson or lesson_of(box.found)
+            lesson, asked = lesson or lesson_of(box.found), lesson
             wanted = exercises_of(lesson)
             if not wanted:
                 return lesson, []
+            if asked and box.found and not any(e.name in box.found for e in wanted):
+                raise NotJudged(f"it holds answers of {lesson_of(box.found)} and none of {lesson}")
             needing = box.lesson(pristine(lesson), [e.name for e in wanted])
             inside = {e.id: None for e in wanted}
             for exercise in wanted:

@@ -6,6 +6,8 @@ its own, so a run that was killed goes on where it was, with the same seed, to t
 
 import argparse
 import concurrent.futures as futures
+import contextlib
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -14,15 +16,17 @@ import re
 import secrets
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course.workbook import find_lesson, lessons, make_writable_folder, write_draft
+from optim_lessons.course.workbook import find_lesson, make_writable_folder, write_draft
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import report
+from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
 _TRIES = 2  # for a submission that takes a grading process with it
@@ -53,13 +57,14 @@ def _absolute(path):
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _grade(request, folder, out):
+def _grade(request, given, out):
     try:
-        if not folder.is_dir():
+        if not given.is_dir():
             raise LookupError(f"there is no folder {request.folder!r}")
-        if out.resolve().is_relative_to(folder.resolve()):
+        if out.resolve().is_relative_to(given.resolve()):
             raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
         lesson = _lesson(request.lesson)
+        folder = class_folder(given)
         found = submissions(folder, lesson)
         if not found:
             what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
@@ -72,48 +77,54 @@ def _grade(request, folder, out):
 
     if not isolation():
         print(_NO_ISOLATION, file=sys.stderr)
-    limits = Limits(request.seconds, request.memory << 20, (str(folder), str(out)))
+    if folder != given:
+        inner = report.printable(folder.relative_to(given).as_posix())
+        print(f"Everything is in the folder {inner!r}: each folder in it is taken for a learner.")
+    limits = Limits(request.seconds, request.memory << 20, (str(given), str(out)))
     with course_without_answers() as course:
         options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "course": course}
         records = grade(folder, found, out, options, jobs=request.jobs)
-    report.write(out, records, run)
+    records = _with_all(records, found, folder, given, lesson)
+    report.write(out, records, run | {"folder": given.name})
     counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
     print(", ".join(f"{status}: {count}" for status, count in counts.items()))
     for record in records:
         if record["status"] == NOT_GRADED:
             print(f"  not graded: {report.printable(record['file'])}: {report.printable(record['reason'])}")
+    for learner, of in _in_several_folders(records):
+        print(f"  look: {report.printable(learner)!r} has {of} in several folders. Is it one learner's?")
     print(f"The class: {out / 'class.html'}\nThe table: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
     return 1 if counts[NOT_GRADED] else 0
 
 
-def submissions(folder, lesson=None):
-    """Return the notebooks below a folder as relative paths, in order.
+def _with_all(records, found, folder, given, lesson):
+    """Return the records, and one for each thing that cannot be graded: nobody is missing from the table."""
+    reasons = left_out(folder, lesson)
+    if folder != given:  # beside the one folder around the class
+        reasons = left_out(given) | reasons
+    whose = {name: Path(name, "-") if name.endswith("/") else Path(name) for name in reasons}
+    others = [_empty(name) | {"reason": reason} for name, reason in reasons.items()]
+    learners = learners_of([*found, *whose.values()])
+    for path, record in zip([*found, *whose.values()], [*records, *others], strict=True):
+        record["learner"] = learners[path]
+    return [*records, *others]
 
-    With a lesson, those whose file's name is another lesson's are left out.
-    """
-    others = set(lessons()) - {lesson} if lesson else ()
-    return sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*.ipynb")
-        if not any(p.startswith(".") or p == "__MACOSX" for p in path.relative_to(folder).parts)
-        and not any(other in path.stem for other in others)
-    )
 
-
-def learner_of(path, lessons):
-    """Return whose notebook it is: the first folder, or the file's name without the lesson's."""
-    if len(path.parts) > 1:
-        return path.parts[0]
-    # The course itself puts 04_momentum-fresh.ipynb or 04_momentum-new-0.2.0.ipynb beside a learner's file.
-    lesson = rf"({'|'.join(map(re.escape, lessons))})(-(fresh|new-\d[\d.]*)(-\d)?)?"
-    return re.sub(lesson, "", path.stem).strip(" _-.") or path.stem
+def _in_several_folders(records):
+    """Return the (learner, lesson) whose notebooks are in several folders, as of a class that got merged."""
+    places = {}
+    for record in records:
+        if record["lesson"]:
+            place = record["file"].rpartition("/")[0]
+            places.setdefault((record["learner"], record["lesson"]), set()).add(place)
+    return sorted(key for key, folders in places.items() if len(folders) > 1)
 
 
 def grade(folder, found, out, options, *, jobs=1):
     """Return the records of all submissions, in order; those that are there already are not made again."""
     results, seed = out / "results", options["seed"]
     make_writable_folder(results)
-    known = {}
+    known, learners = {}, learners_of(found)
     for path in found:
         record = _kept(results / _file(path), keys=("status", "digest", "file", "seal"))
         if (
@@ -129,7 +140,7 @@ def grade(folder, found, out, options, *, jobs=1):
             _write(results / _file(path), record | {"seal": _seal(record, seed)})
             known[path] = record
             bar.update()
-    return [known[path] for path in found]
+    return [known[path] | {"learner": learners[path]} for path in found]
 
 
 def _seal(record, seed):
@@ -171,6 +182,19 @@ def _graded(folder, waiting, options, jobs):
 
 def _begin():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is begun is finished; the parent starts nothing more
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent():
+    """Wait until the parent is gone, killed perhaps; then end what learners' code still runs, and this."""
+    from optim_lessons.course.sandbox import Box
+
+    multiprocessing.parent_process().join()
+    for box in gc.get_objects():  # whoever has opened it waits for an answer
+        if type(box) is Box:
+            with contextlib.suppress(Exception):
+                box.kill()
+    os._exit(1)
 
 
 def grade_one(folder, path, options):
@@ -199,10 +223,14 @@ def grade_one(folder, path, options):
 
 
 def _record(folder, path):
+    return _empty(path.as_posix()) | {"digest": _digest(folder / path)}
+
+
+def _empty(file):
     return {
-        "file": path.as_posix(),
-        "learner": learner_of(path, lessons()),
-        "digest": _digest(folder / path),
+        "file": file,
+        "learner": "",
+        "digest": "",
         "lesson": "",
         "status": NOT_GRADED,
         "reason": "",
@@ -228,7 +256,7 @@ def _run(out, seed, asked):
             f"{str(out)!r} holds other things than results of this command: name a new folder with --out"
         )
     run = {"version": __version__, "course": _course_digest(), "asked": asked}
-    before = _kept(path, keys=("seed", "course", "asked"))
+    before = _kept(path, keys=("seed", "course", "asked", "date"))
     if before and before | run == before and seed in (None, before["seed"]):
         return before
     if before:
@@ -236,6 +264,7 @@ def _run(out, seed, asked):
     for old in (out / "results").glob("*.json"):
         if re.fullmatch(r"[0-9a-f]{24}", old.stem):
             old.unlink()
+    run["date"] = time.strftime("%Y-%m-%d")
     run["seed"] = secrets.randbits(32) if seed is None else seed
     _write(path, run)
     return run
