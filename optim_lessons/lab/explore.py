@@ -10,6 +10,7 @@ import html
 import math
 
 import ipywidgets
+import traitlets
 from IPython import get_ipython
 
 from optim_lessons.lab.live import LivePicture, Scene
@@ -181,14 +182,51 @@ def _slider(name, default, wish, scale):
         return ipywidgets.Checkbox(value=default, **common)
     if isinstance(default, int):
         return ipywidgets.IntSlider(default, low, high, **common)
-    if name in LOGARITHMIC:
-        low, high = math.log10(low), math.log10(high)
-        step = (high - low) / round((high - low) / 0.02)
-        return ipywidgets.FloatLogSlider(
-            default, min=low, max=high, step=step, readout_format=".3g", **common
-        )
+    stops = logarithmic_stops(low, high) if name in LOGARITHMIC else even_stops(low, high)
+    return StopSlider(options=_labelled({*stops, float(default)}), value=float(default), **common)
+
+
+class StopSlider(ipywidgets.SelectionSlider):
+    """A slider of numbers that stops at round ones, as the page shows them, and at those that code sets.
+
+    A slider of floats would move the page's value to the nearest multiple of its step, by itself.
+    """
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal):
+        known = [value for _, value in self.options]
+        value = min(max(float(proposal.value), known[0]), known[-1])
+        if value not in known:
+            self.options = _labelled({*known, value})
+        return value
+
+
+def _labelled(values):
+    return [(f"{value:.4g}", value) for value in sorted(values)]
+
+
+def logarithmic_stops(low, high):
+    """Return round numbers from low to high, 2 to 5 per cent apart: 1, 1.05, ... 2, 2.1, ... 5, 5.2, ... 10.
+
+    Over more than five powers of ten they lie twice as far apart.
+    """
+    fine = math.log10(high / low) <= 5
+    ladder = (
+        ((100, 200, 5), (200, 500, 10), (500, 1000, 20))
+        if fine
+        else ((100, 200, 10), (200, 500, 20), (500, 1000, 50))
+    )
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    stops = [float(f"{m}e{power - 2}") for power in powers for rung in ladder for m in range(*rung)]
+    return [low, *(stop for stop in stops if low < stop < high), high]
+
+
+def even_stops(low, high):
+    """Return multiples of a power of ten from low to high, 50 to 500 of them, and both ends."""
     step = 10.0 ** math.floor(math.log10(high - low) - 1.7)
-    return ipywidgets.FloatSlider(default, min=low, max=high, step=step, readout_format=".4g", **common)
+    multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
+    stops = [float(f"{k * step:.12g}") for k in multiples]
+    return [low, *(stop for stop in stops if low < stop < high), high]
 
 
 def _range(name, default, wish):

@@ -43,7 +43,7 @@ ipywidgets.interact(draw, lr=lr, beta1=(0, 0.99), beta2=(0, 0.999));"""
 STORM = """import asyncio, time
 async def storm():
     drawn = []
-    ours.sliders["lr"].value = 0.001
+    ours.set(lr=0.001)
     ours.flush()
     ours.picture.observe(lambda change: drawn.append(time.perf_counter()), "value")
     start = time.perf_counter()
