@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from html import escape
+from urllib.parse import quote
 
 from optim_lessons.course.workbook import make_writable_folder, write_draft
 
@@ -19,12 +20,50 @@ BARS = 15
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _WORDS = {"right": "✓ right", "open": "○ not done", "error": "✗ does not run", "not graded": "? not graded"}
+_PHRASES = {  # of mistakes that can be made in every exercise, and so stand in no exercise's table
+    "raised": "The code stops with an error.",
+    "endless": "The code was stopped: it took too long.",
+    "ended": "The code ended Python itself.",
+    "not-finite": "NaN or infinity comes out where a number is expected.",
+    "returns-nothing": "Something is computed, but nothing is returned.",
+    "returned-values": "Another number of values is returned than asked for.",
+    "returned-type": "What is returned is no array of numbers and no number.",
+    "returned-order": "The values are right, but returned in another order.",
+    "shape": "The result has another shape than expected.",
+    "dtype": "The result is right, but holds fewer digits than float64.",
+    "writes-in-place": "The function writes into an array that it was given.",
+    "read-only": "The function writes into an array that it was given.",
+    "hidden-memory": "The function keeps something between two calls.",
+    "the-courses-own": "It is the course's own function.",
+    "arguments": "The function takes other arguments than asked for.",
+    "argument-order": "The arguments stand in another order.",
+    "default": "An argument has another default than in the course.",
+    "star-missing": "A star is missing before the knobs.",
+    "star-too-early": "The star stands too early among the arguments.",
+    "a-class": "It is a class, not a function.",
+    "no-function": "It is no function.",
+    "generator": "The function contains yield, so it returns no values.",
+    "coroutine": "It is an async function.",
+    "text": "It is a text, where a number is asked for.",
+    "no-number": "It is no number.",
+    "no-pair": "It is no pair of numbers.",
+    "sign": "The number has the wrong sign.",
+    "no-choice": "It is none of the letters to choose from.",
+    "no-dict": "It is no dict.",
+    "no-such-run": "The dict names something that is not there.",
+    "no-such-cause": "The dict holds a name that is none of those to choose from.",
+    "several-answers": "Several answers were given, and one is taken.",
+}
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
   color: #1a1a1a; background: #fff; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #bbb; padding: .2rem .6rem; text-align: left; }
-td.n { text-align: right; } code { background: #f0f0f0; } h2 { margin-top: 2rem; }
+td.n, td.p { text-align: right; } td.p { white-space: nowrap; }
+tr, ul.bars li { break-inside: avoid; } h2, h3 { break-after: avoid; }
+ul.bars { list-style: none; padding: 0; } ul.bars li { margin-bottom: .6rem; }
+svg { display: block; } @media print { body { margin: 0; max-width: none; font-size: 12px; } }
+code { background: #f0f0f0; } h2 { margin-top: 2rem; }
 """
 
 
@@ -34,10 +73,15 @@ def write(out, records, run):
     _write(out / "grades.csv", "\ufeff" + table(records))  # the mark tells Excel that it is UTF-8
     _write(out / "class.html", class_page(records, run))
     make_writable_folder(out / "feedback")
-    learners = sorted({record["learner"] for record in records})
-    for learner, name in zip(learners, file_names(learners), strict=True):
+    for learner, name in _pages(records).items():
         own = [record for record in records if record["learner"] == learner]
         _write(out / "feedback" / f"{name}.html", feedback_page(learner, own))
+
+
+def _pages(records):
+    """Return learner → the name of the learner's page, in order."""
+    learners = sorted({record["learner"] for record in records})
+    return dict(zip(learners, file_names(learners), strict=True))
 
 
 def count_best(records):
@@ -90,7 +134,7 @@ def printable(text):
 
 def file_names(learners):
     """Return a file name for each learner, different on every system."""
-    slugs = [re.sub(r"[^\w.-]+", "_", learner).strip("._") for learner in learners]
+    slugs = [re.sub(r"[^\w. -]", "_", learner).strip(" .") for learner in learners]
     slugs = [slug.encode()[:60].decode(errors="ignore") for slug in slugs]
     often = Counter(slug.casefold() for slug in slugs)
     return [
@@ -133,23 +177,63 @@ def _text(text):
 
 
 def class_page(records, run):
-    """Return the teacher's page: how many, the usual mistakes as a picture, and every submission."""
+    """Return the teacher's page: the usual mistakes as a picture, the learners, and each lesson by itself.
+
+    run: its folder's name, its date, and the seed of the inputs.
+    """
     statuses = Counter(record["status"] for record in records)
     counted = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     parts = [f"<p>{len(records)} submissions: {_text(counted)}. Seed of the inputs: {run['seed']}.</p>"]
+    pages = _pages(records)
+    lessons = sorted({record["lesson"] for record in records if record["lesson"]})
+    if len(lessons) > 1:
+        parts += ["<h2>Learners</h2>", _totals(records, lessons, pages)]
     common = common_mistakes(records)
     if common:
         parts += ["<h2>The most common mistakes</h2>", bars(common)]
-    parts += ["<h2>Exercises</h2>", _exercises(records), "<h2>Submissions</h2>"]
-    head = "<tr><th>learner</th><th>lesson</th><th>points</th><th>status</th><th>file</th><th>note</th></tr>"
+    for lesson in lessons:
+        own = [record for record in records if record["lesson"] == lesson]
+        parts += [f"<h2>{_text(lesson)}</h2>", _exercises(own), "<h3>Submissions</h3>"]
+        parts.append(_submissions(own, pages))
+    rest = [record for record in records if not record["lesson"]]
+    if rest:
+        parts += ["<h2>Of no lesson</h2>", _submissions(rest, pages)]
+    return _page(f"{run['folder']}, {run['date']}", "\n".join(parts))
+
+
+def _totals(records, lessons, pages):
+    """Return a table of each learner's points; a lesson without any is left empty, and counts nothing."""
+    head = ["learner", *(lesson[:2] for lesson in lessons), "points", "of"]
+    best = {(r["learner"], r["lesson"]): r for r in records if r["counts"]}
+    rows = []
+    for learner in pages:
+        own = [best.get((learner, lesson)) for lesson in lessons]
+        numbers = ["" if r is None else r["points"] for r in own]
+        numbers += [sum(r[key] for r in own if r) if any(own) else "" for key in ("points", "of")]
+        cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
+        rows.append(f"<tr><td>{_link(learner, pages)}</td>{cells}</tr>")
+    return _table(head, rows)
+
+
+def _submissions(records, pages):
     rows = []
     for record in records:
         points = "" if record["points"] is None else f"{record['points']} of {record['of']}"
         note = record["reason"] or ("" if record["counts"] else "another one of this learner counts")
-        cells = [record["learner"], record["lesson"], points, record["status"], record["file"], note]
-        rows.append("<tr>" + "".join(f"<td>{_text(x)}</td>" for x in cells) + "</tr>")
-    parts.append(f"<table>{head}{''.join(rows)}</table>")
-    return _page("The class", "\n".join(parts))
+        cells = "".join(f"<td>{_text(x)}</td>" for x in (record["status"], record["file"], note))
+        rows.append(
+            f'<tr><td>{_link(record["learner"], pages)}</td><td class="p">{_text(points)}</td>{cells}</tr>'
+        )
+    return _table(["learner", "points", "status", "file", "note"], rows)
+
+
+def _link(learner, pages):
+    return f'<a href="feedback/{quote(pages[learner])}.html">{_text(learner)}</a>'
+
+
+def _table(head, rows):
+    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
+    return f"<table><tr>{cells}</tr>{''.join(rows)}</table>"
 
 
 def common_mistakes(records):
@@ -165,20 +249,31 @@ def common_mistakes(records):
 
 
 def bars(common):
-    """Return a picture of the mistakes: one bar each, its words and its number beside it."""
-    most, row, left, wide = common[0][1], 28, 400, 360
-    height = row * len(common) + 10
-    lines = [
-        f'<svg role="img" aria-label="The most common mistakes, as bars" width="100%" '
-        f'viewBox="0 0 {left + wide + 60} {height}" font-family="sans-serif" font-size="14">'
-    ]
-    for i, ((id, mistake), count) in enumerate(common):
-        y, width = row * i + 5, round(wide * count / most)
-        name = escape(printable(f"{id}  {mistake}"[:52]))
-        lines.append(f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{name}</text>')
-        lines.append(f'<rect x="{left}" y="{y}" width="{width}" height="{row - 8}" fill="#0072b2"/>')
-        lines.append(f'<text x="{left + width + 6}" y="{y + 16}">{count}</text>')
-    return "\n".join([*lines, "</svg>"])
+    """Return a picture of the mistakes: a bar with its number for each, its name above, its words below."""
+    most, wide = common[0][1], 600
+    items = []
+    for (id, mistake), count in common:
+        width = round(wide * count / most)
+        items.append(
+            f"<li><strong>{_text(f'{id}  {mistake}')}</strong>"
+            f'<svg role="img" aria-label="{count}" width="{wide + 60}" height="20" font-size="14">'
+            f'<rect y="2" width="{width}" height="16" fill="#0072b2"/>'
+            f'<text x="{width + 6}" y="15">{count}</text></svg>{_text(sentence(id, mistake))}</li>'
+        )
+    return f'<ul class="bars">{"".join(items)}</ul>'
+
+
+def sentence(id, mistake):
+    """Return what a mistake's name stands for: the check's own sentence, or a phrase. May be empty."""
+    from optim_lessons.course.exercises import EXERCISES  # here, for it takes a second
+
+    known = {m.name: m.text for m in EXERCISES[id].mistakes} if id in EXERCISES else {}
+    known = _PHRASES | known
+    if mistake.endswith("-unused") and mistake not in known:
+        return f"`{mistake.removesuffix('-unused')}` is not used as in the formula."
+    if all(part in known for part in mistake.split(" + ")):
+        return " ".join(known[part] for part in mistake.split(" + "))
+    return ""
 
 
 def _exercises(records):
@@ -187,12 +282,13 @@ def _exercises(records):
         for r in record["results"] if record["counts"] else ():
             states.setdefault(r["id"], Counter())[r["state"]] += 1
     columns = ("right", "wrong", "open", "error")
-    head = "<tr><th>exercise</th><th>right</th><th>wrong</th><th>not done</th><th>does not run</th></tr>"
-    rows = [
-        f"<tr><td>{_text(id)}</td>" + "".join(f'<td class="n">{n[c]}</td>' for c in columns) + "</tr>"
-        for id, n in sorted(states.items())
-    ]
-    return f"<table>{head}{''.join(rows)}</table>"
+    rows = []
+    for id, n in sorted(states.items()):
+        numbers = [*(n[c] for c in columns), f"{100 * n['right'] / n.total():.0f} %"]
+        rows.append(
+            f"<tr><td>{_text(id)}</td>" + "".join(f'<td class="n">{x}</td>' for x in numbers) + "</tr>"
+        )
+    return _table(["exercise", "right", "wrong", "not done", "does not run", "share right"], rows)
 
 
 def feedback_page(learner, records):
