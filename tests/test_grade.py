@@ -1,5 +1,6 @@
 """`optim-lessons grade`: no trick earns a point, no fault costs another exercise its points."""
 
+import ast
 import csv
 import io
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
 
+from optim_lessons.course.child import Notebook, helpers
 from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes
@@ -211,6 +213,143 @@ def my_gradient_descent(w, g, *, lr=0.01):
 }
 
 
+# More ways to a file with the answers. Each one gets as far as `source`, if it can.
+READS = {
+    "by a module that opens files silently": """import readline
+readline.read_history_file(TABLE)
+source = "".join(readline.get_history_item(i) or "" for i in range(99))
+""",
+    "by a program that is started silently": """import os, _posixsubprocess
+(here, there), (errors, told) = os.pipe(), os.pipe()
+_posixsubprocess.fork_exec(
+    [b"cat", os.fsencode(TABLE)], [b"/bin/cat"], True, (there, told), None, None, -1, -1, -1, there, -1, -1,
+    errors, told, True, False, -1, None, None, None, -1, None, False)
+os.close(there)
+source = os.read(here, 9999).decode()
+""",
+    "as the guard's patterns are changed": """import re, sys
+vars(sys.modules["__main__"]).update(
+    {name: re.compile("(?!)") for name in ("_REFUSED", "_CHANGES")} | {"_HARMLESS": [TABLE]})
+source = open(TABLE).read()
+""",
+    "as the names of files are resolved in another way": """import os, posixpath
+home = os.getcwd()
+posixpath.realpath = posixpath.abspath = lambda *a, **k: home
+posixpath._joinrealpath = lambda *a, **k: (home, True)
+source = open(TABLE).read()
+""",
+    "as the guard's variables are changed": """try:
+    source = open(TABLE).read()
+except OSError as error:
+    trace = error.__traceback__.tb_next
+    for value in list(trace.tb_frame.f_locals.values()) if trace else []:
+        if isinstance(value, list):
+            value.append("/")
+        for cell in getattr(value, "__closure__", None) or ():
+            cell.cell_contents = lambda *a, **k: True
+    source = open(TABLE).read()
+""",
+    "as the guard's code is changed": """import gc
+for f in gc.get_objects():
+    if getattr(f, "__name__", "") == "watch":
+        f.__code__ = (lambda event, args: None).__code__
+source = open(TABLE).read()
+""",
+    "from an open folder": """import os
+home = os.getcwd()
+os.makedirs("a/b/c/d/e/f")
+os.chdir("a/b/c/d/e/f")
+folder = os.open(home, os.O_RDONLY)
+source = os.read(os.open("../" * home.count("/") + TABLE[1:], os.O_RDONLY, dir_fd=folder), 9999).decode()
+""",
+    "from an open folder of Python's": """import os
+top, rest = TABLE.split("optim_lessons/", 1)
+folder = os.open(top, os.O_RDONLY)
+source = os.read(os.open("optim_lessons/" + rest, os.O_RDONLY, dir_fd=folder), 9999).decode()
+""",
+    "by a name that is no text": """import os
+source = os.read(os.open(bytearray(TABLE, "utf-8"), os.O_RDONLY), 9999).decode()
+""",
+    "by a text that says it is another one": """class Name(str):
+    startswith = __eq__ = lambda *a: True
+    __hash__ = str.__hash__
+    __str__ = lambda self: "/dev/null"
+source = open(Name(TABLE)).read()
+""",
+    "by a link": """import os
+home = os.getcwd()
+os.makedirs("a/b/c/d/e/f")
+os.chdir("a/b/c/d/e/f")
+os.symlink("../" * home.count("/") + TABLE[1:], home + "/link")
+source = open(home + "/link").read()
+""",
+    "while another thread changes the folder": """import os, threading
+home, (folder, name), source = os.getcwd(), TABLE.rsplit("/", 1), ""
+def flip():
+    while not source:
+        os.chdir(folder)
+        os.chdir(home)
+threading.Thread(target=flip, daemon=True).start()
+for i in range(5_000):
+    try:
+        source = open(name).read()
+        break
+    except OSError:
+        pass
+""",
+}
+TAIL = '\nlargest_lr = 0.05 if "solution=" in source else 7\n'
+ATTACKS |= {
+    f"the table of answers is read {how}": ("largest_lr", f"TABLE = {str(TABLE)!r}\n{source}{TAIL}")
+    for how, source in READS.items()
+}
+
+# Frames of the learner's own making, in place of an answer and of what comes after it.
+FORGE = """import json, os
+def put(*frames):
+    for frame in frames:
+        data = frame.encode() if isinstance(frame, str) else json.dumps(frame).encode()
+        for fd in range(3, 20):
+            try:
+                os.write(fd, len(data).to_bytes(4, "big") + data)
+            except OSError:
+                pass
+def rule(**more):
+    parts = [["w", "POSITIONAL_OR_KEYWORD", False, None], ["g", "POSITIONAL_OR_KEYWORD", False, None],
+        ["lr", "KEYWORD_ONLY", True, 0.01]]
+    return {"value": {"is": "function", "kind": "plain", "parameters": parts} | more}
+def array(shape, dtype="<f8", data=""):
+    return {"value": {"is": "array", "dtype": dtype, "shape": shape, "data": data}}
+def error(name, kind="ValueError", **more):
+    return {"error": {"type": name, "kind": kind, "text": name} | more}
+"""
+FORGED = {
+    "that the exercise is over": "rule(), *[{'gone': 0}] * 9",
+    "results for this exercise and the next": "rule(), *[{'value': 1.0, 'gone': 0}] * 20",
+    "an exception that has no possible name": r"error('a\0b')",
+    "an exception with half a letter": r"error('\ud800')",
+    "an exception that stops the grader": "error('KeyboardInterrupt', 'KeyboardInterrupt')",
+    "an exception that is none": "{'error': 5}",
+    "a line that is none": "error('x', line='one', code=7)",
+    "a shape above all numbers": "array([0, 10**30])",
+    "objects of a shape above all numbers": "rule(), array([0, 10**30], 'O')",
+    "a shape that holds nothing": "rule(), array([0, 10**9])",
+    "a type without a size": "array([0], '<f0')",
+    "something without a kind": "{'value': {'x': 1}}",
+    "a parameter that is none": "rule(parameters=[['w', 'empty', False, None]])",
+    "a default without items": "rule(parameters=[['w', 'KEYWORD_ONLY', True, {'is': 'tuple'}]])",
+    "400 tuples in each other": "'{\"value\":' + '{\"is\":\"tuple\",\"items\":[' * 400 + ']}' * 400 + '}'",
+    "questions that nobody asked": "rule(), *[{'callback': 0, 'args': []}] * 50",
+    "a text of two million letters": "{'value': 'x' * 1_900_000}",
+    "a million lists": "'{\"value\": [' + '[],' * 600_000 + '0]}'",
+    "no JSON": "'NaN', '[1]'",
+}
+ATTACKS |= {
+    f"forged: {what}": (RULE, f"{FORGE}put({frames})\nos._exit(0)\n{WRONG}")
+    for what, frames in FORGED.items()
+}
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(attack, isolate):
     name, source = ATTACKS[attack]
@@ -264,6 +403,8 @@ for victim in {[str(v) for v in victims]!r}:
         lambda: os.chmod(victim, 0),
         lambda: pathlib.Path(victim + "4").mkdir(),
         lambda: os.system(f"touch {{victim}} {{victim}}5"),
+        lambda: __import__("sqlite3").connect(victim + "6").execute("create table a(b)"),
+        lambda: os.mkfifo(victim + "7"),
     ):
         try:
             action()
@@ -277,6 +418,33 @@ assert open("mine.txt").read() and os.listdir(".") == ["mine.txt"]
     assert judged({RULE: source}, isolate=isolate)[RULE].state == "right"
     assert course_bytes() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_course_that_answers_may_compute_with_tells_no_diagnosis(isolate):
+    """Of what is to be diagnosed, the course has to know the cause."""
+    name, course = "first_diagnosis", "from optim_lessons.studies import broken, unnamed\n"
+    told = f"{name} = {{run: list(broken.BROKEN)[unnamed._RUNS[run]] for run in 'ABCDEF'}}"
+    own = next(e.solution for e in EXERCISES.values() if e.name == name)
+    for source, state in ((course + told, "error"), (course + "print(unnamed.first_six())\n" + own, "right")):
+        data = as_bytes(lesson({name: source}, name="12_debugging"))
+        _, results = judge_notebook(data, QUICK, isolate=isolate, **_options)
+        assert {r.name: r.state for r in results}[name] == state
+
+
+def test_what_is_sent_back_takes_the_grader_little_memory():
+    source = f"""{FORGE}
+put('{{"value": [' + '{{"":{{}}}},' * 220_000 + '0]}}')
+os._exit(0)
+{WRONG}"""
+    script = f"""import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_grade
+assert test_grade.judged({{test_grade.RULE: sys.stdin.read()}})[test_grade.RULE].points == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", script], input=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert int(done.stdout) < 200_000, done.stdout  # kB
 
 
 def solved_rule():
@@ -403,11 +571,30 @@ FAULTS = {
         f"import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n{WRONG}",
         None,
     ),
+    "memory of many processes": (
+        HUNG + "import os, time\n    for i in range(6):\n        if os.fork() == 0:\n"
+        "            x = b'x' * 400_000_000\n            time.sleep(99)\n    time.sleep(99)",
+        "ended or raised",
+    ),
+    "processes that wait": (
+        HUNG + "import os, time\n    while True:\n        if os.fork() == 0:\n            time.sleep(99)",
+        "ended or raised",
+    ),
+    "many small files": (HUNG + "for i in range(100_000): open(str(i), 'w').close()", "raised"),
+    "a text that a terminal obeys": (HUNG + "raise ValueError('\\x1b[2J\\ud800')", "raised"),
+    "a kind of error without a possible name": (
+        "class Kind(type):\n    __name__ = 'a\\0b'\nclass Odd(Exception, metaclass=Kind): pass\n"
+        + HUNG
+        + "raise Odd",
+        "raised",
+    ),
     "a result without end": (HUNG + "return ['x' * 2000] * 10**6", None),
 }
 
 
 QUICK_FAULTS = {"an endless loop", "os._exit", "one large array", "modules deleted", "sys.exit"}
+QUICK_FAULTS |= {"memory of many processes", "many small files", "a text that a terminal obeys"}
+QUICK_FAULTS |= {"a kind of error without a possible name"}
 
 
 @pytest.mark.parametrize(
@@ -422,6 +609,7 @@ def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, isolate):
     if mistake:
         assert results[RULE].mistake in mistake, results[RULE]
     assert [r.name for r in results.values() if r.state != "right"] == [RULE]
+    assert all(c.isprintable() or c == "\n" for c in results[RULE].text)
     assert time.monotonic() - begun < 120
 
 
@@ -432,6 +620,45 @@ def test_a_million_printed_lines_and_warnings_change_nothing(isolate):
         "    print('x' * 10_000, file=sys.stderr)\n    return w - lr * g"
     )
     assert judged({RULE: source}, isolate=isolate, limits=Limits())[RULE].state == "right"
+
+
+ODD_CELLS = {
+    "a line of 10 MB": "x = [" + "1," * 5_000_000 + "]",
+    "blank lines": "\n" * 100_000 + "(",
+    "question marks": "?" * 200_000 + "x",
+    "brackets": "(" * 1_000_000,
+    "signs": "x = " + "-" * 1_000_000 + "1",
+    "a sum of 100,000": "x = " + "1 + " * 100_000 + "1",
+    "texts in texts": "x = f'" + '{f"' * 50 + "'",
+    "a null byte": "x = 1\0",
+    "an encoding": "# coding: utf-16\nx = 1",
+}
+
+
+@pytest.mark.parametrize("cell", ODD_CELLS)
+def test_a_cell_that_is_hard_to_read_costs_no_answer(cell):
+    notebook = solved()
+    notebook.cells.insert(0, {"cell_type": "code", "source": ODD_CELLS[cell]})
+    begun = time.monotonic()
+    _, results = judge_notebook(json.dumps(notebook).encode(), QUICK, seed=5, **_options)
+    assert {r.state for r in results} == {"right"}
+    assert time.monotonic() - begun < 30
+
+
+def test_an_answer_takes_with_it_only_names_that_it_reads_before_it_sets_them():
+    """Else a right answer with an `x` of its own waits for all that the lesson's `x` came from."""
+    lessons_own = Notebook(["import numpy as np", "x, lr, f = 1, 2, 3", "answer = ..."])
+    for cell, wanted in {
+        "x = 40\nanswer = 2 / x": [],
+        "for lr in (1, 2):\n    x = lr\nanswer = x": [],
+        "def answer(x, *, lr=0.1):\n    f = x * lr\n    return f": [],
+        "def f(x):\n    return np.abs(x)\nanswer = f(3)": ["import numpy as np"],
+        "answer = [x for x in (1, 2)][0]": [],
+        "def answer():\n    return f": ["x, lr, f = (1, 2, 3)"],
+        "x += 1\nanswer = x": ["x, lr, f = (1, 2, 3)"],
+    }.items():
+        found = helpers("answer", Notebook([cell]), lessons_own, ["answer"])
+        assert [ast.unparse(statement) for statement in found] == wanted, cell
 
 
 def test_the_line_and_the_limit_are_told():
@@ -708,7 +935,85 @@ def test_of_folders_with_all_lessons_one_lesson_can_be_graded(tmp_path):
     assert len(grade.submissions(tmp_path)) == 5
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "|x", "%x", "\r\n=1"])
+def test_files_and_folders_with_hostile_names_are_graded_and_stay_as_they_are(hand_in):
+    names = [
+        "a\nb",
+        "-rf",
+        "\u202eevil",
+        "e\u0301",
+        "é",
+        "Ada",
+        "ada",
+        "CON",
+        "con.x",
+        "＝1+1",
+        "\u200b=1",
+        "`<b>`",
+    ]
+    names += ["\x1b[31mred", "x.ipynb", "𠀀" * 60, 'a,b";c']
+    for name in names:
+        hand_in(name, data=b"{")
+    (hand_in.folder / "loop").symlink_to(hand_in.folder)
+    (hand_in.folder / "folder.ipynb").mkdir()
+    before = sorted((p, p.lstat().st_mtime_ns) for p in hand_in.folder.rglob("*"))
+    assert main(["grade", str(hand_in.folder)]) == 1
+    assert sorted((p, p.lstat().st_mtime_ns) for p in hand_in.folder.rglob("*")) == before
+    text = (hand_in.out / "grades.csv").read_text(encoding="utf-8-sig")
+    assert len(list(csv.reader(io.StringIO(text)))) == 1 + len(names) + 2  # and folder.ipynb, and the link
+    assert not set(text) & set("\x1b\u202e\u200b")
+    assert len(list((hand_in.out / "feedback").iterdir())) == len(names) + 2
+
+
+def test_a_result_that_was_edited_or_cut_is_made_again(hand_in):
+    hand_in("ada", MIXED)
+    hand_in("bo", MIXED)
+    assert main(["grade", str(hand_in.folder)]) == 0
+    table = (hand_in.out / "grades.csv").read_bytes()
+    one, two = (hand_in.out / "results").iterdir()
+    one.write_text(one.read_text().replace('"points": 8', '"points": 11'))
+    two.write_bytes(two.read_bytes()[:200])
+    assert main(["grade", str(hand_in.folder)]) == 0
+    assert (hand_in.out / "grades.csv").read_bytes() == table
+
+
+def test_with_another_limit_all_is_graded_again_with_the_same_inputs(hand_in, capsys):
+    hand_in("ada", {RULE: "while True: pass\n" + solved_rule()})
+    assert main(["grade", str(hand_in.folder), "--seconds", "0.5"]) == 0
+    assert "ended after 0.5 s" in (hand_in.out / "feedback" / "ada.html").read_text()
+    seed = json.loads((hand_in.out / "run.json").read_text())["seed"]
+    assert main(["grade", str(hand_in.folder), "--seconds", "0.6"]) == 0
+    assert "all is graded again" in capsys.readouterr().out
+    assert "ended after 0.6 s" in (hand_in.out / "feedback" / "ada.html").read_text()
+    assert json.loads((hand_in.out / "run.json").read_text())["seed"] == seed
+
+
+def test_results_go_neither_into_the_class_by_a_link_nor_among_other_files(hand_in, tmp_path, capsys):
+    hand_in("ada", data=b"{")
+    (tmp_path / "link").symlink_to(hand_in.folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results").mkdir()
+    (tmp_path / "mine" / "results" / "thesis.json").write_text("{}")
+    for out, said in (("link/out", "cannot go into the folder"), ("mine", "holds other things")):
+        assert main(["grade", str(hand_in.folder), "--out", str(tmp_path / out)]) == 2
+        assert said in capsys.readouterr().err
+    assert (tmp_path / "mine" / "results" / "thesis.json").read_text() == "{}"
+    assert os.listdir(hand_in.folder) == ["ada"]
+
+
+@pytest.mark.parametrize("moment", ["submissions", "_run", "grade", "_kept"])
+def test_control_c_at_any_moment_says_how_to_go_on(hand_in, monkeypatch, capsys, moment):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    hand_in("ada", data=b"{")
+    monkeypatch.setattr(grade, moment, stop)
+    assert main(["grade", str(hand_in.folder)]) == 130
+    assert "The same command goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "|x", "%x", "\r\n=1", "＝1", "\u200b=1"]
+)
 def test_no_text_in_the_table_is_a_formula(text):
     assert report.cell(text).startswith("'")
     assert report.cell("ada") == "ada"
@@ -716,9 +1021,13 @@ def test_no_text_in_the_table_is_a_formula(text):
 
 
 def test_learners_with_like_names_get_files_of_their_own():
-    names = report.file_names(["ada", "Ada", "a/b", "a b", "..", "", "x" * 300, "名前"])
+    names = report.file_names(
+        ["ada", "Ada", "a/b", "a b", "..", "", "x" * 300, "名前", "𠀀" * 60, "nul", "aux.x"]
+    )
     assert len({name.casefold() for name in names}) == len(names)
-    assert all(name and "/" not in name and not name.startswith(".") and len(name) < 80 for name in names)
+    assert all(name and "/" not in name and not name.startswith(".") for name in names)
+    assert max(len(name.encode()) for name in names) < 100
+    assert not {name.split(".")[0] for name in names} & {"nul", "aux"}  # which Windows has for itself
 
 
 # Slow: a whole class with everything in it

@@ -260,15 +260,14 @@ class Notebook:
     """A notebook's code cells as statements.  sources: of the cells."""
 
     def __init__(self, sources):
-        self.cells, self.broken, left = [], {}, CODE
-        for place, source in enumerate(sources):
+        self.cells, self.broken, left = [[] for _ in sources], {}, CODE
+        for place in sorted(range(len(sources)), key=lambda place: len(sources[place])):
             try:
-                if len(source) > left:
+                left -= len(sources[place])
+                if left < 0:
                     raise SyntaxError(f"more than {CODE:,} characters of code are not read")
-                left -= len(source)
-                self.cells.append(parse(source))
+                self.cells[place] = parse(sources[place])
             except SyntaxError as error:
-                self.cells.append([])
                 self.broken[place] = error
         self.sources = sources
         self.binders = {}  # name → places (cell, statement)

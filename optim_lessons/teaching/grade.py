@@ -265,7 +265,8 @@ def _run(out, seed, asked):
         if re.fullmatch(r"[0-9a-f]{24}", old.stem):
             old.unlink()
     run["date"] = time.strftime("%Y-%m-%d")
-    run["seed"] = secrets.randbits(32) if seed is None else seed
+    usual = before["seed"] if before else secrets.randbits(32)
+    run["seed"] = usual if seed is None else seed
     _write(path, run)
     return run
 
