@@ -47,8 +47,9 @@ async def storm():
     ours.flush()
     ours.picture.observe(lambda change: drawn.append(time.perf_counter()), "value")
     start = time.perf_counter()
+    stops = [value for _, value in ours.sliders["lr"].options]
     for i in range(300):
-        ours.sliders["lr"].value = 0.001 * 1.02**i
+        ours.sliders["lr"].value = stops[i]
         await asyncio.sleep(max(0, start + (i + 1) * 0.01 - time.perf_counter()))
     sent = time.perf_counter()
     await asyncio.sleep(1.5)
