@@ -102,5 +102,8 @@ def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(brow
     page.keyboard.press("ArrowRight")
     lab.rest(500)
     assert len(lab.record()[1]) == 1
+    here = float(handle.get_attribute("aria-valuenow"))
+    lab.press(handle, "PageUp")
+    assert float(handle.get_attribute("aria-valuenow")) == here + 5
     assert lab.complaints == []
     page.close()
