@@ -2,7 +2,7 @@
 
 import json
 
-from optim_lessons.course import upgrade, workbook
+from optim_lessons.course.copies import upgrade, workbook
 
 
 def cell(name, text):

@@ -5,12 +5,12 @@ import json
 import pytest
 from small_course import FIRST, SECOND, as_bytes
 
-from optim_lessons.course.carry import answered, asks
-from optim_lessons.course.damage import content
+from optim_lessons.course.copies.carry import answered, asks
+from optim_lessons.course.copies.damage import content
+from optim_lessons.course.copies.workbook import find, lessons, pristine
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.sandbox import Limits, course_without_answers
+from optim_lessons.course.sandbox.box import Limits, course_without_answers
 from optim_lessons.course.submission import exercises_of, judge_notebook
-from optim_lessons.course.workbook import find, lessons, pristine
 
 
 def carried(mine, new=SECOND):
@@ -96,9 +96,9 @@ def _asked(cell):
 
 @pytest.mark.parametrize("lesson", ["01_gradient_descent", "04_momentum"])
 def test_carried_answers_get_the_verdicts_that_they_had(lesson):
+    from optim_lessons.course.copies.workbook import solved
     from optim_lessons.course.publish import as_bytes as file_of
     from optim_lessons.course.publish import read
-    from optim_lessons.course.workbook import solved
 
     learners = solved(read(pristine(lesson)), lesson)
     rule = next(e for e in exercises_of(lesson) if e.reference is not None)

@@ -5,10 +5,10 @@ import time
 import pytest
 from small_course import FIRST, SECOND
 
-from optim_lessons.course.changes import as_markdown, changes, describe
-from optim_lessons.course.damage import content
-from optim_lessons.course.editions import Cell, cells_of
-from optim_lessons.course.workbook import lessons, pristine
+from optim_lessons.course.copies.changes import as_markdown, changes, describe
+from optim_lessons.course.copies.damage import content
+from optim_lessons.course.copies.editions import Cell, cells_of
+from optim_lessons.course.copies.workbook import lessons, pristine
 
 
 def cells(entries):

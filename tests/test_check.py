@@ -19,8 +19,8 @@ from optim_lessons.adam import adam, amsgrad
 from optim_lessons.course import check as check_module
 from optim_lessons.course.check import check, progress, reveal
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.trials import TOLERANCE, run, trials
-from optim_lessons.course.watchdog import Stopped, guarded
+from optim_lessons.course.judging.trials import TOLERANCE, run, trials
+from optim_lessons.course.sandbox.watchdog import Stopped, guarded
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.momentum import momentum
 
@@ -663,7 +663,7 @@ def test_the_watchdog_leaves_nothing_behind():
 
 TRACED = """
 import sys, time
-from optim_lessons.course.watchdog import guarded
+from optim_lessons.course.sandbox.watchdog import guarded
 guarded(lambda: 1)
 guarded(lambda: time.sleep(0.02), seconds=0.01)
 sys.settrace(lambda *event: None)

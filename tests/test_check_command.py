@@ -7,13 +7,14 @@ import random
 import nbformat
 import pytest
 
-from optim_lessons.course import check_command, workbook
+from optim_lessons.course import check_command
 from optim_lessons.course.check import check
-from optim_lessons.course.child import Notebook, bound, helpers, parse, read_cells
 from optim_lessons.course.cli import main
+from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes, read
-from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox.box import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox.child import Notebook, bound, helpers, parse, read_cells
 from optim_lessons.course.submission import exercises_of, judge_notebook
 from optim_lessons.lab.shipped import shipped
 

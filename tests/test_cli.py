@@ -15,8 +15,9 @@ from lab_page import CHROMIUM_ARGUMENTS
 from running_lab import free_port, running_lab
 
 from optim_lessons import __version__
-from optim_lessons.course import cli, workbook
+from optim_lessons.course import cli
 from optim_lessons.course.cli import main
+from optim_lessons.course.copies import workbook
 
 COMMAND = [sys.executable, "-m", "optim_lessons.course.cli"]
 

@@ -5,9 +5,10 @@ import os
 import pytest
 from small_course import FIRST, Course, as_bytes
 
-from optim_lessons.course import cli, damage
+from optim_lessons.course import cli
 from optim_lessons.course.cli import main
-from optim_lessons.course.damage import Damaged, by_look, content, read
+from optim_lessons.course.copies import damage
+from optim_lessons.course.copies.damage import Damaged, by_look, content, read
 from optim_lessons.lab.shipped import shipped
 
 WHOLE = as_bytes(FIRST | {"old": "Text mit Umlauten: äöü, κ."})
@@ -134,7 +135,7 @@ def test_a_copy_that_jupyterlab_kept_is_named_if_it_is_whole(course):
 
 
 def test_grade_names_the_kind_without_reading_the_notebook_outside_the_sandbox(monkeypatch):
-    from optim_lessons.course.sandbox import Limits
+    from optim_lessons.course.sandbox.box import Limits
     from optim_lessons.course.submission import NotJudged, judge_notebook
 
     monkeypatch.setattr(damage, "content", None)  # the grader never calls it

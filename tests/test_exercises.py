@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from optim_lessons.course.check import check
-from optim_lessons.course.child import parse, read_cells
 from optim_lessons.course.exercises import EXERCISES, lesson_02
 from optim_lessons.course.exercises.lesson_01 import STEPS, TARGET, clipped_descent, four_runs
+from optim_lessons.course.sandbox.child import parse, read_cells
 from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_stable_lr
 from optim_lessons.lab.path import path
 from optim_lessons.lab.shipped import shipped

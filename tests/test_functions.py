@@ -9,8 +9,8 @@ import pytest
 
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.kinds import function
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import function
+from optim_lessons.course.judging.mistakes import Mistake
 
 
 def mean_of_rows(X, rows):

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
 
-from optim_lessons.course.child import Notebook, helpers
 from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes
-from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox.box import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox.child import Notebook, helpers
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import grade, handed_in, report
@@ -32,7 +32,12 @@ QUICK = Limits(seconds=3.0, memory=600 << 20)
 
 def course_bytes():
     """Return what the attacks below would like to change."""
-    files = [REFERENCE, TABLE, PACKAGE / "course" / "child.py", shipped("notebooks") / f"{LESSON}.ipynb"]
+    files = [
+        REFERENCE,
+        TABLE,
+        PACKAGE / "course" / "sandbox" / "child.py",
+        shipped("notebooks") / f"{LESSON}.ipynb",
+    ]
     return [file.read_bytes() for file in files] + [(PACKAGE / "new.py").exists()]
 
 
@@ -363,7 +368,7 @@ def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(att
 
 def _visible_trials():
     """Return a rule that knows the trials of the notebook's own check by heart, and nothing else."""
-    from optim_lessons.course.trials import run, trials
+    from optim_lessons.course.judging.trials import run, trials
     from optim_lessons.gradient_descent import gradient_descent
 
     pairs = []

@@ -13,7 +13,7 @@ from test_check_command import LESSON, lesson, solved
 
 from optim_lessons.course.cli import main
 from optim_lessons.course.publish import as_bytes
-from optim_lessons.course.sandbox import isolation
+from optim_lessons.course.sandbox.box import isolation
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
 
@@ -181,7 +181,7 @@ def test_a_result_of_other_limits_is_made_again(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_when_the_grader_is_killed_its_workers_and_their_sandboxes_end(tmp_path):
-    from optim_lessons.course.sandbox import _family
+    from optim_lessons.course.sandbox.box import _family
 
     folder = tmp_path / "class"
     slow = "import time\nwhile True: time.sleep(0.1)\nlargest_lr = 0.05"

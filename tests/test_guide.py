@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from optim_lessons.course.cli import _MODULES, main
+from optim_lessons.course.copies.workbook import lessons
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.workbook import lessons
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching.guide_command import GUIDE, page
 

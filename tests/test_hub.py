@@ -19,8 +19,8 @@ from urllib.parse import quote
 import pytest
 from running_lab import free_port
 
-from optim_lessons.course import workbook
 from optim_lessons.course.cli import main
+from optim_lessons.course.copies import workbook
 from optim_lessons.teaching.hub import command
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="JupyterHub does not run on Windows")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from optim_lessons.bridge import momentum_lr_inside
-from optim_lessons.course.answers import read_pair
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises.lesson_04 import (
     RAVINE,
@@ -13,6 +12,7 @@ from optim_lessons.course.exercises.lesson_04 import (
     four_balls,
     restarted_momentum,
 )
+from optim_lessons.course.judging.answers import read_pair
 from optim_lessons.gradient_descent import best_lr, gradient_descent
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.path import grid, path, record

@@ -9,9 +9,9 @@ import pytest
 from optim_lessons.adam import adam
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.functions import results
-from optim_lessons.course.mistakes import Mistake, edited, source_of, variant
-from optim_lessons.course.trials import TOLERANCE, run, trials
+from optim_lessons.course.judging.functions import results
+from optim_lessons.course.judging.mistakes import Mistake, edited, source_of, variant
+from optim_lessons.course.judging.trials import TOLERANCE, run, trials
 from optim_lessons.momentum import momentum
 
 pytestmark = pytest.mark.essential

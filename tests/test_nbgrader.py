@@ -16,8 +16,9 @@ import nbformat
 import pytest
 from running_lab import private_environment
 
-from optim_lessons.course import publish, workbook
+from optim_lessons.course import publish
 from optim_lessons.course.cli import main
+from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.submission import exercises_of
 from optim_lessons.lab.shipped import shipped

@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from offline import can_be_cut_off, without_network
 
+from optim_lessons.course.copies.workbook import find, is_unanswered, solved, top_level
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import NOTEBOOK_BYTES, as_bytes, read, tidy
-from optim_lessons.course.workbook import find, is_unanswered, solved, top_level
 from optim_lessons.lab.shipped import shipped
 
 NOTEBOOKS = sorted(shipped("notebooks").glob("*.ipynb"))

@@ -17,7 +17,7 @@ from optim_lessons import bridge, gradient_descent, momentum, nesterov, schedule
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.course.cli import main
-from optim_lessons.course.workbook import find_lesson
+from optim_lessons.course.copies.workbook import find_lesson
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import RULE_STYLES

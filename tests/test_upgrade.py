@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from small_course import FIRST, SECOND, Course, as_bytes
 
-from optim_lessons.course import editions, upgrade, workbook
 from optim_lessons.course.cli import main
-from optim_lessons.course.upgrade import put_beside, update
-from optim_lessons.course.upgrade_words import in_words
+from optim_lessons.course.copies import editions, upgrade, workbook
+from optim_lessons.course.copies.upgrade import put_beside, update
+from optim_lessons.course.copies.upgrade_words import in_words
 
 LESSONS = ["00_start", "01_first", "02_second"]
 MINE = FIRST | {"rule": "def my_rule(w, g):\n    return w - g", "guess": "guess = 3"}
@@ -259,7 +259,7 @@ def test_the_record_stays_small(course):
 
 KILLED = """
 import os, pathlib, shutil, signal, sys
-from optim_lessons.course import carry, changes, damage, editions, upgrade, upgrade_words, workbook
+from optim_lessons.course.copies import carry, changes, damage, editions, upgrade, upgrade_words, workbook
 
 root, step = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 files = {m.__file__ for m in (editions, upgrade, upgrade_words, workbook)}
@@ -416,7 +416,8 @@ def test_a_disk_that_fills_up_leaves_every_file_whole_and_the_next_start_goes_on
 
 START = """
 import os, pathlib, sys
-from optim_lessons.course import carry, changes, cli, upgrade, workbook
+from optim_lessons.course import cli
+from optim_lessons.course.copies import carry, changes, upgrade, workbook
 workbook.shipped = pathlib.Path(sys.argv[1]).joinpath
 workbook.source_tree = lambda: None
 upgrade.__version__ = "0.2.0"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import nbformat
 import pytest
 
-from optim_lessons.course import workbook
-from optim_lessons.course.workbook import default_folder, solved, write_new
+from optim_lessons.course.copies import workbook
+from optim_lessons.course.copies.workbook import default_folder, solved, write_new
 
 
 def contents(folder):

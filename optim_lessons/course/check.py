@@ -9,9 +9,9 @@ import difflib
 import types
 
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.kinds import Exercise
-from optim_lessons.course.verdict import Verdict, quote, still_open, wrong
-from optim_lessons.course.watchdog import SECONDS
+from optim_lessons.course.judging.kinds import Exercise
+from optim_lessons.course.judging.verdict import Verdict, quote, still_open, wrong
+from optim_lessons.course.sandbox.watchdog import SECONDS
 from optim_lessons.lab.shipped import shipped
 
 _SYMBOLS = {"done": "✓ done", "tried": "✗ tried", "open": "○ open"}

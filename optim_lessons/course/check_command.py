@@ -11,7 +11,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from optim_lessons.course import damage, workbook
+from optim_lessons.course.copies import damage, workbook
 
 SYMBOLS = {"right": "✓", "wrong": "✗", "open": "○", "error": "✗", "not graded": "?"}
 
@@ -26,7 +26,7 @@ def main(argv):
         print(f"optim-lessons check: {error}", file=sys.stderr)
         return 2
     # Here, not above: the table of exercises takes a second that a wrong name need not wait for.
-    from optim_lessons.course.sandbox import Limits, course_without_answers
+    from optim_lessons.course.sandbox.box import Limits, course_without_answers
     from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 
     status = 0

@@ -11,10 +11,10 @@ from importlib import import_module
 from pathlib import Path
 
 from optim_lessons import __version__
-from optim_lessons.course import workbook
+from optim_lessons.course.copies import workbook
+from optim_lessons.course.copies.upgrade import update
+from optim_lessons.course.copies.upgrade_words import in_words
 from optim_lessons.course.kernels import prepare_environment
-from optim_lessons.course.upgrade import update
-from optim_lessons.course.upgrade_words import in_words
 
 _ABOUT = """\
 Open the course in JupyterLab, on a working copy that is yours to write in.

@@ -19,8 +19,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 from tqdm import tqdm
 
+from optim_lessons.course.copies.workbook import write_draft
 from optim_lessons.course.kernels import prepare_environment
-from optim_lessons.course.workbook import write_draft
 from optim_lessons.lab.shipped import shipped
 
 PICTURE_BYTES = 60_000

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from optim_lessons.course import workbook
-from optim_lessons.course.upgrade import put_beside
+from optim_lessons.course.copies import workbook
+from optim_lessons.course.copies.upgrade import put_beside
 
 
 def main(argv):

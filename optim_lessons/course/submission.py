@@ -9,13 +9,13 @@ import stat
 from dataclasses import asdict, dataclass
 from functools import cache
 
-from optim_lessons.course.child import decode, read_cells
-from optim_lessons.course.damage import by_look
+from optim_lessons.course.copies.damage import by_look
+from optim_lessons.course.copies.workbook import lessons
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.sandbox import Box, Ended, NotStarted, rebuilt
-from optim_lessons.course.verdict import Code, quote, still_open, wrong
-from optim_lessons.course.watchdog import SECONDS, Stopped
-from optim_lessons.course.workbook import lessons
+from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
+from optim_lessons.course.sandbox.box import Box, Ended, NotStarted, rebuilt
+from optim_lessons.course.sandbox.child import decode, read_cells
+from optim_lessons.course.sandbox.watchdog import SECONDS, Stopped
 from optim_lessons.lab.shipped import shipped
 
 RIGHT, WRONG, OPEN, ERROR, UNKNOWN = "right", "wrong", "open", "error", "not graded"

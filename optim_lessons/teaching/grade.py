@@ -23,7 +23,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course.workbook import find_lesson, make_writable_folder, write_draft
+from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, write_draft
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import report
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
@@ -73,7 +73,7 @@ def _grade(request, given, out):
     except (LookupError, OSError) as error:
         print(f"optim-lessons grade: {error}", file=sys.stderr)
         return 2
-    from optim_lessons.course.sandbox import Limits, course_without_answers, isolation
+    from optim_lessons.course.sandbox.box import Limits, course_without_answers, isolation
 
     if not isolation():
         print(_NO_ISOLATION, file=sys.stderr)
@@ -187,7 +187,7 @@ def _begin():
 
 def _end_with_the_parent():
     """Wait until the parent is gone, killed perhaps; then end what learners' code still runs, and this."""
-    from optim_lessons.course.sandbox import Box
+    from optim_lessons.course.sandbox.box import Box
 
     multiprocessing.parent_process().join()
     for box in gc.get_objects():  # whoever has opened it waits for an answer

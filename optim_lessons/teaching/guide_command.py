@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from optim_lessons.course.workbook import find_lesson, lessons
+from optim_lessons.course.copies.workbook import find_lesson, lessons
 
 GUIDE = Path(__file__).parent / "guide"
 

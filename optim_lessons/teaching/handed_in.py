@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 
-from optim_lessons.course.workbook import lessons
+from optim_lessons.course.copies.workbook import lessons
 
 _NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add an ending
 _NOBODYS = {"__macosx", "thumbs.db", "desktop.ini"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from optim_lessons.course.workbook import find, find_lesson, lessons, make_writable_folder, write_new
+from optim_lessons.course.copies.workbook import find, find_lesson, lessons, make_writable_folder, write_new
 from optim_lessons.lab.shipped import shipped
 
 CONFIG = '''\

@@ -14,7 +14,7 @@ from collections import Counter
 from html import escape
 from urllib.parse import quote
 
-from optim_lessons.course.workbook import make_writable_folder, write_draft
+from optim_lessons.course.copies.workbook import make_writable_folder, write_draft
 
 BARS = 15
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name

@@ -27,7 +27,7 @@ from PIL import Image
 from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
-from optim_lessons.course.workbook import find_lesson, write_draft
+from optim_lessons.course.copies.workbook import find_lesson, write_draft
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import plots
 from optim_lessons.lab.knobs import parts

@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from optim_lessons.course.kinds import Exercise
+from optim_lessons.course.judging.kinds import Exercise
 
 _LESSONS = sorted(module.name for module in pkgutil.iter_modules(__path__))
 

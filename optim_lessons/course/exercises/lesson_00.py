@@ -1,7 +1,7 @@
 """Lesson 00: one easy exercise, to see what a check says, and two predictions for the gallery."""
 
-from optim_lessons.course.kinds import choice, number
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import choice, number
+from optim_lessons.course.judging.mistakes import Mistake
 
 exercises = (
     number(

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, variant
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, variant
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import d2l, quadratic

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number
+from optim_lessons.course.judging.mistakes import Mistake
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import numerical_gradient, rosenbrock, saddle

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_step
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, in_the_step
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.path import path
 from optim_lessons.sgd import batch_gradient, batches, sgd

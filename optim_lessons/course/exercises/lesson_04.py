@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.answers import read_pair
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_step
+from optim_lessons.course.judging.answers import read_pair
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, in_the_step
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum

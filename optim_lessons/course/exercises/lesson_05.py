@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_step
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, in_the_step
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import quadratic

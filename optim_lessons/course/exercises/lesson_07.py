@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from optim_lessons.adagrad import adagrad
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_squares, in_the_step
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, in_the_squares, in_the_step
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import d2l
 from optim_lessons.rmsprop import rmsprop

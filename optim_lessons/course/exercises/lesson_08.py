@@ -6,8 +6,8 @@ import numpy as np
 
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import adam_uncorrected
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake, in_the_step
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake, in_the_step
 from optim_lessons.lab.path import path
 
 _M = "m = beta1 * m + (1 - beta1) * g"

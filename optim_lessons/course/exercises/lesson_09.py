@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.answers import read_pair
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.answers import read_pair
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number
+from optim_lessons.course.judging.mistakes import Mistake
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.path import path
 from optim_lessons.schedules import constant, cosine, exponential, linear, step

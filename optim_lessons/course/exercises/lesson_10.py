@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from optim_lessons.course.exercises.lesson_08 import IN_ADAM, IN_ADAM_AND_AMSGRAD
-from optim_lessons.course.kinds import choice, diagnosis, goal, number, rule
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
+from optim_lessons.course.judging.mistakes import Mistake
 from optim_lessons.studies.overfitting import few_digits, learn, measured
 from optim_lessons.weight_decay import adamw
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from optim_lessons.choosing import time_to_target
-from optim_lessons.course.answers import read_number
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
-from optim_lessons.course.mistakes import Mistake
-from optim_lessons.course.verdict import Verdict, is_open, quote, still_open, wrong
+from optim_lessons.course.judging.answers import read_number
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number
+from optim_lessons.course.judging.mistakes import Mistake
+from optim_lessons.course.judging.verdict import Verdict, is_open, quote, still_open, wrong
 from optim_lessons.lab.knobs import parts
 from optim_lessons.studies.protocol import RULES
 from optim_lessons.studies.unknown import BUDGET, PASS, entrant, grid, score, unknown

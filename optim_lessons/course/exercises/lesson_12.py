@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number
+from optim_lessons.course.judging.mistakes import Mistake
 from optim_lessons.debugging import scaled_step
 from optim_lessons.studies.broken import bench
 

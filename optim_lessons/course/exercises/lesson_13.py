@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.course.kinds import choice, diagnosis, function, goal, number
-from optim_lessons.course.mistakes import Mistake
+from optim_lessons.course.judging.kinds import choice, diagnosis, function, goal, number
+from optim_lessons.course.judging.mistakes import Mistake
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.path import grid
 from optim_lessons.lab.sweep import final

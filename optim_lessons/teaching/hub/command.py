@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from optim_lessons.course.workbook import make_writable_folder
+from optim_lessons.course.copies.workbook import make_writable_folder
 
 CONFIG = Path(__file__).with_name("jupyterhub_config.py")
 _PROXY = "configurable-http-proxy"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from optim_lessons.course.failures import nothing_returned, raised, remembers
-from optim_lessons.course.mistakes import variant
-from optim_lessons.course.rules import first, named, refused_unseen
-from optim_lessons.course.trials import TOLERANCE, read_only
-from optim_lessons.course.verdict import is_open, quote, right, wrong
-from optim_lessons.course.watchdog import SECONDS, guarded
+from optim_lessons.course.judging.failures import nothing_returned, raised, remembers
+from optim_lessons.course.judging.mistakes import variant
+from optim_lessons.course.judging.rules import first, named, refused_unseen
+from optim_lessons.course.judging.trials import TOLERANCE, read_only
+from optim_lessons.course.judging.verdict import is_open, quote, right, wrong
+from optim_lessons.course.sandbox.watchdog import SECONDS, guarded
 
 NOTES = [
     (

@@ -6,7 +6,7 @@ import types
 
 import numpy as np
 
-from optim_lessons.course.verdict import listed, quote, wrong
+from optim_lessons.course.judging.verdict import listed, quote, wrong
 
 
 def is_same_function(answer, reference):

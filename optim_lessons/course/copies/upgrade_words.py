@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optim_lessons.course import damage
-from optim_lessons.course.workbook import reset_command
+from optim_lessons.course.copies import damage
+from optim_lessons.course.copies.workbook import reset_command
 
 _FEW = 3  # lessons whose changes fit on a screen
 
@@ -103,7 +103,7 @@ def list_of_changes(new):
         f"This list compares the new edition with {since} In all: {_in_all(new.changes)}.",
         "",
     ]
-    from optim_lessons.course.changes import as_markdown
+    from optim_lessons.course.copies.changes import as_markdown
 
     return "\n".join([*lines, as_markdown(new.changes)])
 

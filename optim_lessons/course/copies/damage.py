@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from optim_lessons.course.workbook import reset_command
+from optim_lessons.course.copies.workbook import reset_command
 
 READ_BYTES = 16_000_000
 _MARK = re.compile(rb"^(<<<<<<< |>>>>>>> |=======\r?$)", re.MULTILINE)

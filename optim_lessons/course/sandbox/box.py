@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from optim_lessons.course import child
-from optim_lessons.course.child import FRAME_BYTES, TEXT, decode, encode
-from optim_lessons.course.watchdog import Stopped
+from optim_lessons.course.sandbox import child
+from optim_lessons.course.sandbox.child import FRAME_BYTES, TEXT, decode, encode
+from optim_lessons.course.sandbox.watchdog import Stopped
 from optim_lessons.lab.shipped import shipped, source_tree
 
 START_SECONDS = 60  # a busy machine may take long to start Python
@@ -37,7 +37,7 @@ PROCESSES = 11  # three of them are ours: for one exercise, eight are enough
 _LOOK = 0.2  # seconds
 _NOBODIES = range(61184, 65520)  # users that no system gives a name
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix")
-_PACKAGE = Path(child.__file__).resolve().parent.parent
+_PACKAGE = Path(child.__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import copy
 
-from optim_lessons.course.child import Notebook, bound, helpers, is_open, used
+from optim_lessons.course.sandbox.child import Notebook, bound, helpers, is_open, used
 
 
 def answered(lesson, learners):

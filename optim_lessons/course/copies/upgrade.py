@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from optim_lessons import __version__
-from optim_lessons.course import damage, editions, workbook
-from optim_lessons.course.upgrade_words import Beside, Report, list_of_changes
-from optim_lessons.course.workbook import write_draft, write_new
+from optim_lessons.course.copies import damage, editions, workbook
+from optim_lessons.course.copies.upgrade_words import Beside, Report, list_of_changes
+from optim_lessons.course.copies.workbook import write_draft, write_new
 
 _DRAFT = re.compile(r"\..+-[0-9a-f]{32}\.part")
 _OLD = 24 * 3600  # seconds: a draft that has lain this long belongs to no program that still runs
@@ -69,7 +69,7 @@ def _update(folder, lesson, report):
 
 def _known(edition, had, cells):
     """Whether a learner has had these cells. Where the record is lost: all but the exercises' own."""
-    from optim_lessons.course.carry import asks
+    from optim_lessons.course.copies.carry import asks
 
     if had:
         return any(editions.texts(edition.cells) == editions.texts(other.cells) for other in had)
@@ -95,8 +95,8 @@ def _replace(path, data, shipped):
 
 
 def _put_beside(folder, lesson, shipped, mine, began):
-    from optim_lessons.course.carry import answered  # these two only where something is new
-    from optim_lessons.course.changes import changes
+    from optim_lessons.course.copies.carry import answered  # these two only where something is new
+    from optim_lessons.course.copies.changes import changes
 
     page, filled = answered(damage.content(shipped), mine)
     path, _ = put_beside(folder, f"{lesson}-new-{__version__}", _as_bytes(page) if filled else shipped)

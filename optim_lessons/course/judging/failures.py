@@ -4,9 +4,9 @@ import dis
 import linecache
 import traceback
 
-from optim_lessons.course import child
-from optim_lessons.course.verdict import Code, quote, still_open, wrong
-from optim_lessons.course.watchdog import Stopped
+from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
+from optim_lessons.course.sandbox import child
+from optim_lessons.course.sandbox.watchdog import Stopped
 
 _NOTES = [
     (

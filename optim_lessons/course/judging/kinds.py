@@ -11,12 +11,12 @@ diagnosis    a dict that gives each of several runs (or maps, ...) its name
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from optim_lessons.course.answers import read_label, read_number
-from optim_lessons.course.functions import judge_function
-from optim_lessons.course.mistakes import Mistake, source_of, variant
-from optim_lessons.course.rules import judge_rule
-from optim_lessons.course.verdict import Verdict, is_open, listed, quote, right, still_open, wrong
-from optim_lessons.course.watchdog import SECONDS, quiet
+from optim_lessons.course.judging.answers import read_label, read_number
+from optim_lessons.course.judging.functions import judge_function
+from optim_lessons.course.judging.mistakes import Mistake, source_of, variant
+from optim_lessons.course.judging.rules import judge_rule
+from optim_lessons.course.judging.verdict import Verdict, is_open, listed, quote, right, still_open, wrong
+from optim_lessons.course.sandbox.watchdog import SECONDS, quiet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

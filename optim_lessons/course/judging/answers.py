@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from optim_lessons.course.verdict import is_open, quote, still_open, wrong
+from optim_lessons.course.judging.verdict import is_open, quote, still_open, wrong
 
 
 def read_number(name, answer):

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-from optim_lessons.course.failures import nothing_returned, raised, remembers
-from optim_lessons.course.mistakes import edited, source_of, variant
-from optim_lessons.course.signature import is_same_function, no_function, wrong_signature
-from optim_lessons.course.trials import (
+from optim_lessons.course.judging.failures import nothing_returned, raised, remembers
+from optim_lessons.course.judging.mistakes import edited, source_of, variant
+from optim_lessons.course.judging.signature import is_same_function, no_function, wrong_signature
+from optim_lessons.course.judging.trials import (
     Malformed,
     Unwritten,
     agree,
@@ -17,8 +17,8 @@ from optim_lessons.course.trials import (
     run_checked,
     trials,
 )
-from optim_lessons.course.verdict import is_open, listed, right, still_open, wrong
-from optim_lessons.course.watchdog import SECONDS, guarded
+from optim_lessons.course.judging.verdict import is_open, listed, right, still_open, wrong
+from optim_lessons.course.sandbox.watchdog import SECONDS, guarded
 from optim_lessons.lab.knobs import parts
 
 _SPACE = "the last axis is the space, all axes before it are runs; with `keepdims=True` a sum keeps its axis."

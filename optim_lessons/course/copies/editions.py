@@ -8,8 +8,8 @@ import json
 import os
 from typing import NamedTuple
 
-from optim_lessons.course.damage import content
-from optim_lessons.course.workbook import make_writable_folder, write_draft
+from optim_lessons.course.copies.damage import content
+from optim_lessons.course.copies.workbook import make_writable_folder, write_draft
 
 RECORD = ".optim-lessons"
 _KEPT = 5  # editions of a lesson: enough for those who skip a few, and the record stays small

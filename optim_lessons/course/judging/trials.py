@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optim_lessons.course.verdict import is_open, listed, quote
+from optim_lessons.course.judging.verdict import is_open, listed, quote
 from optim_lessons.lab.knobs import parts
 
 # Both are float64. One step makes about 20 roundings, a trial has 5 steps, and dividing by 1 − β₂ᵗ at

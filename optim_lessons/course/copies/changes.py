@@ -3,7 +3,7 @@
 import difflib
 from typing import NamedTuple
 
-from optim_lessons.course.carry import asks
+from optim_lessons.course.copies.carry import asks
 
 NEW, CHANGED, GONE = "new", "changed", "gone"
 _ALIKE = 0.6  # below, a cell counts as another cell: two sentences of prose share half of their letters

@@ -1,0 +1,1 @@
+"""The learner's working copies: made, upgraded, never overwritten."""

@@ -1,0 +1,1 @@
+"""Judge an answer: the kinds of exercises, the named mistakes, the verdicts."""
