@@ -199,6 +199,18 @@ def test_the_courses_own_rule_is_no_answer():
         assert (state, mistake) == ("error", "raised")
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import no_such_library as my_gradient_descent", "with the course's libraries only"),
+        ("from optim_lessons.adam import adam as my_gradient_descent", "answers are not: do without them"),
+    ],
+)
+def test_an_import_that_fails_is_told_by_what_was_asked_for(source, said):
+    _, results = judge_notebook(as_bytes(lesson({"my_gradient_descent": source})), Limits())
+    assert said in next(r for r in results if r.name == "my_gradient_descent").text
+
+
 def test_a_cell_that_is_no_python_is_told_with_its_line():
     with course_without_answers() as course:
         data = as_bytes(lesson({"largest_lr": "x = 1\nlargest_lr = = 2"}))

@@ -14,7 +14,7 @@ from optim_lessons.course.copies.workbook import lessons
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
 from optim_lessons.course.sandbox.box import Box, Ended, NotStarted, rebuilt
-from optim_lessons.course.sandbox.child import decode, read_cells
+from optim_lessons.course.sandbox.child import COURSE, decode, read_cells
 from optim_lessons.course.sandbox.watchdog import SECONDS, Stopped
 from optim_lessons.lab.shipped import shipped
 
@@ -174,8 +174,10 @@ def _does_not_run(exercise, told, limits):
         where += f", {quote(Code(str(told['code'])))}"
     said = quote(Code(f"{type(error).__name__}: {error}"))
     hint = "does the cell run by itself, after the lesson's first cells?"
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) and COURSE in str(error):
         hint = "answers are run where the course's own rules and answers are not: do without them."
+    elif isinstance(error, ImportError):
+        hint = "answers are run with the course's libraries only: NumPy, SciPy, scikit-learn, Matplotlib."
     return wrong(f"The cell of `{exercise.name}` stops with {said}{where}.", "raised", hint)
 
 
