@@ -18,6 +18,7 @@ import pytest
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.course import check as check_module
 from optim_lessons.course.check import check, progress, reveal
+from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.trials import TOLERANCE, run, trials
 from optim_lessons.course.sandbox.watchdog import Stopped, guarded
@@ -900,7 +901,7 @@ def test_reveal_shows_the_reference_under_the_learners_name():
 def shipped_lessons(tmp_path, monkeypatch):
     for name in ("00_start_here.ipynb", "08_adam.ipynb", "notes.txt"):
         (tmp_path / name).touch()
-    monkeypatch.setattr(check_module, "shipped", lambda folder: tmp_path)
+    monkeypatch.setattr(workbook, "shipped", lambda folder: tmp_path)
     ids = ("00.first_check", "04.momentum", "08.adam", "08.amsgrad")
     monkeypatch.setattr(check_module, "EXERCISES", {id: EXERCISES[id] for id in ids})
 

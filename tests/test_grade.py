@@ -913,7 +913,6 @@ def test_a_request_that_cannot_work_is_told_why(hand_in, tmp_path, monkeypatch, 
 
 
 def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
-    names = ["01_gradient_descent", "08_adam"]
     for path, learner in {
         "ada/x.ipynb": "ada",
         "ada/08_adam/08_adam.ipynb": "ada",
@@ -924,7 +923,7 @@ def test_whose_notebook_it_is_comes_from_the_folder_or_the_files_name():
         "ada 08_adam-fresh.ipynb": "ada",
         "ada_08_adam-new-0.2.0-2.ipynb": "ada",
     }.items():
-        assert handed_in.learner_of(Path(path), names) == learner
+        assert handed_in.learners_of([Path(path)]) == {Path(path): learner}
 
 
 def test_of_folders_with_all_lessons_one_lesson_can_be_graded(tmp_path):

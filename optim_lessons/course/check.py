@@ -8,11 +8,11 @@ progress("08")                # done, tried and open, in this kernel session
 import difflib
 import types
 
+from optim_lessons.course.copies.workbook import lessons
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.kinds import Exercise
 from optim_lessons.course.judging.verdict import Verdict, quote, still_open, wrong
 from optim_lessons.course.sandbox.watchdog import SECONDS
-from optim_lessons.lab.shipped import shipped
 
 _SYMBOLS = {"done": "✓ done", "tried": "✗ tried", "open": "○ open"}
 _session = {}  # id → "done" or "tried"
@@ -67,14 +67,12 @@ def progress(lesson=""):
     """
     word = str(lesson).strip().lower() if isinstance(lesson, str | int) else "?"
     word = f"{word:0>2}_" if word.isdigit() else word
-    names = [path.stem for path in shipped("notebooks").glob("[0-9][0-9]_*.ipynb")]
-    lessons = {name[:2] for name in names if word in name}
-    if not lessons:
-        text = (
-            f"There is no lesson {quote(lesson)}: give its number, from {min(names)[:2]} to {max(names)[:2]}."
-        )
+    names = lessons()
+    wanted = {name[:2] for name in names if word in name}
+    if not wanted:
+        text = f"There is no lesson {quote(lesson)}: give its number, from {names[0][:2]} to {names[-1][:2]}."
         return Verdict(False, text, "no-such-lesson", done=False, heading="✗ No such lesson.")
-    shown = [exercise for exercise in EXERCISES.values() if exercise.id[:2] in lessons]
+    shown = [exercise for exercise in EXERCISES.values() if exercise.id[:2] in wanted]
     return Progress([(e.id, e.name, _session.get(e.id, "open")) for e in shown])
 
 

@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 from tqdm import tqdm
 
-from optim_lessons.course.copies.workbook import write_draft
+from optim_lessons.course.copies.workbook import write_over
 from optim_lessons.course.kernels import prepare_environment
 from optim_lessons.lab.shipped import shipped
 
@@ -69,7 +69,7 @@ def publish(path):
             f"the notebook has {len(after):,} bytes, the limit is {NOTEBOOK_BYTES:,}: show fewer pictures"
         )
     if after != before:
-        os.replace(write_draft(path, after), path)
+        write_over(path, after)
     return after != before
 
 

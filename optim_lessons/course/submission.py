@@ -9,17 +9,15 @@ import stat
 from dataclasses import asdict, dataclass
 from functools import cache
 
-from optim_lessons.course.copies.damage import by_look
-from optim_lessons.course.copies.workbook import lessons
+from optim_lessons.course.copies import workbook
+from optim_lessons.course.copies.damage import READ_BYTES, by_look
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
 from optim_lessons.course.sandbox.box import Box, Ended, NotStarted, rebuilt
 from optim_lessons.course.sandbox.child import COURSE, decode, read_cells
 from optim_lessons.course.sandbox.watchdog import SECONDS, Stopped
-from optim_lessons.lab.shipped import shipped
 
 RIGHT, WRONG, OPEN, ERROR, UNKNOWN = "right", "wrong", "open", "error", "not graded"
-NOTEBOOK_BYTES = 16_000_000
 COMPUTED = ("number", "goal")  # the kinds whose answer may be what a tool of the course returns
 _JUDGE_SECONDS = 600  # the judge's own limit: the sandbox has ended the learner's code long before
 
@@ -91,9 +89,9 @@ def read_submission(path):
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode):
             raise NotJudged("it is a link or something else that is no file: ask for the notebook itself")
-        if about.st_size > NOTEBOOK_BYTES:
+        if about.st_size > READ_BYTES:
             raise NotJudged(
-                f"the file has {about.st_size / 1e6:,.0f} MB, and at most {NOTEBOOK_BYTES / 1e6:.0f} are "
+                f"the file has {about.st_size / 1e6:,.0f} MB, and at most {READ_BYTES / 1e6:.0f} are "
                 "read: open it, clear all outputs, save it, and hand it in again"
             )
         return path.read_bytes()
@@ -104,7 +102,7 @@ def read_submission(path):
 def lesson_of(names):
     """Return the lesson most of these exercises' names belong to. Raises NotJudged if there is none."""
     ids = [e.id[:2] for e in EXERCISES.values() if e.name in names]
-    known = [lesson for lesson in lessons() if lesson[:2] in ids]
+    known = [lesson for lesson in workbook.lessons() if lesson[:2] in ids]
     if not known:
         raise NotJudged("no cell of it defines an answer of any lesson: is it the right file?")
     return max(known, key=lambda lesson: ids.count(lesson[:2]))
@@ -118,7 +116,7 @@ def exercises_of(lesson):
 @cache
 def pristine(lesson):
     """Return the sources of the code cells of a lesson as it is shipped."""
-    return read_cells((shipped("notebooks") / f"{lesson}.ipynb").read_bytes())
+    return read_cells(workbook.pristine(lesson))
 
 
 def _judge(exercise, box, limits, seed):

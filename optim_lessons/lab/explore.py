@@ -182,8 +182,9 @@ def _slider(name, default, wish, scale):
         return ipywidgets.Checkbox(value=default, **common)
     if isinstance(default, int):
         return ipywidgets.IntSlider(default, low, high, **common)
-    stops = logarithmic_stops(low, high) if name in LOGARITHMIC else even_stops(low, high)
-    return StopSlider(options=_labelled({*stops, float(default)}), value=float(default), **common)
+    round_numbers = logarithmic_stops if name in LOGARITHMIC else even_stops
+    stops = {low, high, float(default), *(stop for stop in round_numbers(low, high) if low < stop < high)}
+    return StopSlider(options=_labelled(stops), value=float(default), **common)
 
 
 class StopSlider(ipywidgets.SelectionSlider):
@@ -206,7 +207,7 @@ def _labelled(values):
 
 
 def logarithmic_stops(low, high):
-    """Return round numbers from low to high, 2 to 5 per cent apart: 1, 1.05, ... 2, 2.1, ... 5, 5.2, ... 10.
+    """Return round numbers around low to high, 2 to 5 per cent apart: 1, 1.05, ... 2, 2.1, ... 5, 5.2.
 
     Over more than five powers of ten they lie twice as far apart.
     """
@@ -217,16 +218,14 @@ def logarithmic_stops(low, high):
         else ((100, 200, 10), (200, 500, 20), (500, 1000, 50))
     )
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    stops = [float(f"{m}e{power - 2}") for power in powers for rung in ladder for m in range(*rung)]
-    return [low, *(stop for stop in stops if low < stop < high), high]
+    return [float(f"{m}e{power - 2}") for power in powers for rung in ladder for m in range(*rung)]
 
 
 def even_stops(low, high):
-    """Return multiples of a power of ten from low to high, 50 to 500 of them, and both ends."""
+    """Return multiples of a power of ten from low to high, 50 to 500 of them."""
     step = 10.0 ** math.floor(math.log10(high - low) - 1.7)
     multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
-    stops = [float(f"{k * step:.12g}") for k in multiples]
-    return [low, *(stop for stop in stops if low < stop < high), high]
+    return [float(f"{k * step:.12g}") for k in multiples]
 
 
 def _range(name, default, wish):

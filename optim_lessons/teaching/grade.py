@@ -23,7 +23,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, write_draft
+from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, write_over
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import report
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
@@ -63,7 +63,7 @@ def _grade(request, given, out):
             raise LookupError(f"there is no folder {request.folder!r}")
         if out.resolve().is_relative_to(given.resolve()):
             raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
-        lesson = _lesson(request.lesson)
+        lesson = request.lesson and find_lesson(request.lesson)
         folder = class_folder(given)
         found = submissions(folder, lesson)
         if not found:
@@ -303,14 +303,10 @@ def _file(path):
 
 
 def _write(path, record):
-    os.replace(write_draft(path, json.dumps(record, indent=1).encode()), path)
+    write_over(path, json.dumps(record, indent=1).encode())
 
 
 # The request
-
-
-def _lesson(wanted):
-    return None if wanted is None else find_lesson(wanted)
 
 
 def _positive(text):

@@ -95,11 +95,6 @@ def learners_of(paths):
     return {path: short if people[short] == 1 else long for path, (short, long, _) in names.items()}
 
 
-def learner_of(path, lessons):
-    """Return whose notebook it is: the first folder, or the file's name without the lesson's."""
-    return _names(path, lessons)[0]
-
-
 def _names(path, lessons):
     """Return the learner's short name, a name with the platform's number, and Canvas's name of the file."""
     is_file = len(path.parts) == 1

@@ -15,8 +15,14 @@ from pathlib import Path
 
 import nbformat
 
-from optim_lessons.course.copies.workbook import find, find_lesson, lessons, make_writable_folder, write_new
-from optim_lessons.lab.shipped import shipped
+from optim_lessons.course.copies.workbook import (
+    find,
+    find_lesson,
+    lessons,
+    make_writable_folder,
+    pristine,
+    write_new,
+)
 
 CONFIG = '''\
 """What nbgrader does in this folder. Written by `optim-lessons nbgrader`."""
@@ -86,7 +92,7 @@ def write_course(folder, names):
 
     sources = {}
     for name in names:
-        notebook = nbformat.read(shipped("notebooks") / f"{name}.ipynb", as_version=4)
+        notebook = nbformat.reads(pristine(name).decode(), as_version=4)
         sources[name] = nbformat.writes(source_notebook(notebook, name, EXERCISES)) + "\n"
     try:
         _write(folder, sources)

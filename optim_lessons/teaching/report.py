@@ -7,14 +7,13 @@ pages none can be markup, and no page loads anything.
 import csv
 import hashlib
 import io
-import os
 import re
 import unicodedata
 from collections import Counter
 from html import escape
 from urllib.parse import quote
 
-from optim_lessons.course.copies.workbook import make_writable_folder, write_draft
+from optim_lessons.course.copies.workbook import make_writable_folder, write_over
 
 BARS = 15
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name
@@ -150,7 +149,7 @@ def _short_hash(text):
 
 
 def _write(path, text):
-    os.replace(write_draft(path, text.encode("utf-8", "replace")), path)
+    write_over(path, text.encode("utf-8", "replace"))
 
 
 # Pages

@@ -27,7 +27,7 @@ from PIL import Image
 from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
-from optim_lessons.course.copies.workbook import find_lesson, write_draft
+from optim_lessons.course.copies.workbook import find_lesson, pristine, write_over
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import plots
 from optim_lessons.lab.knobs import parts
@@ -199,7 +199,7 @@ def _page_table(lesson, heading):
 
 @functools.cache
 def _text(lesson):
-    page = json.loads((shipped("notebooks") / f"{find_lesson(lesson)}.ipynb").read_text(encoding="utf-8"))
+    page = json.loads(pristine(find_lesson(lesson)))
     return "\n\n".join("".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == "markdown")
 
 
@@ -458,7 +458,7 @@ def main(argv):
         )
         return 2
     try:
-        write_draft(out, kinds[out.suffix.lower()]()).replace(out)
+        write_over(out, kinds[out.suffix.lower()]())
     except OSError as error:
         print(f"optim-lessons summary: cannot write {str(out)!r}: {error.strerror or error}", file=sys.stderr)
         return 2

@@ -5,11 +5,10 @@ Without the record an edited notebook cannot tell what it began as. A lost or br
 
 import hashlib
 import json
-import os
 from typing import NamedTuple
 
 from optim_lessons.course.copies.damage import content
-from optim_lessons.course.copies.workbook import make_writable_folder, write_draft
+from optim_lessons.course.copies.workbook import make_writable_folder, write_over
 
 RECORD = ".optim-lessons"
 _KEPT = 5  # editions of a lesson: enough for those who skip a few, and the record stays small
@@ -72,7 +71,7 @@ def record(folder, lesson, editions):
     make_writable_folder(folder / RECORD)
     path = folder / RECORD / f"{lesson}.json"
     entries = [edition._asdict() for edition in editions[-_KEPT:]]
-    os.replace(write_draft(path, json.dumps({"editions": entries}).encode()), path)
+    write_over(path, json.dumps({"editions": entries}).encode())
 
 
 def origin(cells, editions):

@@ -88,6 +88,11 @@ def write_new(path, data):
     return True
 
 
+def write_over(path, data):
+    """Write bytes to a file in the place of what it held: always the old ones or the new, whole."""
+    os.replace(write_draft(path, data), path)
+
+
 def write_draft(path, data):
     """Write bytes to a new hidden file beside path, down to the disk, and return that file's path."""
     draft = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.part")
