@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 
+from optim_lessons.lab.fair import best_of, last_tenth, settled, stays_inside
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
@@ -74,10 +75,12 @@ def race(rules, landscapes, noisy):
 
     rules: dict label → rule.  landscapes: dict name → Landscape.  noisy: a function (grad, noise, seed) that
     returns a noisy gradient; the rule labelled "SGD" gets it, the others the exact one, unless noise_for_all.
-    Every rule runs at the best of the same 40 learning rates for 100 steps on this landscape, found without
-    noise; the knob lr_scale multiplies them all. noise: relative to the slope at the start.
+    Every rule runs at its `tuned` lr for 100 steps on this landscape, found without noise, SGD's with the
+    noise that the knob begins at; the knob lr_scale multiplies them all. noise: relative to the slope at the
+    start.
     """
     names = list(landscapes)
+    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0, "steps": 100}
 
     def build(figure, *, landscape):
         surface = landscapes[landscape]
@@ -89,7 +92,11 @@ def race(rules, landscapes, noisy):
         loss_axis(beside, float(surface(surface.start)), lowest, log=level)
         beside.xaxis.set_animated(True)
         slope = float(np.linalg.norm(surface.grad(surface.start)))
-        best = {label: best_lr_of(rule, surface) for label, rule in rules.items()}
+        shakes = [noisy(surface.grad, moving["noise"] * slope, seed) for seed in range(TUNING_SEEDS)]
+        best = {
+            label: tuned(rule, surface, grads=shakes if label == "SGD" else None).value
+            for label, rule in rules.items()
+        }
         looks = {label: _race_style(label, rule) for label, rule in rules.items()}
         paths = {
             label: path_line(above, rules[label], animated=True, **look) for label, look in looks.items()
@@ -101,7 +108,7 @@ def race(rules, landscapes, noisy):
         beside.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), handlelength=2.6)
 
         def move(*, lr_scale, noise, noise_for_all, seed, steps):
-            final = {}
+            final, away = {}, []
             shaken = noisy(surface.grad, noise * slope, seed)
             for label, rule in rules.items():
                 grad = shaken if noise_for_all or label == "SGD" else surface.grad
@@ -109,30 +116,54 @@ def race(rules, landscapes, noisy):
                 heights = surface(ws)
                 set_path(paths[label], ws, surface.box)
                 set_loss(losses[label], heights, lowest)
-                final[label] = heights[-1] - base if np.isfinite(ws[-1]).all() else np.inf
+                if stays_inside(ws, surface.box):
+                    final[label] = settled(heights) - base
+                else:
+                    away.append(label)
             _set_steps(beside, steps)
-            order = sorted(final, key=final.get)
-            places = ", ".join(
-                f"{label} {final[label]:.3g}" if np.isfinite(final[label]) else f"{label} diverged"
-                for label in order
-            )
-            measure = "Loss above the minimum" if level else "Loss"
-            return f"{measure} after {counted(steps, 'step')}, best first: {places}."
+            order = sorted(final, key=lambda label: max(final[label], ROUNDING))
+            places = ", ".join(f"{label} {_height(final[label])}" for label in order)
+            measure = "loss above the minimum" if level else "loss"
+            last = len(last_tenth(heights))
+            when = f"The {measure} after" if last == 1 else f"The highest {measure} in the last {last} of"
+            ranks = f"{when} {counted(steps, 'step')}, best first: {places}."
+            lost = f"Left the map: {', '.join(away)}."
+            return " ".join([ranks] * bool(final) + [lost] * bool(away))
 
         return move
 
-    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0, "steps": 100}
     return Scene(build, moving, {"landscape": names[0]}, size=(10.6, 4.2))
 
 
-def best_lr_of(rule, landscape, steps=100, lrs=None):
-    """Return the lr, out of 40 between 1e-4 and 10 (or the given ones), that ends lowest inside the box."""
-    lrs = np.geomspace(1e-4, 10, 40) if lrs is None else np.asarray(lrs)
-    ends = path(rule, landscape.grad, landscape.start, steps, lr=lrs[:, None])[-1]
-    low, high = np.transpose(landscape.box)
-    with np.errstate(all="ignore"):
-        arrived = ((ends >= low) & (ends <= high)).all(axis=-1)
-        return float(lrs[np.argmin(np.where(arrived, landscape(ends), np.inf))])
+ROUNDING = 1e-12  # what is lower has arrived, and has no rank
+
+
+def _height(loss):
+    return f"below {ROUNDING:g}" if loss < ROUNDING else f"{loss:.3g}"
+
+
+LRS = np.geomspace(1e-5, 10, 50)
+TUNING_SEEDS = 8
+
+
+def tuned(rule, landscape, steps=100, lrs=LRS, grads=None):
+    """Return the `Best` lr of the given ones: the lowest among those whose walks stay on the map.
+
+    A walk is judged by its highest loss in the last tenth of its steps. grads: gradients to walk by, if not
+    the landscape's own, such as noisy ones; then the mean over their walks is judged.
+    """
+    scores = []
+    for grad in grads or [landscape.grad]:
+        ws = path(rule, grad, landscape.start, steps, lr=np.asarray(lrs)[:, None])
+        with np.errstate(all="ignore"):
+            worst = settled(landscape(ws))
+        scores.append(np.where(stays_inside(ws, landscape.box), worst, np.inf))
+    return best_of(np.mean(scores, axis=0), lr=lrs)
+
+
+def best_lr_of(rule, landscape, steps=100, lrs=LRS):
+    """Return the lr that is best without noise, as a number: `tuned`, which also says where it lies."""
+    return tuned(rule, landscape, steps, lrs).value
 
 
 def _race_style(label, rule):

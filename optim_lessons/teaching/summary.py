@@ -217,7 +217,7 @@ def _number(value):
 
 
 def walk(rule):
-    """Return a rule's walk in the ravine at its best lr of forty, and that lr."""
+    """Return a rule's walk in the ravine at its best lr of fifty, and that lr."""
     lr = best_lr_of(rule, RAVINE, STEPS)
     return path(rule, RAVINE.grad, RAVINE.start, STEPS, lr=lr), lr
 
@@ -331,7 +331,7 @@ def _body():
 <div class="theory"><div>{_limits()}{_schedules()}</div>{_strides()}</div>
 <div class="columns"><div>{_advice()}{_checks()}</div>{_conventions()}{_causes()}</div>
 <footer>optim_lessons {__version__}, CC BY 4.0, made by optim-lessons summary.
-Walks: page 00's ravine, the best of forty lr. Keeps: numbers per weight.</footer>
+Walks: page 00's ravine, the best of fifty lr. Keeps: numbers per weight.</footer>
 </main>
 """
 
