@@ -2,11 +2,13 @@
 
 Where a library's rule is one of ours with other numbers, it is written so: that is the bridge. Each function
 takes the steps of `path`, as any rule does, and is tested against that library's own numbers.
+The other way, `torch_optimizer` puts a rule of the course, or your own, into a PyTorch training loop.
 """
 
 import numpy as np
 
 from optim_lessons.adam import adam
+from optim_lessons.lab.frameworks import torch_optimizer as torch_optimizer
 from optim_lessons.momentum import momentum
 
 
