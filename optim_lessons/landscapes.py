@@ -17,6 +17,7 @@ class Landscape:
 
     f, grad: functions of w, shape (..., 2), that return shapes (...) and (..., 2).
     start: where a walk begins.  minima: known minima, shape (k, 2).  box: ((x0, x1), (y0, y1)) to draw.
+    units: of w[0] and w[1], what the height is called, and its unit, such as " km"; "" is none.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Landscape:
     start: np.ndarray
     minima: np.ndarray
     box: tuple
+    units: tuple = "", "", "loss", ""
 
     def __post_init__(self):
         """Turn the points into read-only arrays."""
@@ -248,7 +250,8 @@ def terrain(waves=24):
         return _vector(dx, dy)
 
     box = tuple((0.0, float(side)) for side in km)
-    return Landscape("Jacksboro fault", f, grad, [8, 14], _local_minima(f, grad, box), box)
+    units = " km", " km", "height", " m"
+    return Landscape("Jacksboro fault", f, grad, [8, 14], _local_minima(f, grad, box), box, units)
 
 
 def _cosine_fit(n, waves):

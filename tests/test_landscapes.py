@@ -7,7 +7,8 @@ import pytest
 from discovery import LANDSCAPES, factories
 
 from optim_lessons.adam import adam
-from optim_lessons.gradient_descent import condition_number
+from optim_lessons.gradient_descent import condition_number, gradient_descent
+from optim_lessons.lab.explore import explore
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import (
     Landscape,
@@ -227,6 +228,16 @@ def test_terrain_is_the_measured_land_in_metres_and_kilometres():
     # 403 columns of 3 arc seconds at 36.6 degrees north, 344 rows: 30 km by 32 km
     assert 20 < x1 < 40
     assert 20 < y1 < 40
+
+
+def test_a_walk_on_terrain_is_told_in_kilometres_and_metres_and_says_when_it_leaves_the_map():
+    explorer = explore(gradient_descent, terrain(), lr=(1e-4, 0.3, 0.003), steps=100)
+    assert explorer.reading == "Gradient descent: after 100 steps the height is 480 m, at (4.82 km, 14.1 km)."
+    above, beside = explorer.picture.live.figure.axes
+    assert (above.get_xlabel(), above.get_ylabel()) == ("w[0] in km", "w[1] in km")
+    assert beside.get_ylabel() == "height in m"
+    explorer.set(lr=0.2)
+    assert explorer.reading.startswith("Gradient descent left the map at step 1: beyond its edge")
 
 
 def test_terrain_is_mirrored_beyond_its_borders():

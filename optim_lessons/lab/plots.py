@@ -112,7 +112,8 @@ def height_map(ax, landscape, **options):
     if 0 < len(minima) <= 4:
         star = {"color": "white", "markeredgecolor": "#333333", "markersize": 13, "zorder": 1}
         ax.plot(minima[:, 0], minima[:, 1], "*", **star, **options)
-    ax.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="w[0]", ylabel="w[1]")
+    names = (f"w[{i}]{f' in{unit}' * bool(unit)}" for i, unit in enumerate(landscape.units[:2]))
+    ax.set(xlim=(x0, x1), ylim=(y0, y1), **dict(zip(("xlabel", "ylabel"), names, strict=True)))
     return image
 
 

@@ -42,6 +42,7 @@ def walk(rule, landscape):
         end = above.plot([], [], "o", color=rule_style(rule)["color"], markersize=8, animated=True)[0]
         lowest, level = floor(first)
         loss_axis(beside, float(first(first.start)), lowest, log=level)
+        _height_label(beside, first)
         beside.xaxis.set_animated(True)
         loss_line = beside.plot([], [], animated=True, **rule_style(rule) | {"marker": ""})[0]
         settings = beside.set_title("", fontsize=10, loc="right", animated=True)
@@ -62,7 +63,7 @@ def walk(rule, landscape):
             set_loss(loss_line, losses, floor(surface)[0])
             _set_steps(beside, steps)
             settings.set_text(knob_values(knobs | chosen))
-            return f"{rule_label(rule, first=True)} {reading(ws, losses, surface.box)}"
+            return reading(rule_label(rule, first=True), ws, losses, surface)
 
         return move
 
@@ -90,6 +91,7 @@ def race(rules, landscapes, noisy):
         lowest, level = floor(surface)
         base = lowest if level else 0.0
         loss_axis(beside, float(surface(surface.start)), lowest, log=level)
+        _height_label(beside, surface)
         beside.xaxis.set_animated(True)
         slope = float(np.linalg.norm(surface.grad(surface.start)))
         shakes = [noisy(surface.grad, moving["noise"] * slope, seed) for seed in range(TUNING_SEEDS)]
@@ -123,7 +125,8 @@ def race(rules, landscapes, noisy):
             _set_steps(beside, steps)
             order = sorted(final, key=lambda label: max(final[label], ROUNDING))
             places = ", ".join(f"{label} {_height(final[label])}" for label in order)
-            measure = "loss above the minimum" if level else "loss"
+            *_, height, unit = surface.units
+            measure = "loss above the minimum" if level else height + f" in{unit}" * bool(unit)
             last = len(last_tenth(heights))
             when = f"The {measure} after" if last == 1 else f"The highest {measure} in the last {last} of"
             ranks = f"{when} {counted(steps, 'step')}, best first: {places}."
@@ -171,6 +174,12 @@ def _race_style(label, rule):
     return style | RULE_STYLES["sgd"] if label == "SGD" else style
 
 
+def _height_label(ax, landscape):
+    *_, height, unit = landscape.units
+    if unit:
+        ax.set_ylabel(f"{height} in{unit}")
+
+
 def _set_steps(ax, steps):
     if ax.get_xlim() != (0, steps):
         ax.set_xlim(0, steps)
@@ -183,23 +192,32 @@ def floor(landscape):
     return float(heights.min()), bool(np.ptp(heights) < 1e-9)
 
 
-def reading(ws, losses, box):
-    """Say in words how a path of shape (steps + 1, 2) went."""
+def reading(name, ws, losses, landscape):
+    """Say in words how the path of a rule, shape (steps + 1, 2), went on a landscape."""
+    box, (x_unit, y_unit, height, unit) = landscape.box, landscape.units
     steps = len(ws) - 1
     lost = np.flatnonzero(~(np.isfinite(ws).all(axis=-1) & np.isfinite(losses)))
     out = inside(ws, box)
     if lost.size:
         return (
-            f"left the picture at step {out} and the finite numbers at step {lost[0]}. "
+            f"{name} left the picture at step {out} and the finite numbers at step {lost[0]}. "
             "Each step overshoots more than the last: try a smaller lr."
         )
     x, y = ws[-1]
-    end = f"after {counted(steps, 'step')} the loss is {losses[-1]:.3g}, at ({x:.3g}, {y:.3g})."
+    end = (
+        f"after {counted(steps, 'step')} the {height} is {losses[-1]:.3g}{unit}, "
+        f"at ({x:.3g}{x_unit}, {y:.3g}{y_unit})."
+    )
+    if out <= steps and unit:
+        return (
+            f"{name} left the map at step {out}: beyond its edge the land is only mirrored. Try a smaller lr."
+        )
     if out <= steps:
         if losses[-1] > losses[0]:
-            return f"left the picture at step {out}; {end} The steps overshoot: try a smaller lr."
-        return f"left the picture at step {out}{' and came back' if inside(ws[-1:], box) else ''}; {end}"
-    return end
+            return f"{name} left the picture at step {out}; {end} The steps overshoot: try a smaller lr."
+        back = " and came back" if inside(ws[-1:], box) else ""
+        return f"{name} left the picture at step {out}{back}; {end}"
+    return f"{name}: {end}"
 
 
 def _factory(landscape):

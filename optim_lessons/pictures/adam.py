@@ -118,7 +118,7 @@ def grounds():
             ws = walks[adam]
             other = ground(walks[rmsprop][-1]) - (lowest if level else 0)
             return (
-                f"Adam {reading(ws, ground(ws), ground.box)} RMSProp at the same lr: "
+                f"{reading('Adam', ws, ground(ws), ground)} RMSProp at the same lr: "
                 f"{f'{other:.3g}' if np.isfinite(other) else 'diverged'}."
             )
 

@@ -195,13 +195,13 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
     """Return the scene of a network's sharpness and loss along training, one run per lr.
 
     lrs: shape (k,).  steps: where it was measured, shape (m,).  sharpnesses, losses: shape (m, k).
-    Knobs: lr (one of the runs) and upto (the last step shown).
+    Knobs: lr (one of the runs) and up_to_step (the last step shown).
     """
     choices = [float(lr) for lr in lrs]
 
     def build(figure):
         left, right = figure.add_axes((0.07, 0.135, 0.42, 0.77)), figure.add_axes((0.585, 0.135, 0.385, 0.77))
-        left.set(xlim=(0, steps[-1]), ylim=(0, 1.15 * 2 / min(choices[1:])), xlabel="step")
+        left.set(xlim=(0, steps[-1]), ylim=(0, 1.15 * 2 / min(choices)), xlabel="step")
         left.set_ylabel("sharpness (largest curvature)")
         right.set(xlim=(0, steps[-1]), yscale="log", xlabel="step", ylabel="loss")
         right.set_ylim(0.8 * np.nanmin(losses), 1.2 * np.nanmax(losses))
@@ -215,14 +215,14 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
         loss = right.plot([], [], animated=True, **LINE | {"marker": ""})[0]
         settings = left.set_title("", fontsize=10, animated=True)
 
-        def move(*, lr, upto):
+        def move(*, lr, up_to_step):
             run = choices.index(lr)
-            shown = steps <= upto
+            shown = steps <= up_to_step
             limit.set_ydata([2 / lr, 2 / lr])
             note.set_y(2 / lr)
             sharp.set_data(steps[shown], sharpnesses[shown, run])
             loss.set_data(steps[shown], losses[shown, run])
-            settings.set_text(f"lr {lr:g}   up to step {upto}")
+            settings.set_text(f"lr {lr:g}   up to step {up_to_step}")
             return (
                 f"lr {lr:g}, step {steps[shown][-1]}: sharpness {sharpnesses[shown, run][-1]:.2f}, "
                 f"2/lr = {2 / lr:.2f}, loss {losses[shown, run][-1]:.4f}."
@@ -230,7 +230,7 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
 
         return move
 
-    return Scene(build, {"lr": choices[0], "upto": int(steps[-1])})
+    return Scene(build, {"lr": choices[0], "up_to_step": int(steps[-1])})
 
 
 def four_runs(runs):

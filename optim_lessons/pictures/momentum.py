@@ -61,12 +61,12 @@ def ravine():
             surface = shown["surface"]
             used = lr * (1 - beta) if hold else lr
             knobs = {"gradient descent": {"lr": lr}, "momentum": {"lr": used, "beta": beta}}
-            final = {}
+            told = {"gradient descent": f"Gradient descent at lr {lr:.3g}", "momentum": "Momentum"}
             for name, rule in rules.items():
                 ws = path(rule, surface.grad, surface.start, steps, **knobs[name])
                 set_path(paths[name], ws, surface.box)
                 set_loss(losses[name], surface(ws))
-                final[name] = reading(ws, surface(ws), surface.box)
+                told[name] = reading(told[name], ws, surface(ws), surface)
             if beside.get_xlim() != (0, steps):
                 beside.set_xlim(0, steps)
                 beside.xaxis.stale = True
@@ -74,8 +74,7 @@ def ravine():
                 f"momentum: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {used / (1 - beta):.3g}"
                 f"   condition {condition:.3g}{'   held' if hold else ''}"
             )
-            other = f"Gradient descent at lr {lr:.3g}: {final['gradient descent']}"
-            return f"Momentum {final['momentum']} {other}"
+            return f"{told['momentum']} {told['gradient descent']}"
 
         return move
 

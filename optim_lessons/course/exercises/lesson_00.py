@@ -83,7 +83,8 @@ exercises = (
     choice(
         "00.wrong_end",
         "wrong_end",
-        task="The slopes are 3, −1, −1, again and again. Adam with `beta2 = 0.1` starts at 0 and ends ...",
+        task="The slopes are 3, −1, −1, again and again. Adam with `beta1 = 0` and `beta2 = 0.1` starts at 0 "
+        "and ends ...",
         options={
             "a": "at −1, where the sum of the slopes leads",
             "b": "near 0",

@@ -7,6 +7,7 @@ import numpy as np
 from optim_lessons.course.judging.answers import read_pair
 from optim_lessons.course.judging.kinds import choice, diagnosis, goal, number, rule
 from optim_lessons.course.judging.mistakes import Mistake, in_the_step
+from optim_lessons.lab.fair import stays_below
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
@@ -17,8 +18,8 @@ _STEP = "w = w - lr * m"
 _RESTART = "m = beta * np.where(uphill, 0.0, m) + g"
 
 
-# One step budget and one loss to fall below, in the ravine of condition number 100, where L = 1. The best lr
-# and beta of the theory leave 0.51, the best lr without memory 0.039.
+# One step budget and one loss to fall below and to stay below, in the ravine of condition number 100, where
+# L = 1. The best lr and beta of the theory leave 0.51, the best lr without memory 0.039.
 STEPS, TARGET = 20, 0.005
 RAVINE = quadratic(condition=100)
 
@@ -27,13 +28,21 @@ def _reached(pair):
     lr, beta = pair
     if lr <= 0 or not 0 <= beta < 1:
         return "not-allowed", ""
-    with np.errstate(over="ignore"):
-        w = path(momentum, RAVINE.grad, RAVINE.start, STEPS, lr=lr, beta=beta)[-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        ws = path(momentum, RAVINE.grad, RAVINE.start, 2 * STEPS, lr=lr, beta=beta)
+        losses = RAVINE(ws)
+        w = ws[STEPS]
         flat, steep = 0.5 * w**2 / [100, 1]
-    if flat + steep < TARGET:
+    if stays_below(losses, TARGET) <= STEPS:
         return None
     if lr >= 2 * (1 + beta):
         return "diverged", ""
+    if losses[STEPS] <= TARGET:
+        later = STEPS + int(np.argmax(losses[STEPS:]))
+        return (
+            "crossing",
+            f"After {STEPS} steps the loss is {losses[STEPS]:.2g}, at step {later} {losses[later]:.2g}.",
+        )
     seen = f"After {STEPS} steps the loss is {flat + steep:.3g}: {flat:.2g} along, {steep:.2g} across."
     if steep > flat:
         return "rings-across", seen
@@ -386,7 +395,7 @@ exercises = (
             Mistake(
                 "upside-down",
                 "With a beta above 1 the velocity would grow for ever.",
-                "which of the two, above or below the line, is larger?",
+                "which of the two is larger, the numerator or the denominator?",
                 values=(11 / 9) ** 2,
             ),
             Mistake(
@@ -402,18 +411,23 @@ exercises = (
         "lr_and_beta",
         _reached,
         read=read_pair,
-        task=f"In `quadratic(condition=100)`, from its start, reach a loss below {TARGET} after {STEPS} "
-        "steps of "
-        "momentum. Set `lr_and_beta` to a pair that does, as `lr_and_beta = 1.0, 0.5`.",
+        task=f"In `quadratic(condition=100)`, from its start, reach a loss below {TARGET} within {STEPS} "
+        "steps of momentum, and stay below it. Set `lr_and_beta` to a pair that does, as "
+        "`lr_and_beta = 1.0, 0.5`.",
         solution="2.6, 0.7",
         hint="look along and across apart: which of the two holds the loss up?",
-        because="Both directions are through at the same time. With infinitely many steps another pair would "
-        "win.",
+        because="Both directions are through by then, and stay so. With infinitely many steps another pair "
+        "would win.",
         mistakes=[
             Mistake(
                 "diverged",
                 "`lr` is not below 2(1 + beta)/L, so the walk does not come closer at all.",
                 "the largest curvature of this ravine is 1.",
+            ),
+            Mistake(
+                "crossing",
+                "The ball happens to cross the minimum at that step, and is away from it again afterwards.",
+                "it has arrived when it stays: swings die out by the root of beta a step.",
             ),
             Mistake(
                 "rings-across",
