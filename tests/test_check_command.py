@@ -6,6 +6,7 @@ import random
 
 import nbformat
 import pytest
+from graders import ISOLATES
 
 from optim_lessons.course import check_command
 from optim_lessons.course.check import check
@@ -13,8 +14,9 @@ from optim_lessons.course.cli import main
 from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes, read
-from optim_lessons.course.sandbox.box import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox.box import Limits, course_without_answers
 from optim_lessons.course.sandbox.child import Notebook, bound, helpers, parse, read_cells
+from optim_lessons.course.sandbox.walls import namespaces, trusted
 from optim_lessons.course.submission import exercises_of, judge_notebook
 from optim_lessons.lab.shipped import shipped
 
@@ -294,12 +296,12 @@ def test_a_broken_notebook_does_not_keep_the_others_from_being_checked(copy, cap
 
 
 @pytest.mark.parametrize("name", [n for n in workbook.lessons() if exercises_of(n)])
-@pytest.mark.parametrize("isolate", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_every_solved_lesson_is_right_and_every_shipped_one_is_open(name, isolate):
-    if isolate and not isolation():
+@pytest.mark.parametrize("walls", [trusted, pytest.param(namespaces, marks=pytest.mark.slow)])
+def test_every_solved_lesson_is_right_and_every_shipped_one_is_open(name, walls):
+    if walls is namespaces and not ISOLATES:
         pytest.skip("this system has no namespaces")
-    assert set(states(solved(name), isolate=isolate).values()) == {("right", None)}
-    assert set(states(lesson(name=name), isolate=isolate).values()) == {("open", None)}
+    assert set(states(solved(name), walls=walls).values()) == {("right", None)}
+    assert set(states(lesson(name=name), walls=walls).values()) == {("open", None)}
 
 
 def test_the_word_for_an_answer_names_its_mistake():

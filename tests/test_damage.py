@@ -142,5 +142,5 @@ def test_grade_names_the_kind_without_reading_the_notebook_outside_the_sandbox(m
     for kind in ("merge marks", "cut off", "UTF-16", "Latin-1"):
         data, said = KINDS[kind]
         with pytest.raises(NotJudged) as refused:
-            judge_notebook(data, Limits(), isolate=False)
+            judge_notebook(data, Limits())
         assert str(refused.value).startswith(f"it is no whole notebook: {said}")

@@ -12,13 +12,16 @@ import time
 from pathlib import Path
 
 import pytest
+from graders import GRADE, ISOLATES, WALLS
 from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
 
 from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes
-from optim_lessons.course.sandbox.box import Limits, course_without_answers, isolation
+from optim_lessons.course.sandbox import box
+from optim_lessons.course.sandbox.box import Limits, course_without_answers
 from optim_lessons.course.sandbox.child import Notebook, helpers
+from optim_lessons.course.sandbox.walls import Inside, namespaces, trusted
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import grade, handed_in, report
@@ -51,19 +54,17 @@ def course_copy():
 _options = {}
 
 
-def judged(answers, *, seed=5, limits=QUICK, isolate=None):
+def judged(answers, *, seed=5, limits=QUICK, walls=WALLS):
     """Return name → Result for a solved notebook in which some cells are replaced."""
     data = as_bytes(solved(answers=answers))
-    _, results = judge_notebook(data, limits, seed=seed, isolate=isolate, **_options)
+    _, results = judge_notebook(data, limits, seed=seed, walls=walls, **_options)
     return {result.name: result for result in results}
 
 
-@pytest.fixture(params=["isolated", "guarded"])
-def isolate(request):
-    """Say whether the system or Python's own guard keeps the code in; the first where the system can."""
-    if request.param == "isolated" and not isolation():
-        pytest.skip("this system has no namespaces")
-    return request.param == "isolated"
+isolating = pytest.mark.skipif(not ISOLATES, reason="this system has no namespaces")
+both = pytest.mark.parametrize(
+    "walls", [pytest.param(namespaces, marks=isolating), trusted], ids=["isolated", "trusted"]
+)
 
 
 # Attacks. Each cell defines an answer that would be right if the trick worked, and a wrong one if not.
@@ -232,34 +233,6 @@ _posixsubprocess.fork_exec(
 os.close(there)
 source = os.read(here, 9999).decode()
 """,
-    "as the guard's patterns are changed": """import re, sys
-vars(sys.modules["__main__"]).update(
-    {name: re.compile("(?!)") for name in ("_REFUSED", "_CHANGES")} | {"_HARMLESS": [TABLE]})
-source = open(TABLE).read()
-""",
-    "as the names of files are resolved in another way": """import os, posixpath
-home = os.getcwd()
-posixpath.realpath = posixpath.abspath = lambda *a, **k: home
-posixpath._joinrealpath = lambda *a, **k: (home, True)
-source = open(TABLE).read()
-""",
-    "as the guard's variables are changed": """try:
-    source = open(TABLE).read()
-except OSError as error:
-    trace = error.__traceback__.tb_next
-    for value in list(trace.tb_frame.f_locals.values()) if trace else []:
-        if isinstance(value, list):
-            value.append("/")
-        for cell in getattr(value, "__closure__", None) or ():
-            cell.cell_contents = lambda *a, **k: True
-    source = open(TABLE).read()
-""",
-    "as the guard's code is changed": """import gc
-for f in gc.get_objects():
-    if getattr(f, "__name__", "") == "watch":
-        f.__code__ = (lambda event, args: None).__code__
-source = open(TABLE).read()
-""",
     "from an open folder": """import os
 home = os.getcwd()
 os.makedirs("a/b/c/d/e/f")
@@ -272,35 +245,12 @@ top, rest = TABLE.split("optim_lessons/", 1)
 folder = os.open(top, os.O_RDONLY)
 source = os.read(os.open("optim_lessons/" + rest, os.O_RDONLY, dir_fd=folder), 9999).decode()
 """,
-    "by a name that is no text": """import os
-source = os.read(os.open(bytearray(TABLE, "utf-8"), os.O_RDONLY), 9999).decode()
-""",
-    "by a text that says it is another one": """class Name(str):
-    startswith = __eq__ = lambda *a: True
-    __hash__ = str.__hash__
-    __str__ = lambda self: "/dev/null"
-source = open(Name(TABLE)).read()
-""",
     "by a link": """import os
 home = os.getcwd()
 os.makedirs("a/b/c/d/e/f")
 os.chdir("a/b/c/d/e/f")
 os.symlink("../" * home.count("/") + TABLE[1:], home + "/link")
 source = open(home + "/link").read()
-""",
-    "while another thread changes the folder": """import os, threading
-home, (folder, name), source = os.getcwd(), TABLE.rsplit("/", 1), ""
-def flip():
-    while not source:
-        os.chdir(folder)
-        os.chdir(home)
-threading.Thread(target=flip, daemon=True).start()
-for i in range(5_000):
-    try:
-        source = open(name).read()
-        break
-    except OSError:
-        pass
 """,
 }
 TAIL = '\nlargest_lr = 0.05 if "solution=" in source else 7\n'
@@ -355,11 +305,12 @@ ATTACKS |= {
 }
 
 
+@isolating
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(attack, isolate):
+def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(attack):
     name, source = ATTACKS[attack]
     before = course_bytes()
-    results = judged({name: source}, isolate=isolate)
+    results = judged({name: source}, walls=namespaces)
     assert results[name].points == 0
     assert results[name].state in ("wrong", "error")
     assert [r.name for r in results.values() if r.state != "right"] == [name]
@@ -393,7 +344,8 @@ def test_knowing_the_visible_trials_by_heart_passes_the_notebooks_check_and_earn
     assert judged({RULE: source}, seed=1)[RULE].points == 0
 
 
-def test_nothing_can_be_written_outside(tmp_path, isolate):
+@isolating
+def test_nothing_can_be_written_outside(tmp_path):
     tmp_path.chmod(0o777)
     victims = [tmp_path / "x", TABLE, REFERENCE, shipped("notebooks") / f"{LESSON}.ipynb", PACKAGE / "new.py"]
     source = f"""import os, pathlib, shutil
@@ -420,19 +372,20 @@ assert open("mine.txt").read() and os.listdir(".") == ["mine.txt"]
 {solved_rule()}
 """
     before = course_bytes()
-    assert judged({RULE: source}, isolate=isolate)[RULE].state == "right"
+    assert judged({RULE: source}, walls=namespaces)[RULE].state == "right"
     assert course_bytes() == before
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_course_that_answers_may_compute_with_tells_no_diagnosis(isolate):
+@both
+def test_the_course_that_answers_may_compute_with_tells_no_diagnosis(walls):
     """Of what is to be diagnosed, the course has to know the cause."""
     name, course = "first_diagnosis", "from optim_lessons.studies import broken, unnamed\n"
     told = f"{name} = {{run: list(broken.BROKEN)[unnamed._RUNS[run]] for run in 'ABCDEF'}}"
     own = next(e.solution for e in EXERCISES.values() if e.name == name)
     for source, state in ((course + told, "error"), (course + "print(unnamed.first_six())\n" + own, "right")):
         data = as_bytes(lesson({name: source}, name="12_debugging"))
-        _, results = judge_notebook(data, QUICK, isolate=isolate, **_options)
+        _, results = judge_notebook(data, QUICK, walls=walls, **_options)
         assert {r.name: r.state for r in results}[name] == state
 
 
@@ -458,7 +411,8 @@ def solved_rule():
     return "def my_gradient_descent(w, g, *, lr=0.01):\n    return w - lr * g\n"
 
 
-def test_there_is_no_network_and_no_other_submission(tmp_path, isolate):
+@isolating
+def test_there_is_no_network_and_no_other_submission(tmp_path):
     (tmp_path / "neighbour.txt").write_text("0.05")
     source = f"""import socket
 seen = []
@@ -479,7 +433,8 @@ largest_lr = 0.05
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         limits = Limits(seconds=4, hidden=(str(tmp_path),))
-        result = judged({"largest_lr": source.replace("{port}", str(port))}, limits=limits, isolate=isolate)
+        source = source.replace("{port}", str(port))
+        result = judged({"largest_lr": source}, limits=limits, walls=namespaces)
     assert result["largest_lr"].state == "right", result["largest_lr"].text
 
 
@@ -506,14 +461,15 @@ slope = [name for name, action in zip(names, tried) if not refused(action)] or 6
 """
 
 
-@pytest.mark.skipif(not isolation(), reason="this system has no namespaces")
+@isolating
 def test_in_its_own_file_system_the_code_has_no_power_over_it():
     notebook = lesson({"slope": POWERS}, name="00_start_here")
-    _, results = judge_notebook(as_bytes(notebook), QUICK, isolate=True, **_options)
+    _, results = judge_notebook(as_bytes(notebook), QUICK, walls=namespaces, **_options)
     assert next(r for r in results if r.name == "slope").state == "right", results
 
 
-def test_what_an_exercise_leaves_running_does_not_reach_the_next_one(isolate):
+@both
+def test_what_an_exercise_leaves_running_does_not_reach_the_next_one(walls):
     source = f"""import os, threading, time
 try:
     if os.fork() == 0:
@@ -526,7 +482,7 @@ try:
 except (OSError, AttributeError):
     pass
 {solved_rule()}"""
-    results = judged({RULE: source}, isolate=isolate)
+    results = judged({RULE: source}, walls=walls)
     assert [r.name for r in results.values() if r.state != "right"] in ([], [RULE])
 
 
@@ -540,8 +496,9 @@ LIBRARIES = {
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_an_answer_may_use_what_the_course_brings(library, isolate):
-    result = judged({"largest_lr": LIBRARIES[library]}, isolate=isolate, limits=Limits())["largest_lr"]
+@both
+def test_an_answer_may_use_what_the_course_brings(library, walls):
+    result = judged({"largest_lr": LIBRARIES[library]}, walls=walls, limits=Limits())["largest_lr"]
     assert result.state == "right", result
 
 
@@ -602,15 +559,19 @@ FAULTS = {
 QUICK_FAULTS = {"an endless loop", "os._exit", "one large array", "modules deleted", "sys.exit"}
 QUICK_FAULTS |= {"memory of many processes", "many small files", "a text that a terminal obeys"}
 QUICK_FAULTS |= {"a kind of error without a possible name"}
+ISOLATED_FAULTS = {"many processes", "many small files"}
 
 
 @pytest.mark.parametrize(
     "fault", [pytest.param(f, marks=() if f in QUICK_FAULTS else pytest.mark.slow) for f in FAULTS]
 )
-def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, isolate):
+@both
+def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, walls):
+    if walls is trusted and fault in ISOLATED_FAULTS:
+        pytest.skip("only a file system and a process space of its own have such a limit")
     source, mistake = FAULTS[fault]
     begun = time.monotonic()
-    results = judged({RULE: source}, isolate=isolate, limits=QUICK)
+    results = judged({RULE: source}, walls=walls, limits=QUICK)
     assert results[RULE].points == 0
     assert results[RULE].state in ("wrong", "error")
     if mistake:
@@ -620,13 +581,14 @@ def test_a_fault_is_survived_and_costs_only_its_own_exercise(fault, isolate):
     assert time.monotonic() - begun < 120
 
 
-def test_a_million_printed_lines_and_warnings_change_nothing(isolate):
+@both
+def test_a_million_printed_lines_and_warnings_change_nothing(walls):
     source = (
         "import sys, warnings\nfor i in range(1_000_000): print('line', i)\n"
         "def my_gradient_descent(w, g, *, lr=0.01):\n    warnings.warn('look')\n"
         "    print('x' * 10_000, file=sys.stderr)\n    return w - lr * g"
     )
-    assert judged({RULE: source}, isolate=isolate, limits=Limits())[RULE].state == "right"
+    assert judged({RULE: source}, walls=walls, limits=Limits())[RULE].state == "right"
 
 
 ODD_CELLS = {
@@ -737,9 +699,10 @@ def test_the_verdict_of_a_function_in_the_sandbox_is_the_one_of_check():
         (b'{"cells": []}', "is it the right file"),
     ],
 )
-def test_a_file_that_is_no_notebook_is_not_graded_and_named(data, said, isolate):
+@both
+def test_a_file_that_is_no_notebook_is_not_graded_and_named(data, said, walls):
     with pytest.raises(NotJudged, match=said):
-        judge_notebook(data, QUICK, isolate=isolate)
+        judge_notebook(data, QUICK, walls=walls)
 
 
 def test_a_huge_file_and_a_link_are_not_read(tmp_path):
@@ -788,7 +751,7 @@ def test_a_class_becomes_a_table_a_page_and_feedback(hand_in, capsys):
     hand_in("eve", data=b"{")
     hand_in("fay", data=as_bytes(lesson()))
     hand_in(".hidden", data=b"{")
-    assert main(["grade", str(hand_in.folder), "--jobs", "2", "--seed", "3"]) == 1
+    assert main([*GRADE, str(hand_in.folder), "--jobs", "2", "--seed", "3"]) == 1
     said = capsys.readouterr().out
     assert "graded: 5, learner's error: 1, not graded: 1" in said
     assert f"not graded: eve/{LESSON}.ipynb: it is no whole notebook" in said
@@ -822,13 +785,70 @@ def test_a_class_becomes_a_table_a_page_and_feedback(hand_in, capsys):
     assert "Not graded yet" in (hand_in.out / "feedback" / "eve.html").read_text()
 
 
+def test_what_cannot_be_isolated_is_refused_with_the_reason_and_the_ways_on(hand_in, monkeypatch, capsys):
+    hand_in("ada")
+    monkeypatch.setattr("optim_lessons.course.sandbox.box.why_not_isolated", lambda: "it is not Linux")
+    assert main(["grade", str(hand_in.folder)]) == 2
+    said = capsys.readouterr().err
+    for words in ("cannot isolate", "it is not Linux", "runs as you", "Grade on Linux", "Add --trusted"):
+        assert words in said
+    assert not hand_in.out.exists()
+
+
+@isolating
+def test_why_a_system_cannot_isolate_is_told_in_its_own_words(monkeypatch):
+    refuse = ["sh", "-c", "echo 'unshare: Operation not permitted' >&2; exit 1"]
+    monkeypatch.setattr(box, "namespaces", lambda *_: Inside(refuse, "/box", []))
+    assert "unshare: Operation not permitted" in box.why_not_isolated.__wrapped__()
+
+
+SEES_THIS = f"import os\nlargest_lr = 0.05 if os.path.exists({__file__!r}) else 7"
+
+
+def test_with_trusted_the_class_is_graded_and_every_place_says_that_nothing_was_isolated(hand_in, capsys):
+    hand_in("ada", {"largest_lr": SEES_THIS})
+    hand_in("bo", MIXED)
+    hand_in("cy", data=b"{")
+    assert main(["grade", "--trusted", str(hand_in.folder), "--seed", "3"]) == 1
+    assert report.TRUSTED in capsys.readouterr().out
+    table = rows(hand_in.out)
+    assert [row["points"] for row in table.values()] == ["11", "8", ""]
+    assert {row["isolated"] for row in table.values()} == {"no (--trusted)"}
+    for page in (hand_in.out / "class.html", *(hand_in.out / "feedback").iterdir()):
+        assert report.escape(report.TRUSTED) in page.read_text(encoding="utf-8")
+
+
+@isolating
+def test_what_was_graded_without_isolation_is_graded_again_with_it(hand_in, capsys):
+    hand_in("ada", {"largest_lr": SEES_THIS})
+    for options, points, isolated in (["--trusted"], "11", "no (--trusted)"), ([], "10", "yes"):
+        assert main(["grade", *options, str(hand_in.folder)]) == 0
+        row = rows(hand_in.out)[f"ada/{LESSON}.ipynb"]
+        assert (row["points"], row["isolated"]) == (points, isolated)
+    assert "all is graded again" in capsys.readouterr().out
+    assert report.TRUSTED not in (hand_in.out / "class.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("walls", [WALLS, trusted])
+def test_an_answer_is_the_learners_own_though_the_course_is_installed_beside_numpy(
+    walls, tmp_path, monkeypatch
+):
+    (tmp_path / "site-packages" / "optim_lessons").mkdir(parents=True)
+    (tmp_path / "site-packages" / "optim_lessons" / "gradient_descent.py").write_text(REFERENCE.read_text())
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    source = "from optim_lessons.gradient_descent import gradient_descent as my_gradient_descent"
+    result = judged({RULE: source}, walls=walls)[RULE]
+    assert (result.state, result.mistake) == ("error", "raised")
+    assert "answers are not: do without them" in result.text
+
+
 def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
     for i in range(6):
         hand_in(f"learner {i}", MIXED if i % 2 else {"largest_lr": f"largest_lr = 0.0{i}"})
     tables = []
     for jobs in ("1", "2"):
         out = tmp_path / f"out {jobs}"
-        assert main(["grade", str(hand_in.folder), "--jobs", jobs, "--out", str(out), "--seed", "9"]) == 0
+        assert main([*GRADE, str(hand_in.folder), "--jobs", jobs, "--out", str(out), "--seed", "9"]) == 0
         tables.append((out / "grades.csv").read_bytes())
     assert tables[0] == tables[1]
 
@@ -837,7 +857,7 @@ def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_table_with_the_same_seed(hand_in, tmp_path):
     for i in range(12):
         hand_in(f"learner {i:02d}", MIXED if i % 3 else ())
-    command = [sys.executable, "-m", "optim_lessons.course.cli", "grade", str(hand_in.folder), "--jobs", "2"]
+    command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(hand_in.folder), "--jobs", "2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     results = hand_in.out / "results"
     deadline = time.monotonic() + 120
@@ -849,21 +869,21 @@ def test_a_killed_run_goes_on_to_the_same_table_with_the_same_seed(hand_in, tmp_
     assert 4 <= len(kept) < 12, "killed too late to prove anything"
     seed = json.loads((hand_in.out / "run.json").read_text())["seed"]
 
-    assert main(["grade", str(hand_in.folder), "--jobs", "1"]) == 0
+    assert main([*GRADE, str(hand_in.folder), "--jobs", "1"]) == 0
     assert {path: path.read_bytes() for path in kept} == kept
     assert json.loads((hand_in.out / "run.json").read_text())["seed"] == seed
     whole = tmp_path / "whole"
-    assert main(["grade", str(hand_in.folder), "--out", str(whole), "--seed", str(seed)]) == 0
+    assert main([*GRADE, str(hand_in.folder), "--out", str(whole), "--seed", str(seed)]) == 0
     assert (whole / "grades.csv").read_bytes() == (hand_in.out / "grades.csv").read_bytes()
 
 
 def test_what_was_handed_in_again_is_graded_again_and_the_rest_is_not(hand_in):
     path = hand_in("ada", MIXED)
     hand_in("bo")
-    assert main(["grade", str(hand_in.folder)]) == 0
+    assert main([*GRADE, str(hand_in.folder)]) == 0
     before = {p: p.stat().st_mtime_ns for p in (hand_in.out / "results").iterdir()}
     path.write_bytes(as_bytes(solved()))
-    assert main(["grade", str(hand_in.folder)]) == 0
+    assert main([*GRADE, str(hand_in.folder)]) == 0
     assert rows(hand_in.out)[f"ada/{LESSON}.ipynb"]["points"] == "11"
     changed = [p for p in before if p.stat().st_mtime_ns != before[p]]
     assert len(changed) == 1
@@ -874,7 +894,7 @@ def test_a_grading_process_that_dies_takes_no_other_submission_with_it(hand_in, 
         hand_in(f"learner {i}")
     found = grade.submissions(hand_in.folder)
     with course_without_answers() as course:
-        options = {"lesson": None, "limits": QUICK, "seed": 1, "course": course}
+        options = {"lesson": None, "limits": QUICK, "seed": 1, "course": course, "walls": WALLS}
         monkeypatch.setattr(grade, "grade_one", die_on_learner_2)
         records = grade.grade(hand_in.folder, found, hand_in.out, options, jobs=2)
     assert [r["status"] for r in records if r["learner"] != "learner 2"] == ["graded"] * 3
@@ -908,7 +928,7 @@ def test_a_request_that_cannot_work_is_told_why(hand_in, tmp_path, monkeypatch, 
     (tmp_path / "other").mkdir()
     (tmp_path / "other/08_adam.ipynb").touch()
     monkeypatch.chdir(tmp_path)
-    assert main(["grade", *arguments]) == 2
+    assert main([*GRADE, *arguments]) == 2
     assert said in capsys.readouterr().err
 
 
@@ -962,7 +982,7 @@ def test_files_and_folders_with_hostile_names_are_graded_and_stay_as_they_are(ha
     (hand_in.folder / "loop").symlink_to(hand_in.folder)
     (hand_in.folder / "folder.ipynb").mkdir()
     before = sorted((p, p.lstat().st_mtime_ns) for p in hand_in.folder.rglob("*"))
-    assert main(["grade", str(hand_in.folder)]) == 1
+    assert main([*GRADE, str(hand_in.folder)]) == 1
     assert sorted((p, p.lstat().st_mtime_ns) for p in hand_in.folder.rglob("*")) == before
     text = (hand_in.out / "grades.csv").read_text(encoding="utf-8-sig")
     assert len(list(csv.reader(io.StringIO(text)))) == 1 + len(names) + 2  # and folder.ipynb, and the link
@@ -973,21 +993,21 @@ def test_files_and_folders_with_hostile_names_are_graded_and_stay_as_they_are(ha
 def test_a_result_that_was_edited_or_cut_is_made_again(hand_in):
     hand_in("ada", MIXED)
     hand_in("bo", MIXED)
-    assert main(["grade", str(hand_in.folder)]) == 0
+    assert main([*GRADE, str(hand_in.folder)]) == 0
     table = (hand_in.out / "grades.csv").read_bytes()
     one, two = (hand_in.out / "results").iterdir()
     one.write_text(one.read_text().replace('"points": 8', '"points": 11'))
     two.write_bytes(two.read_bytes()[:200])
-    assert main(["grade", str(hand_in.folder)]) == 0
+    assert main([*GRADE, str(hand_in.folder)]) == 0
     assert (hand_in.out / "grades.csv").read_bytes() == table
 
 
 def test_with_another_limit_all_is_graded_again_with_the_same_inputs(hand_in, capsys):
     hand_in("ada", {RULE: "while True: pass\n" + solved_rule()})
-    assert main(["grade", str(hand_in.folder), "--seconds", "0.5"]) == 0
+    assert main([*GRADE, str(hand_in.folder), "--seconds", "0.5"]) == 0
     assert "ended after 0.5 s" in (hand_in.out / "feedback" / "ada.html").read_text()
     seed = json.loads((hand_in.out / "run.json").read_text())["seed"]
-    assert main(["grade", str(hand_in.folder), "--seconds", "0.6"]) == 0
+    assert main([*GRADE, str(hand_in.folder), "--seconds", "0.6"]) == 0
     assert "all is graded again" in capsys.readouterr().out
     assert "ended after 0.6 s" in (hand_in.out / "feedback" / "ada.html").read_text()
     assert json.loads((hand_in.out / "run.json").read_text())["seed"] == seed
@@ -1000,7 +1020,7 @@ def test_results_go_neither_into_the_class_by_a_link_nor_among_other_files(hand_
     (tmp_path / "mine" / "results").mkdir()
     (tmp_path / "mine" / "results" / "thesis.json").write_text("{}")
     for out, said in (("link/out", "cannot go into the folder"), ("mine", "holds other things")):
-        assert main(["grade", str(hand_in.folder), "--out", str(tmp_path / out)]) == 2
+        assert main([*GRADE, str(hand_in.folder), "--out", str(tmp_path / out)]) == 2
         assert said in capsys.readouterr().err
     assert (tmp_path / "mine" / "results" / "thesis.json").read_text() == "{}"
     assert os.listdir(hand_in.folder) == ["ada"]
@@ -1013,7 +1033,7 @@ def test_control_c_at_any_moment_says_how_to_go_on(hand_in, monkeypatch, capsys,
 
     hand_in("ada", data=b"{")
     monkeypatch.setattr(grade, moment, stop)
-    assert main(["grade", str(hand_in.folder)]) == 130
+    assert main([*GRADE, str(hand_in.folder)]) == 130
     assert "The same command goes on from here" in capsys.readouterr().err
 
 
@@ -1058,7 +1078,7 @@ def test_a_class_with_every_kind_of_trouble_is_graded_in_time_and_memory(hand_in
         hand_in(f"learner {i:03d}", data=usual[i % 2])
     before = course_bytes()
     begun = time.monotonic()
-    command = [sys.executable, "-m", "optim_lessons.course.cli", "grade", str(hand_in.folder), "--jobs", "2"]
+    command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(hand_in.folder), "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     took = time.monotonic() - begun
     assert done.returncode == 1, done.stderr[-2000:]

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from graders import GRADE, ISOLATES
 from test_check_command import LESSON, lesson, solved
 
 from optim_lessons.course.cli import main
 from optim_lessons.course.publish import as_bytes
-from optim_lessons.course.sandbox.box import isolation
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
 
@@ -36,7 +36,7 @@ def rows(out):
 
 
 def grade(folder, *options):
-    return main(["grade", str(folder), "--jobs", "1", "--seed", "1", *options])
+    return main([*GRADE, str(folder), "--jobs", "1", "--seed", "1", *options])
 
 
 def test_a_notebook_that_a_browser_or_a_system_renamed_is_read(tmp_path):
@@ -186,13 +186,13 @@ def test_when_the_grader_is_killed_its_workers_and_their_sandboxes_end(tmp_path)
     folder = tmp_path / "class"
     slow = "import time\nwhile True: time.sleep(0.1)\nlargest_lr = 0.05"
     make(folder, "ada/x.ipynb", "bo/x.ipynb", data=as_bytes(solved(answers={"largest_lr": slow})))
-    command = [sys.executable, "-m", "optim_lessons.course.cli", "grade", str(folder), "--jobs", "2"]
+    command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(folder), "--jobs", "2"]
     process = subprocess.Popen(
         [*command, "--seconds", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         # The resource tracker, two workers, and for each: its sandbox, with an exercise in it.
-        wanted = 1 + 1 + 2 * (1 + (3 if isolation() else 2))
+        wanted = 1 + 1 + 2 * (1 + (3 if ISOLATES else 2))
         _until(lambda: len(list(_family(process.pid))) >= wanted, 90)
         family = list(_family(process.pid))
         assert len(family) >= wanted

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from graders import GRADE
 from running_lab import private_environment
 
 from optim_lessons.course import publish
@@ -323,7 +324,7 @@ def test_nbgrader_gives_the_points_of_the_table(graded):
 
 @pytest.mark.slow
 def test_optim_lessons_grade_gives_the_same_points_in_the_same_folder_but_none_for_a_trick(graded, tmp_path):
-    main(["grade", str(graded / "submitted"), "--out", str(tmp_path / "out"), "--seconds", "3"])
+    main([*GRADE, str(graded / "submitted"), "--out", str(tmp_path / "out"), "--seconds", "3"])
     with open(tmp_path / "out" / "grades.csv", newline="", encoding="utf-8-sig") as file:
         rows = {
             (r["learner"], r["lesson"]): (float(r["points"]), float(r["of"])) for r in csv.DictReader(file)

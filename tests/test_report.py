@@ -1,6 +1,7 @@
 """What a teacher gets from a graded class: its page, its table, and the learners' pages."""
 
 import ast
+import csv
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ from optim_lessons.course import check
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.teaching import report
 
-RUN = {"seed": 7, "folder": "Monday <class>", "date": "2026-03-02"}
+RUN = {"seed": 7, "folder": "Monday <class>", "date": "2026-03-02", "trusted": False}
 COURSE = Path(check.__file__).parent
 
 
@@ -181,10 +182,24 @@ def test_no_words_of_strangers_are_markup(text):
     wrong = result("08.adam", text)
     records = [record(text, "08_adam", wrong, file=text), record(text, "", **LOST | {"reason": text})]
     report.count_best(records)
-    for made in (report.class_page(records, RUN | {"folder": text}), report.feedback_page(text, records)):
+    for made in (
+        report.class_page(records, RUN | {"folder": text}),
+        report.feedback_page(text, records, RUN),
+    ):
         assert not {"script", "img", "i"} & set(Reader(made).tags)
 
 
 def test_the_page_is_the_same_for_the_same_records():
     assert page() == page()
     assert "http" not in page().replace('http-equiv="', "")
+
+
+def test_without_isolation_every_page_and_every_row_says_so_and_else_none_does(tmp_path):
+    for trusted, isolated in ((True, "no (--trusted)"), (False, "yes")):
+        report.write(tmp_path, RECORDS, RUN | {"trusted": trusted})
+        pages = [tmp_path / "class.html", *(tmp_path / "feedback").iterdir()]
+        assert len(pages) == 4
+        for path in pages:
+            assert (report.escape(report.TRUSTED) in path.read_text(encoding="utf-8")) == trusted
+        with open(tmp_path / "grades.csv", newline="", encoding="utf-8-sig") as file:
+            assert {row["isolated"] for row in csv.DictReader(file)} == {isolated}

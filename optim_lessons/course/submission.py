@@ -15,6 +15,7 @@ from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
 from optim_lessons.course.sandbox.box import Box, Ended, NotStarted, rebuilt
 from optim_lessons.course.sandbox.child import COURSE, decode, read_cells
+from optim_lessons.course.sandbox.walls import trusted
 from optim_lessons.course.sandbox.watchdog import SECONDS, Stopped
 
 RIGHT, WRONG, OPEN, ERROR, UNKNOWN = "right", "wrong", "open", "error", "not graded"
@@ -46,18 +47,19 @@ class Result:
         return asdict(self)
 
 
-def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=None):
+def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, walls=trusted):
     """Return the lesson and a list of a Result for each of its exercises.
 
     data: the notebook's bytes.  lesson: its name, or None to tell it from the names that it defines.
     seed: of the inputs that functions are tried on.  course: from `course_without_answers`.
+    walls: what keeps the code in, from sandbox/walls.py.
     Raises NotJudged.
     """
     if not data.strip():
         raise NotJudged("the file is empty: ask for it again")
     names = [exercise.name for exercise in EXERCISES.values()]
     try:
-        with Box(data, names, limits, isolate=isolate) as box:
+        with Box(data, names, limits, walls=walls) as box:
             lesson, asked = lesson or lesson_of(box.found), lesson
             wanted = exercises_of(lesson)
             if not wanted:
@@ -71,7 +73,7 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, isolate=No
                     inside[exercise.id] = _judge(exercise, box, limits, seed)
         rest = [e for e in wanted if inside[e.id] is None]
         if rest:  # values that are computed with the course's own tools
-            with Box(data, names, limits, course=course, isolate=isolate) as box:
+            with Box(data, names, limits, course=course, walls=walls) as box:
                 box.lesson(pristine(lesson), [e.name for e in wanted])
                 for exercise in rest:
                     inside[exercise.id] = _judge(exercise, box, limits, seed)

@@ -16,6 +16,10 @@ from urllib.parse import quote
 from optim_lessons.course.copies.workbook import make_writable_folder, write_over
 
 BARS = 15
+TRUSTED = (
+    "Graded with --trusted: without isolation. The learners' code ran with limits of time and memory, and "
+    "nothing protected files and grades against malice."
+)
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _WORDS = {"right": "✓ right", "open": "○ not done", "error": "✗ does not run", "not graded": "? not graded"}
@@ -69,12 +73,12 @@ code { background: #f0f0f0; } h2 { margin-top: 2rem; }
 def write(out, records, run):
     """Write grades.csv, class.html and feedback/ into a folder, each file whole or not at all."""
     count_best(records)
-    _write(out / "grades.csv", "\ufeff" + table(records))  # the mark tells Excel that it is UTF-8
+    _write(out / "grades.csv", "\ufeff" + table(records, run))  # the mark tells Excel that it is UTF-8
     _write(out / "class.html", class_page(records, run))
     make_writable_folder(out / "feedback")
     for learner, name in _pages(records).items():
         own = [record for record in records if record["learner"] == learner]
-        _write(out / "feedback" / f"{name}.html", feedback_page(learner, own))
+        _write(out / "feedback" / f"{name}.html", feedback_page(learner, own, run))
 
 
 def _pages(records):
@@ -95,20 +99,30 @@ def count_best(records):
         record["counts"] = True
 
 
-def table(records):
+def table(records, run):
     """Return the table as CSV: one row for each submission, one column for each exercise."""
     ids = list(dict.fromkeys(r["id"] for record in records for r in record["results"]))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(
-        ["learner", "lesson", "file", "status", "points", "of", "counts", "mistakes", "reason", *sorted(ids)]
-    )
+    names = [
+        "learner",
+        "lesson",
+        "file",
+        "status",
+        "points",
+        "of",
+        "counts",
+        "mistakes",
+        "reason",
+        "isolated",
+    ]
+    rows.writerow([*names, *sorted(ids)])
     for record in records:
         points = {r["id"]: r["points"] for r in record["results"] if r["state"] != "not graded"}
         mistakes = "; ".join(f"{r['id']}: {r['mistake']}" for r in record["results"] if r["mistake"])
         head = [record["learner"], record["lesson"], record["file"], record["status"]]
         head += [record["points"], record["of"], "yes" if record["counts"] else "no"]
-        head += [mistakes, record["reason"]]
+        head += [mistakes, record["reason"], "no (--trusted)" if run["trusted"] else "yes"]
         rows.writerow([cell(x) for x in [*head, *(points.get(id) for id in sorted(ids))]])
     return text.getvalue()
 
@@ -178,11 +192,12 @@ def _text(text):
 def class_page(records, run):
     """Return the teacher's page: the usual mistakes as a picture, the learners, and each lesson by itself.
 
-    run: its folder's name, its date, and the seed of the inputs.
+    run: its folder's name, its date, the seed of the inputs, and whether the code was trusted.
     """
     statuses = Counter(record["status"] for record in records)
     counted = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     parts = [f"<p>{len(records)} submissions: {_text(counted)}. Seed of the inputs: {run['seed']}.</p>"]
+    parts += _if_trusted(run)
     pages = _pages(records)
     lessons = sorted({record["lesson"] for record in records if record["lesson"]})
     if len(lessons) > 1:
@@ -198,6 +213,10 @@ def class_page(records, run):
     if rest:
         parts += ["<h2>Of no lesson</h2>", _submissions(rest, pages)]
     return _page(f"{run['folder']}, {run['date']}", "\n".join(parts))
+
+
+def _if_trusted(run):
+    return [f"<p><strong>{_text(TRUSTED)}</strong></p>"] if run["trusted"] else []
 
 
 def _totals(records, lessons, pages):
@@ -290,9 +309,9 @@ def _exercises(records):
     return _table(["exercise", "right", "wrong", "not done", "does not run", "share right"], rows)
 
 
-def feedback_page(learner, records):
+def feedback_page(learner, records, run):
     """Return a learner's page: for each notebook the points, and each exercise with what to look at."""
-    parts = []
+    parts = _if_trusted(run)
     for record in records:
         parts.append(f"<h2>{_text(record['lesson'] or record['file'])}</h2>")
         if record["points"] is None:

@@ -1,1 +1,1 @@
-"""Where a learner's code runs: watched in the notebook, or boxed in when it is checked and graded."""
+"""Where a learner's code runs: in the notebook with a watch, in a box when it is checked or graded."""

@@ -1,7 +1,7 @@
 """The parent's side of the process that runs a learner's code: starts it, limits it, asks it, ends it.
 
-On Linux the process gets a file system of its own (Python, NumPy, an empty folder), no network and no rights,
-through `unshare`. Elsewhere a guard inside Python refuses files, processes and the network.
+Its limits are the same everywhere. What keeps it from the rest of the machine are its walls (walls.py), if
+any: `check` runs a learner's own code on the learner's machine, `grade` runs strangers' code.
 """
 
 import builtins
@@ -13,7 +13,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,8 +24,9 @@ import numpy as np
 
 from optim_lessons.course.sandbox import child
 from optim_lessons.course.sandbox.child import FRAME_BYTES, TEXT, decode, encode
+from optim_lessons.course.sandbox.walls import PATH, lacking, namespaces, trusted
 from optim_lessons.course.sandbox.watchdog import Stopped
-from optim_lessons.lab.shipped import shipped, source_tree
+from optim_lessons.lab.shipped import shipped
 
 START_SECONDS = 60  # a busy machine may take long to start Python
 SECONDS = 10.0
@@ -35,8 +35,6 @@ PATIENCE = 3  # seconds of the clock for each of the processor's: a busy machine
 CALLS = 10_000  # that a learner's code may ask of a function it was given
 PROCESSES = 11  # three of them are ours: for one exercise, eight are enough
 _LOOK = 0.2  # seconds
-_NOBODIES = range(61184, 65520)  # users that no system gives a name
-_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix")
 _PACKAGE = Path(child.__file__).resolve().parents[2]
 
 
@@ -44,7 +42,7 @@ _PACKAGE = Path(child.__file__).resolve().parents[2]
 class Limits:
     """What one exercise's code may use.
 
-    seconds: of the processor.  memory: bytes.  hidden: folders it must not see, besides the course.
+    seconds: of the processor.  memory: bytes.  hidden: folders, besides the course, that walls keep it from.
     """
 
     seconds: float = SECONDS
@@ -74,84 +72,28 @@ def course_without_answers():
         yield folder
 
 
-def _places():
-    """Return the folders that Python and NumPy need, and the one that NumPy is imported from."""
-    site = Path(np.__file__).resolve().parent.parent
-    return [Path(sys.base_prefix).resolve(), site], site
-
-
-def _script(limits, course):
-    """Return the shell commands that make a file system of a few read-only folders, and go into it."""
-    folders, _ = _places()
-    system = [Path("/", name) for name in _SYSTEM if Path("/", name).exists()]
-    folders = [d for d in folders if not any(d.is_relative_to(s) for s in system)] + system
-    lines = ["set -e", 'mount -t tmpfs -o mode=755,size=16m box "$1"', 'cd "$1"', "mkdir box dev"]
-    for folder in folders:
-        inside = _quoted("." + str(folder))
-        if folder.is_symlink():
-            lines.append(f"ln -s {_quoted(os.readlink(folder))} {inside}")
-        else:
-            lines += [f"mkdir -p {inside}", f"mount -o bind,ro,nosuid,nodev {_quoted(folder)} {inside}"]
-    if course:
-        lines += ["mkdir course", f"mount -o bind,ro,nosuid,nodev {_quoted(course)} course"]
-    for folder in _hidden(limits):
-        if any(folder.is_relative_to(f) for f in folders) and folder.is_dir():
-            lines.append(f"mount -t tmpfs -o mode=755,ro hidden {_quoted('.' + str(folder))}")
-    lines += [
-        f"cp {_quoted(child.__file__)} child.py",
-        "chmod 644 child.py",
-        "touch dev/null",
-        "mount --bind /dev/null dev/null",
-        "mount -t tmpfs -o mode=1777,size=32m,nr_inodes=10k box box",
-        # System V's shared memory would stay when a process that was ended for its size has gone.
-        "(echo 4096 > /proc/sys/kernel/shmall) 2> /dev/null || true",
-        'mount -o remount,bind,ro "$1"',
-    ]
-    # Each worker's own: processes are counted by user, and nobody shall use up another one's share.
-    nobody = _NOBODIES[os.getpid() % len(_NOBODIES)]
-    nobody = f"--reuid={nobody} --regid={nobody} --clear-groups" if os.geteuid() == 0 else ""
-    python = _quoted(os.path.realpath(sys.executable))
-    powerless = f"setpriv --no-new-privs --bounding-set=-all --inh-caps=-all {nobody}"
-    return "\n".join([*lines, f"exec chroot . {powerless} {python} -I -S -B /child.py"])
-
-
-def _quoted(path):
-    return "'" + str(path).replace("'", "'\\''") + "'"
-
-
-def _hidden(limits):
-    tree = source_tree()
-    bases = dict.fromkeys(Path(p) for p in (sys.prefix, sys.base_prefix, "/usr", "/usr/local"))
-    others = [copy for base in bases for copy in base.glob(f"lib*/python3*/*-packages/{child.COURSE}")]
-    return [Path(p).resolve() for p in (_PACKAGE, *others, *((tree,) if tree else ()), *limits.hidden)]
-
-
 @cache
-def isolation():
-    """Return whether this system can give a process a file system and a network of its own."""
-    needed = ("unshare", "setpriv", "chroot", "mount")
-    if sys.platform != "linux" or not all(shutil.which(tool, path=_PATH) for tool in needed):
-        return False
+def why_not_isolated():
+    """Return why this system cannot give a process a file system and a network of its own; "" if it can."""
+    if reason := lacking():
+        return reason
     try:
-        with Box(b'{"cells": []}', [], Limits(), isolate=True):
-            return True
-    except NotStarted:
-        return False
-
-
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+        with Box(b'{"cells": []}', [], Limits(), walls=namespaces):
+            return ""
+    except NotStarted as error:
+        return str(error)
 
 
 class Box:
     """One submission's process. It is started again after an exercise that had to be ended.
 
     data: the notebook's bytes.  names: of the exercises that may be in it; `found` are those that are.
-    course: the folder of a course without answers, or None.  isolate: as the system can, if None.
+    course: the folder of a course without answers, or None.  walls: what keeps it in, from walls.py.
     """
 
-    def __init__(self, data, names, limits, *, course=None, isolate=None):
+    def __init__(self, data, names, limits, *, course=None, walls=trusted):
         self._data, self._names, self.limits, self._course = data, list(names), limits, course
-        self.isolated = isolation() if isolate is None else isolate
+        self._walls = walls
         self._lesson = self._process = self._folder = self._control = None
         self.found = []
 
@@ -166,37 +108,18 @@ class Box:
 
     def _start(self):
         self._folder = tempfile.mkdtemp(prefix="box-")
-        private = "/box" if self.isolated else self._folder
-        folders, site = _places()
-        path = [str(site)]
-        if self._course:
-            path.insert(0, "/course" if self.isolated else self._course)
-        if self.isolated:
-            command = ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
-            command += [] if os.geteuid() == 0 else ["--map-root-user"]
-            command += ["sh", "-c", _script(self.limits, self._course), "sh", self._folder]
-            guard = None
-        else:
-            command = [os.path.realpath(sys.executable), "-I", "-S", "-B", child.__file__]
-            readable = [*map(str, folders), *([self._course] if self._course else [])]
-            hidden = [str(p) for p in _hidden(self.limits)]
-            guard = {"readable": readable, "hidden": hidden, "course": bool(self._course), "private": private}
-        own = {
-            "PATH": _PATH,
-            "HOME": private,
-            "TMPDIR": private,
-            "MPLCONFIGDIR": private,
-            "MPLBACKEND": "Agg",
-        }
+        inside = self._walls(self._folder, self._course, self.limits.hidden)
+        own = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), inside.private)
+        own |= {"PATH": PATH, "MPLBACKEND": "Agg"}
         own |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         own |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
         # What an exercise's process cannot write to: in it stands how that process ended.
         self._control, control = (None, None) if os.name == "nt" else os.pipe()
         self._process = subprocess.Popen(
-            command,
+            inside.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # until Python has started; a learner's code finds it closed
             env=own,
             bufsize=0,
             start_new_session=True,
@@ -207,8 +130,9 @@ class Box:
             for pipe in (self._process.stdin, self._process.stdout):
                 os.set_blocking(pipe.fileno(), False)
         self.left = START_SECONDS
-        setup = {"path": path, "names": self._names, "guard": guard, "private": private, "control": control}
+        setup = {"path": inside.modules, "private": inside.private, "course": bool(self._course)}
         setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds}
+        setup |= {"names": self._names, "control": control}
         try:
             self._send(setup)
             self._send_bytes(self._data)
@@ -238,7 +162,8 @@ class Box:
         return [name for name in names if name in needing]
 
     def kill(self):
-        """End everything that runs in it, now."""
+        """End everything that runs in it, now. Return what was said about a start that failed."""
+        said = b""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if os.name == "nt":
@@ -246,7 +171,8 @@ class Box:
                 else:
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
+            said = self._process.stderr.read(300)
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 with contextlib.suppress(OSError):
                     pipe.close()
             if self._control is not None:
@@ -254,6 +180,7 @@ class Box:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._process = self._folder = self._control = None
+        return said.decode(errors="replace").strip()
 
     @property
     def ended(self):
@@ -280,7 +207,7 @@ class Box:
         self._end()
 
     def _end(self):
-        """End the exercise; keep the process for the next one only if it is in step and silent."""
+        """End the exercise; keep the process for the next one only if it is in step, silent and alone."""
         self.left = 2.0
         with contextlib.suppress(Ended, Stopped):
             if self._control is not None:
@@ -289,9 +216,15 @@ class Box:
                 if self._status() == 0:
                     self._send({"do": "step"})
                     self._wait([self._control], [])
-                    if self._status() == 0 and not select.select([self._process.stdout], [], [], 0)[0]:
+                    if self._status() == 0 and self._silent_and_alone():
                         return
         self.kill()
+
+    def _silent_and_alone(self):
+        if select.select([self._process.stdout], [], [], 0)[0]:
+            return False
+        # In namespaces, the first process in there has ended all others.
+        return self._walls is namespaces or len(list(_family(self._process.pid))) == 1
 
     def call(self, args, kwargs):
         """Call the learner's function with plain values and return a plain value.
@@ -411,8 +344,6 @@ class Box:
 
     def _look_after_the_others(self):
         """End what shares its work, or its memory, out among many processes: the limits are for each."""
-        if not self.isolated:
-            return  # there the guard refuses new processes
         family = list(_family(self._process.pid))
         if len(family) > PROCESSES:
             self.kill()
@@ -436,12 +367,12 @@ class Box:
 
     def _gone(self):
         over = os.name == "nt" and self.left <= 0
-        self.kill()
-        raise stopped(self.limits.seconds) if over else Ended("ended Python itself")
+        said = self.kill()
+        raise stopped(self.limits.seconds) if over else Ended(said or "ended Python itself")
 
 
 def _family(process):
-    """Yield the ids of a process and of all that it has started, and they."""
+    """Yield the ids of a process and of all that it has started, and they. Only Linux tells of those."""
     yield process
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         with contextlib.suppress(OSError):

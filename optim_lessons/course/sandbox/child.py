@@ -1,7 +1,7 @@
 """Runs beside a learner's code, alone: finds the cells that answer, runs them, sends plain values back.
 
 Standard library and NumPy only; it knows no right answer and imports nothing of the course. The parent,
-sandbox.py, talks to it in frames: four bytes of length, then JSON. It asks first for the names a notebook
+box.py, talks to it in frames: four bytes of length, then JSON. It asks first for the names a notebook
 defines, then for one exercise at a time. Where the system can fork, each exercise has a process of its own.
 """
 
@@ -509,7 +509,7 @@ def limit(memory, seconds):
     except ImportError:  # Windows
         return
     # Threads count as processes, and some libraries hang without any. Outside of a process space of its own
-    # all of a user's processes count: there the guard refuses new ones.
+    # all of a user's processes count: there only the parent looks how many there are.
     processes = {"RLIMIT_NPROC": 64} if os.getppid() == 1 else {}
     for name, value in {
         "RLIMIT_AS": memory,
@@ -525,106 +525,13 @@ def limit(memory, seconds):
                 resource.setrlimit(getattr(resource, name), (value, hard))
 
 
-_REFUSED = re.compile(
-    r"subprocess\.|socket\.|sqlite3\.|ctypes\.dl|gc\.get_|resource\.prlimit|os\.(fork|forkpty|exec|posix_spawn"
-    r"|spawn|system|startfile|kill|killpg|symlink|link)"
-)
-_CHANGES = re.compile(
-    r"os\.(remove|rename|rmdir|mkdir|chmod|chown|truncate|utime|chflags|setxattr|removexattr|chdir)|shutil\."
-)
+class NoCourse:
+    """Finds no course, wherever it is installed: an answer is the learner's own."""
 
-# The second tells a process what it has loaded; some versions of scikit-learn look there.
-_HARMLESS = frozenset((os.devnull, "/proc/self/maps"))
-
-# What opens files, sockets or processes without a word to an audit hook: modules, and functions.
-_DOORS = frozenset(("readline", "_sqlite3", "_dbm", "_gdbm", "zmq", "_cffi_backend", "lxml", "llvmlite"))
-_SILENT = {
-    "_posixsubprocess": ("fork_exec",),
-    "_posixshmem": ("shm_open",),
-    "subprocess": ("_fork_exec",),
-    "_winapi": ("CreateProcess",),
-    "os": ("pidfd_open", "mkfifo", "mknod"),
-    os.name: ("pidfd_open", "mkfifo", "mknod"),
-    "signal": ("pidfd_send_signal",),
-}
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_FILES = 200  # that one exercise may open to write: each may be as large as its limit
-
-
-def guard(readable, hidden, private, course):
-    """Refuse other files, processes and the network, where the system cannot keep them away itself.
-
-    readable, hidden, private: folders.  course: whether the course may be imported.
-    """
-    import itertools
-
-    def silent(*_, **__):
-        raise PermissionError("an answer may not use this")
-
-    for module, names in _SILENT.items():
-        with contextlib.suppress(ImportError):
-            for name in names:
-                if hasattr(__import__(module), name):
-                    setattr(sys.modules[module], name, silent)
-
-    def folders(paths):  # as they are written, and as they are
-        return tuple(path.rstrip(os.sep) + os.sep for p in paths for path in (p, os.path.realpath(p)))
-
-    readable, private = folders(readable), folders([private])
-    hidden = tuple(path.casefold() for path in folders(hidden))
-    count, normal = itertools.count(1).__next__, getattr(os.path, "_path_normpath", os.path.normpath)
-
-    # The code that is watched may change every module, list and Python function that it can reach, and a
-    # refusal's traceback shows this function's variables. So they are values, or written in C. `real` is not:
-    # on it depends only where links lead that are there already, for new ones are refused.
-    def watch(
-        event, args, *, readable=readable, hidden=hidden, private=private, course=course, own=__file__,
-        refused=_REFUSED.match, changes=_CHANGES.match, harmless=_HARMLESS, doors=_DOORS, top=COURSE,
-        cwd=os.getcwd, status=os.stat, normal=normal, real=os.path.realpath, sep=os.sep, count=count,
-        files=_FILES, writing=_WRITES, text=str, binary=bytes, number=int, is_a=isinstance, every=all,
-        some=any, error=PermissionError, not_found=ModuleNotFoundError, os_error=OSError,
-    ):  # fmt: skip
-        if refused(event):
-            raise error(f"an answer may not use {event}")
-        if event == "import":
-            module = text.__str__(args[0]).split(".")[0]
-            if module in doors or (module == top and not course):
-                raise not_found(f"No module named {module!r}", name=module)
-            if args[1] is None or not (text.__str__(args[1]) + sep).startswith(private):
-                return
-            raise error("an answer may not bring a library of its own")
-        opens, lists, alters = event == "open", event in ("os.listdir", "os.scandir"), changes(event)
-        if not (opens or lists or alters):
-            return
-        writes = alters or (opens and (args[2] or 0) & writing)
-        for path in args if alters else args[:1]:
-            if path is None or is_a(path, number) or (alters and not is_a(path, text | binary)):
-                continue
-            if is_a(path, binary):
-                path = binary.decode(path, "utf-8", "surrogateescape")
-            path = text.__str__(path)  # not what a learner's own kind of text says of itself
-            if opens and (path in harmless or (path == own and not writes)):
-                continue
-            whole = path if path[:1] in ("/", "\\") or path[1:2] == ":" else cwd() + sep + path
-            names = (normal(whole) + sep, real(whole) + sep)
-            allowed = every([name.startswith(private) for name in names])
-            if allowed:
-                # From a folder that is open, the same name may lead elsewhere.
-                odd = ".." in path.split(sep) and (alters or (opens and args[1] is None))
-                allowed = not odd and not (opens and writes and count() > files)
-            elif not writes:
-                allowed = every([name.startswith(readable) for name in names])
-                allowed = allowed and not some([name.casefold().startswith(hidden) for name in names])
-                if allowed and opens and args[1] is None:  # by os.open: a folder opens what is in it
-                    try:
-                        allowed = status(whole).st_mode & 0o170000 != 0o040000
-                    except os_error:
-                        allowed = True  # the same error comes up when it is opened
-            if not allowed:
-                verb = "list" if lists else "change" if writes else "open"
-                raise error(f"an answer may not {verb} {path!r}")
-
-    sys.addaudithook(watch)
+    def find_spec(self, name, path=None, target=None):
+        """Refuse the course's modules."""
+        if name.split(".")[0] == COURSE:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def main():
@@ -635,6 +542,8 @@ def main():
         os.dup2(nothing, stream)
     setup = channel.receive()
     sys.path += setup["path"]
+    if not setup["course"]:
+        sys.meta_path.insert(0, NoCourse())
     import numpy  # noqa: F401  (before the limits, once for all exercises)
 
     limit_memory(setup["memory"])  # to read a stranger's notebook takes memory, too
@@ -669,7 +578,7 @@ def main():
             finally:
                 os._exit(0)
         _, status = os.waitpid(process, 0)
-        if os.getpid() == 1 and not setup["guard"]:  # else it would end all that the user runs
+        if os.getpid() == 1:  # else it would end all that the user runs
             end_the_others()
         os.write(control, os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
 
@@ -708,8 +617,6 @@ def _one(channel, request, setup, learners, pristine):
         return
     extra = helpers(name, learners, pristine, request["names"])
     limit(setup["memory"], setup["seconds"])
-    if setup["guard"]:
-        guard(**setup["guard"])
     os.chdir(setup["private"])
     statements, source = learners.cells[place[0]], learners.sources[place[0]]
     serve_exercise(channel, name, statements, extra, setup["seconds"], source)
