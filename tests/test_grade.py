@@ -800,6 +800,8 @@ def test_why_a_system_cannot_isolate_is_told_in_its_own_words(monkeypatch):
     refuse = ["sh", "-c", "echo 'unshare: Operation not permitted' >&2; exit 1"]
     monkeypatch.setattr(box, "namespaces", lambda *_: Inside(refuse, "/box", []))
     assert "unshare: Operation not permitted" in box.why_not_isolated.__wrapped__()
+    monkeypatch.setattr(box, "namespaces", lambda *told: namespaces(*told)._replace(modules=[]))
+    assert "No module named 'numpy'" in box.why_not_isolated.__wrapped__()
 
 
 SEES_THIS = f"import os\nlargest_lr = 0.05 if os.path.exists({__file__!r}) else 7"

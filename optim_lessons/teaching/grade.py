@@ -42,8 +42,8 @@ Without isolation it runs as you: it could read and change your files, the grade
 The ways on:
   - Grade on Linux, in a virtual machine or in WSL perhaps, with the programs {tools}.
     Where users may not make namespaces (some systems refuse, and most containers), run it as root.
-  - Add --trusted, if you have read the code of this class or trust it. Time and memory are limited as usual,
-    nothing protects against malice, and every table and page says so."""
+  - Add --trusted, if you have read the code of this class or trust it. The usual limits hold, nothing
+    protects against malice, and every table and page says so."""
 
 
 def main(argv):
@@ -369,7 +369,7 @@ def _parser():
     parser.add_argument(
         "--trusted",
         action="store_true",
-        help="do not isolate the code: limits of time and memory only, for a class that you trust",
+        help="do not isolate the code: only limits hold, for a class whose code you have read or trust",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of the inputs that functions are tried on (default: by chance)"

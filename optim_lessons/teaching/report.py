@@ -17,7 +17,7 @@ from optim_lessons.course.copies.workbook import make_writable_folder, write_ove
 
 BARS = 15
 TRUSTED = (
-    "Graded with --trusted: without isolation. The learners' code ran with limits of time and memory, and "
+    "Graded with --trusted: without isolation. The learners' code ran with the usual limits, and "
     "nothing protected files and grades against malice."
 )
 _DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)  # no file of Windows has such a name

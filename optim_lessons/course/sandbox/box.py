@@ -119,7 +119,7 @@ class Box:
             inside.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # until Python has started; a learner's code finds it closed
+            stderr=subprocess.PIPE,  # until Python has started
             env=own,
             bufsize=0,
             start_new_session=True,
@@ -162,7 +162,7 @@ class Box:
         return [name for name in names if name in needing]
 
     def kill(self):
-        """End everything that runs in it, now. Return what was said about a start that failed."""
+        """End everything that runs in it, now. Return the last words about a start that failed."""
         said = b""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -171,7 +171,7 @@ class Box:
                 else:
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            said = self._process.stderr.read(300)
+            said = self._process.stderr.read(10_000)
             for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -180,7 +180,7 @@ class Box:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._process = self._folder = self._control = None
-        return said.decode(errors="replace").strip()
+        return said.decode(errors="replace").strip().rpartition("\n")[2]
 
     @property
     def ended(self):

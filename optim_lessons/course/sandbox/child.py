@@ -538,7 +538,7 @@ def main():
     """Serve the parent until it goes."""
     channel = Channel(os.dup(0), os.dup(1))
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in (0, 1):
         os.dup2(nothing, stream)
     setup = channel.receive()
     sys.path += setup["path"]
@@ -546,6 +546,7 @@ def main():
         sys.meta_path.insert(0, NoCourse())
     import numpy  # noqa: F401  (before the limits, once for all exercises)
 
+    os.dup2(nothing, 2)  # until here it tells the parent what keeps Python from starting
     limit_memory(setup["memory"])  # to read a stranger's notebook takes memory, too
     try:
         learners = Notebook(read_cells(channel.receive_bytes()))
