@@ -1,5 +1,6 @@
 """What the tests share. Nothing heavier than pytest is imported here: GPU machines have little more."""
 
+import gc
 import os
 import sys
 
@@ -34,6 +35,20 @@ def pytest_runtest_makereport(item):
         report.outcome = "failed"
         report.longrepr = f"skipped, but in CI every browser test must run: {report.longrepr[-1]}"
     return report
+
+
+def pytest_collection_finish():
+    """Let no later collection of garbage go through what thousands of tests were collected with."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    """Close a test's widgets: ipywidgets keeps every open one, with its figure, for ever."""
+    widgets = sys.modules.get("ipywidgets")
+    if widgets:
+        widgets.Widget.close_all()
 
 
 @pytest.fixture
