@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 
 import pytest
@@ -21,10 +22,62 @@ def pytest_configure(config):
         config.option.benchmark_disable = True
 
 
+# The longest come first, so that no worker is left alone with them at the end.
+LONGEST_FIRST = (
+    "test_browser.py",
+    "test_notebooks.py",
+    "test_grade.py",
+    "test_explore.py",
+    "test_cli.py",
+    "test_publish.py",
+    "test_summary.py",
+    "test_grade_folder.py",
+    "test_check_command.py",
+    "test_races.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Sort the longest files to the front; within a file all stays as it is written."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+def piece_of_work(nodeid):
+    """Return the name of what one worker runs in one go: a file, so that what its tests share is made once.
+
+    Notebooks share nothing: each run is a piece. Two workers share the lessons in the browser.
+    """
+    file = nodeid.partition("::")[0]
+    if file.endswith("test_notebooks.py"):
+        return nodeid
+    lesson = re.search(r"\[(\d\d)_", nodeid)
+    return f"{file}, {int(lesson[1]) % 2}" if lesson and file.endswith("test_browser.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out pieces of work in their order, each worker the next one as soon as it is free."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return piece_of_work(nodeid)
+
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Measure without neighbours: benchmarks that are asked for run alone."""
-    return 0 if config.option.benchmark_only else None
+    """Start one worker more than there are cores, as browsers and servers make a test wait.
+
+    Measure without neighbours: benchmarks that are asked for run alone.
+    """
+    if config.option.benchmark_only:
+        return 0
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)
