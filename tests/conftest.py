@@ -104,6 +104,52 @@ def pytest_runtest_teardown():
         widgets.Widget.close_all()
 
 
+LARGEST_WORKER = 700  # MB
+MEMORY = pytest.StashKey[dict]()
+
+
+def _largest_memory():
+    """Return how large this process, and the largest that it started and saw end, ever were, in MB."""
+    import resource  # which Windows does not have
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return [peak * unit / 1e6 for peak in peaks]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Note what a worker has said of its memory; one that died has not."""
+    peaks = getattr(node, "workeroutput", {}).get("memory")
+    if peaks:
+        node.config.stash.setdefault(MEMORY, {})[node.gateway.id] = peaks
+
+
+def pytest_sessionfinish(session):
+    """Fail where a process that ran tests grew too large, for what stays of each test adds up."""
+    if os.name == "nt":
+        return
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["memory"] = _largest_memory()
+        return
+    memory = config.stash.setdefault(MEMORY, {})
+    if not memory:  # without workers
+        memory["the tests"] = _largest_memory()
+    if session.exitstatus == 0 and max(own for own, _ in memory.values()) > LARGEST_WORKER:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print how large each worker and the largest process that it has started became."""
+    memory = config.stash.get(MEMORY, {})
+    for worker, (own, others) in sorted(memory.items()):
+        terminalreporter.write_line(
+            f"memory of {worker}: {own:.0f} MB, of the largest process that it started: {others:.0f} MB",
+            red=own > LARGEST_WORKER,
+        )
+
+
 @pytest.fixture
 def cupy():
     """Return CuPy, where there is a card that it can use."""
