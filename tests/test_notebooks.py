@@ -1,6 +1,7 @@
 """Every notebook of the course, as shipped and as solved, runs and shows what is stored in it."""
 
 import ast
+import os
 import re
 import statistics
 import subprocess
@@ -47,6 +48,11 @@ def exercises_of(path):
     return [exercise for exercise in EXERCISES.values() if exercise.id[:2] == path.stem[:2]]
 
 
+# Without other plugins, and without a grammar of addresses for which jsonschema compiles a second long.
+PYTEST = "import sys, pytest; sys.modules['rfc3987_syntax'] = None; sys.exit(pytest.main())"
+OPTIONS = ["-p", "nbval.plugin", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
+
+
 def run(notebook, folder):
     """Run a notebook through nbval, in a folder of its own; return its exit status and what it said.
 
@@ -54,11 +60,13 @@ def run(notebook, folder):
     """
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
-    command = [sys.executable, "-m", "pytest", *options, "lesson.ipynb"]
+    command = [sys.executable, "-c", PYTEST, *OPTIONS, "-p", "no:cacheprovider", "-q", "lesson.ipynb"]
     if can_be_cut_off():
         command = without_network(command)
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
 
 
