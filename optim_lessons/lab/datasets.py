@@ -1,8 +1,10 @@
-"""Real data without a network, in fixed parts for training, validation and test. scikit-learn's one door."""
+"""Real data without a network, in parts that never change. The one door to what scikit-learn brings."""
 
 import functools
 import math
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +41,8 @@ def digits(*, scaled=True):
     scaled: each pixel has mean 0 over the training part, and all together standard deviation 1; else 0 to
     16. Pixels share a unit, so they share a scale: one that is nearly always blank stays unimportant.
     """
-    X, y = _sklearn("load_digits")
-    return _split("digits", X, y, _centred if scaled else None)
+    table = _table("digits.csv.gz", delimiter=",")
+    return _split("digits", table[:, :-1], table[:, -1].astype(int), _centred if scaled else None)
 
 
 @functools.cache
@@ -50,8 +52,8 @@ def breast_cancer(*, scaled=True):
     scaled: each measurement has mean 0 and standard deviation 1 over the training part; else as
     measured, from 0.001 to 4,000, which makes least squares a ravine.
     """
-    X, y = _sklearn("load_breast_cancer")
-    return _split("breast cancer", X, y, _standardised if scaled else None)
+    table = _table("breast_cancer.csv", delimiter=",", skiprows=1)
+    return _split("breast cancer", table[:, :-1], table[:, -1].astype(int), _standardised if scaled else None)
 
 
 @functools.cache
@@ -60,7 +62,7 @@ def diabetes(*, scaled=True):
 
     scaled: measurements and progress have mean 0 and standard deviation 1 over the training part.
     """
-    X, y = _sklearn("load_diabetes", scaled=False)
+    X, y = _table("diabetes_data_raw.csv.gz"), _table("diabetes_target.csv.gz")
     data = _split("diabetes", X, y, _standardised if scaled else None)
     if not scaled:
         return data
@@ -129,10 +131,10 @@ def _help_text():
     return re.sub("[^a-z]+", " ", text.lower()).strip()
 
 
-def _sklearn(loader, **options):
-    from sklearn import datasets  # takes a second
-
-    return getattr(datasets, loader)(return_X_y=True, **options)
+def _table(file, **options):
+    """Read one of the files that scikit-learn brings. To import it for that would take a second."""
+    folder = Path(find_spec("sklearn").origin).parent / "datasets" / "data"
+    return np.loadtxt(folder / file, **options)
 
 
 def _split(name, X, y, scale=None):
