@@ -15,10 +15,10 @@ from optim_lessons.course.exercises.lesson_04 import (
 from optim_lessons.course.judging.answers import read_pair
 from optim_lessons.gradient_descent import best_lr, gradient_descent
 from optim_lessons.lab.explore import explore
-from optim_lessons.lab.fair import stays_below
+from optim_lessons.lab.fair import best_of, stays_below, stays_inside
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.plots import rule_style
-from optim_lessons.landscapes import d2l, lessard_recht_packard, numerical_gradient, quadratic
+from optim_lessons.landscapes import d2l, lessard_recht_packard, numerical_gradient, quadratic, terrain
 from optim_lessons.momentum import best_lr_and_beta, largest_root, momentum, spectral_radius
 from optim_lessons.nesterov import nesterov
 from optim_lessons.nesterov import spectral_radius as nesterov_radius
@@ -483,3 +483,82 @@ def test_a_restart_at_a_wrong_place_is_not_taken_for_a_velocity_that_is_never_us
         return w - lr * m, m
 
     assert check("04.restarted_momentum", by_place).mistake is None
+
+
+# --- what is certain, and what is counted fairly --------------------------------------------------------
+
+
+def test_held_the_pace_along_is_the_same_until_the_memory_is_too_long():
+    def steps(beta):
+        ws = path(momentum, VALLEY.grad, np.array([1.0, 0.0]), 1000, lr=1.9 * (1 - beta), beta=beta)
+        return stays_below(np.abs(ws[:, 0]), 0.1)
+
+    assert [steps(beta) for beta in (0.0, 0.9, 0.99)] == [121, 107, 350]
+
+
+def test_in_phase_space_a_complex_pair_turns_and_shrinks_by_the_root_of_beta():
+    explorer = explore(picture.phase_space())
+    explorer.set(lr=0.1, beta=0.9)
+    assert explorer.reading.startswith("A spiral: once round in 19.5 steps; the size is multiplied by 0.949")
+    run = record(momentum, parabola, np.ones(1), picture.STEPS, lr=0.1, beta=0.9)
+    expected = np.stack([run["w"][:, 0], 0.1 * run["m"][:, 0]], axis=-1)
+    np.testing.assert_allclose(drawn(explorer, 0, picture.STEPS + 1), expected)
+    explorer.set(lr=0.4)
+    assert "multiplied by 0.949" in explorer.reading
+    explorer.set(lr=0.1, beta=0.46)
+    assert explorer.reading.startswith("No spiral")
+
+
+@pytest.mark.parametrize(
+    ("lr", "beta", "words"),
+    [
+        (1.0, 0.0, "Slowest: curvature 0.01, factor 0.990; fastest: curvature 1, factor 0.000."),
+        (1.0, 0.81, "All 5 directions have the same factor, 0.900."),
+        (3.3, 0.67, "All 5 directions have the same factor, 0.819."),
+        (2.1, 0.0, "The direction of curvature 1 does not shrink."),
+    ],
+)
+def test_the_spectrum_says_which_direction_the_others_wait_for(lr, beta, words):
+    explorer = explore(picture.spectrum())
+    explorer.set(lr=lr, beta=beta)
+    assert explorer.reading == words
+    h = picture.CURVATURES
+    ws = path(momentum, lambda w: h * w, np.ones(len(h)), 120, lr=lr, beta=beta)
+    np.testing.assert_allclose(drawn(explorer, 0, 121, 0)[:, 1], np.clip(np.abs(ws[:, 0]), 1e-9, 1e6))
+
+
+def test_a_loss_times_a_thousand_is_the_same_walk_at_a_thousandth_of_the_lr_with_the_same_beta():
+    one = record(momentum, VALLEY.grad, VALLEY.start, 100, lr=1.0, beta=0.9)
+    many = record(momentum, lambda w: 1000 * VALLEY.grad(w), VALLEY.start, 100, lr=0.001, beta=0.9)
+    np.testing.assert_allclose(many["w"], one["w"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(many["m"], 1000 * one["m"], rtol=1e-9, atol=1e-9)
+    lost = path(momentum, lambda w: 1000 * VALLEY.grad(w), VALLEY.start, 300, lr=1.0, beta=0.9)
+    assert np.isnan(lost[-1]).all()
+
+
+def test_no_lr_of_the_defaults_claim_stands_at_an_end_of_its_range():
+    lrs = np.geomspace(0.001, 3.9, 80)
+    counts = {}
+    for kappa in (1, 4, 30, 1000, 10_000):
+        for beta in (0.0, 0.5, 0.9, 0.98):
+            ws = path(momentum, quadratic(condition=kappa).grad, np.ones(2), 4000, lr=lrs[:, None], beta=beta)
+            steps = stays_below(np.abs(ws).max(axis=-1), 1e-3)
+            counts[kappa, beta] = steps.min()
+            assert np.isinf(steps).all() or not best_of(steps, lr=lrs).at_edge
+    for kappa in (1, 4, 30, 1000, 10_000):  # beta 0.9 is nowhere the worst of the four
+        assert counts[kappa, 0.9] < max(counts[kappa, beta] for beta in (0.0, 0.5, 0.98))
+
+
+def test_a_ball_on_the_mountains_leaves_the_map_or_ends_about_as_often_higher_as_lower():
+    land = terrain()
+    sides = (np.linspace(low + 1, high - 1, 20) for low, high in land.box)
+    lattice = np.stack(np.meshgrid(*sides), axis=-1)
+    plain = path(momentum, land.grad, lattice, 2000, lr=0.003, beta=0.0)
+    assert stays_inside(plain, land.box).all()
+    for beta, leave, lower, higher in ((0.9, 0.28, 0.09, 0.09), (0.98, 0.69, 0.09, 0.04)):
+        ball = path(momentum, land.grad, lattice, 2000, lr=0.003, beta=beta)
+        stay = stays_inside(ball, land.box)
+        change = land(ball[-1][stay]) - land(plain[-1][stay])
+        assert 1 - stay.mean() == pytest.approx(leave, abs=0.02)
+        assert np.mean(change < -10) == pytest.approx(lower, abs=0.02)
+        assert np.mean(change > 10) == pytest.approx(higher, abs=0.02)

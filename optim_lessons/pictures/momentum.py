@@ -1,8 +1,12 @@
-"""The pictures of lesson 04: the ravine, the velocity, the spring, the cycle, four balls."""
+"""The pictures of lesson 04: the ravine, the velocity, the spring and its phase space, the whole spectrum,
+the cycle, four balls.
+"""
 
+import matplotlib
 import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab.fair import last_tenth, settled
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import (
@@ -27,6 +31,7 @@ from optim_lessons.pictures.gradient_descent import STEEP
 BALL, PLAIN = rule_style(momentum), rule_style(gradient_descent)
 
 STEPS = 60
+CURVATURES = np.geomspace(0.01, 1, 5)
 PUSH = "#0060a8"  # the newest gradient
 
 
@@ -221,6 +226,104 @@ def damping(lr_times_curvature, beta):
     return "Two negative roots: every step lands on the other side of the minimum."
 
 
+def phase_space():
+    """Return the scene of the ball on a parabola of curvature 1, in the plane of place and velocity.
+
+    Knobs: lr and beta. The velocity is drawn as lr·m, the last move with its sign turned. Right: w and
+    lr·m against the step.
+    """
+
+    def build(figure):
+        left = figure.add_axes((0.08, 0.135, 0.4, 0.77), xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
+        left.set(xlabel="w", ylabel="lr·m")
+        right = figure.add_axes((0.575, 0.135, 0.405, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
+        right.set(xlabel="step")
+        for line in (left.axhline, left.axvline, right.axhline):
+            line(0, color="#c5cdd5", linewidth=1)
+        walk = left.plot([], [], animated=True, **BALL | {"markersize": 3.5, "linewidth": 1})[0]
+        left.plot([1], [0], "o", color="#222222", markersize=7)
+        left.annotate("start", (1, 0), (1.05, 0.1))
+        place = right.plot([], [], label="w", animated=True, **BALL | {"markersize": 3, "linewidth": 1.2})[0]
+        velocity = right.plot([], [], color=PUSH, linestyle="--", label="lr·m", animated=True)[0]
+        right.legend(loc="upper right", fontsize=9)
+        settings = left.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta):
+            run = record(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)
+            w, v = (np.clip(values[:, 0], -1e3, 1e3) for values in (run["w"], lr * run["m"]))
+            walk.set_data(w, v)
+            place.set_data(np.arange(STEPS + 1), w)
+            velocity.set_data(np.arange(STEPS + 1), v)
+            settings.set_text(f"lr × curvature {lr:.3g}   beta {beta:.3g}")
+            root = both_roots(lr, beta)[0]
+            shrinks = f"{abs(root):.3f}" if abs(root.imag) > 1e-9 else f"{spectral_radius(lr, beta):.3f}"
+            if abs(root.imag) > 1e-9:
+                turn = 2 * np.pi / abs(np.angle(root))
+                return (
+                    f"A spiral: once round in {turn:.3g} steps; the size is multiplied by {shrinks} in each."
+                )
+            return f"No spiral: two real roots. The size is multiplied by {shrinks} per step in the long run."
+
+        return move
+
+    ranges = {"lr": (0.002, 4.0), "beta": (0.0, 0.99)}
+    return Scene(build, {"lr": 0.1, "beta": 0.9}, ranges=ranges)
+
+
+def spectrum(curvatures=CURVATURES, steps=120):
+    """Return the scene of one walk over many curvatures at once: the error in each direction, and their sum.
+
+    curvatures: one direction each, with a start of 1.  Knobs: lr and beta. Right: the factor per step in the
+    long run against the curvature.
+    """
+    colours = look_up(np.linspace(0, 1, len(curvatures)))
+
+    def build(figure):
+        left = figure.add_axes((0.08, 0.135, 0.5, 0.77), xlim=(0, steps), ylim=(1e-6, 30), yscale="log")
+        left.set(xlabel="step", ylabel="distance in each direction")
+        right = figure.add_axes((0.665, 0.135, 0.315, 0.77), xscale="log", ylim=(0, 1.1))
+        right.set(xlim=(curvatures[0] / 1.5, curvatures[-1] * 1.5), xlabel="curvature")
+        right.set_ylabel("factor per step")
+        right.axhline(1, color=ALERT, linewidth=1.5)
+        lines = [left.plot([], [], color=c, linewidth=1.3, animated=True)[0] for c in colours]
+        total = left.plot([], [], color="#222222", linewidth=2.4, animated=True, label="all together")[0]
+        left.legend(loc="upper right", fontsize=9)
+        along = np.geomspace(curvatures[0] / 1.5, curvatures[-1] * 1.5, 200)
+        curve = right.plot([], [], color="#7f9dbb", animated=True)[0]
+        dots = right.scatter(curvatures, 0 * curvatures, c=colours, s=45, zorder=3, animated=True)
+        settings = left.set_title("", fontsize=10, animated=True)
+
+        def move(*, lr, beta):
+            ws = path(momentum, lambda w: curvatures * w, np.ones(len(curvatures)), steps, lr=lr, beta=beta)
+            t = np.arange(steps + 1)
+            for line, w in zip(lines, np.abs(ws.T), strict=True):
+                line.set_data(t, np.clip(w, 1e-9, 1e6))
+            total.set_data(t, np.clip(np.linalg.norm(ws, axis=-1), 1e-9, 1e6))
+            factors = spectral_radius(lr * curvatures, beta)
+            curve.set_data(along, np.minimum(spectral_radius(lr * along, beta), 2))
+            dots.set_offsets(np.stack([curvatures, np.minimum(factors, 2)], axis=-1))
+            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}")
+            if factors.max() >= 1:
+                return f"The direction of curvature {curvatures[factors.argmax()]:.2g} does not shrink."
+            if np.ptp(factors) < 1e-3:
+                return f"All {len(curvatures)} directions have the same factor, {factors[0]:.3f}."
+            slow, fast = factors.argmax(), factors.argmin()
+            return (
+                f"Slowest: curvature {curvatures[slow]:.2g}, factor {factors[slow]:.3f}; "
+                f"fastest: curvature {curvatures[fast]:.2g}, factor {factors[fast]:.3f}."
+            )
+
+        return move
+
+    return Scene(build, {"lr": 1.0, "beta": 0.0}, ranges={"lr": (0.02, 4.0), "beta": (0.0, 0.99)})
+
+
+def look_up(shares):
+    """Return colours from the flattest (blue) to the steepest direction (red), told apart in grey too."""
+    flat, steep = (np.array(matplotlib.colors.to_rgb(name)) for name in ("#9fc5e8", STEEP))
+    return [tuple(flat + share * (steep - flat)) for share in shares]
+
+
 def valley_walks(*rules):
     """Return the scene of rules on the convex valley of Lessard, Recht and Packard, minimum at 0.
 
@@ -338,5 +441,5 @@ def losses_of(walks, title, lowest=0.0):
         ax.set(xlabel="step", ylabel="loss − minimum" if lowest else "loss", title=title)
         ax.set_xlim(0, len(losses) - 1)
         ax.legend()
-    ends = "; ".join(f"{label} {losses[-1] - lowest:.0e}" for label, _, losses in walks)
-    return Picture(figure, f"At the last step: {ends}.")
+    ends = "; ".join(f"{label} {settled(losses) - lowest:.0e}" for label, _, losses in walks)
+    return Picture(figure, f"The highest of the last {len(last_tenth(losses))} steps: {ends}.")
