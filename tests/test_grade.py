@@ -905,9 +905,35 @@ def test_a_grading_process_that_dies_takes_no_other_submission_with_it(hand_in, 
     assert "ended, twice" in lost["reason"]
 
 
+def test_a_grading_process_that_ends_while_the_next_submission_is_given_out_is_replaced(hand_in, monkeypatch):
+    for i in range(3):
+        hand_in(f"learner {i}", data=b"{")
+    pools = iter([BrokenPool(), grade.futures.ProcessPoolExecutor])
+    monkeypatch.setattr(grade, "grade_one", say_it_is_graded)
+    monkeypatch.setattr(grade.futures, "ProcessPoolExecutor", lambda *a, **k: next(pools)(*a, **k))
+    found = grade.submissions(hand_in.folder)
+    assert sorted(path for path, _ in grade._graded(hand_in.folder, found, {}, jobs=2)) == found
+
+
+class BrokenPool:
+    """A pool whose processes have ended before anything is given to them."""
+
+    def __call__(self, *_, **__):
+        return self
+
+    def submit(self, *_):
+        raise grade.futures.process.BrokenProcessPool
+
+    def shutdown(self, **_):
+        pass
+
+
+def say_it_is_graded(folder, path, options):
+    return {"file": str(path)}
+
+
 def die_on_learner_2(folder, path, options):
     if "learner 2" in str(path):
-        time.sleep(1)  # the others are done by then
         os._exit(1)
     from optim_lessons.teaching.grade import grade_one
 

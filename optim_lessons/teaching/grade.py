@@ -30,7 +30,6 @@ from optim_lessons.teaching import report
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
-_TRIES = 2  # for a submission that takes a grading process with it
 
 _ABOUT = """\
 Grade the notebooks in FOLDER and in the folders in it. A learner is the first folder below FOLDER,
@@ -167,17 +166,26 @@ def _seal(record, seed):
 
 
 def _graded(folder, waiting, options, jobs):
-    """Yield (path, record). A grading process that dies is replaced, and its submission tried once more."""
-    waiting, tries, pool, running = list(waiting)[::-1], {}, None, {}
+    """Yield (path, record). A grading process that dies is replaced.
+
+    What was being graded is tried once more, alone: so what ends a process twice has ended it itself.
+    """
+    waiting, suspects, pool, running = list(waiting)[::-1], set(), None, {}
     try:
         while waiting or running:
             if pool is None:
                 context = multiprocessing.get_context("spawn")
                 pool = futures.ProcessPoolExecutor(jobs, context, initializer=_begin)
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < (1 if suspects & {waiting[-1], *running.values()} else jobs):
                 path = waiting.pop()
-                tries[path] = tries.get(path, 0) + 1
-                running[pool.submit(grade_one, folder, path, options)] = path
+                try:
+                    running[pool.submit(grade_one, folder, path, options)] = path
+                except futures.process.BrokenProcessPool:  # by one that runs, or from outside
+                    waiting.append(path)
+                    if not running:
+                        pool.shutdown()
+                        pool = None
+                    break
             for done in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
                 path = running.pop(done)
                 try:
@@ -185,11 +193,12 @@ def _graded(folder, waiting, options, jobs):
                 except futures.process.BrokenProcessPool:
                     broken, pool = pool, None
                     for other in (path, *running.values()):
-                        if tries[other] < _TRIES:
-                            waiting.append(other)
-                        else:
+                        if other in suspects:
                             reason = "the process that grades it ended, twice: please report this"
                             yield other, _record(folder, other) | {"reason": reason}
+                        else:
+                            suspects.add(other)
+                            waiting.append(other)
                     running = {}
                     broken.shutdown()
                     break
