@@ -14,6 +14,13 @@ CI = bool(os.environ.get("CI"))
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# jsonschema, which nbformat loads, compiles a grammar of addresses for a second. Nothing here checks one.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+# Without this, each worker and each program that a test starts compiles the same files anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
