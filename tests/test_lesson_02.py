@@ -9,6 +9,7 @@ from optim_lessons.course.exercises.lesson_02 import STEPS, TARGET, damped_newto
 from optim_lessons.gradient_descent import best_lr, gradient_descent, sharpness
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import stays_below
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import (
     hessian,
@@ -20,6 +21,7 @@ from optim_lessons.landscapes import (
     rosenbrock,
     saddle,
 )
+from optim_lessons.momentum import momentum
 from optim_lessons.pictures import landscapes as picture
 from optim_lessons.sgd import noisy
 
@@ -511,3 +513,53 @@ def test_the_prediction_for_the_slice_is_what_the_page_measures():
 def test_the_lesson_has_all_kinds_of_exercises():
     kinds = {e.kind for e in EXERCISES.values() if e.id.startswith("02.")}
     assert kinds == {"choice", "function", "number", "diagnosis", "goal"}
+
+
+# --- what is certain, and what is counted fairly --------------------------------------------------------
+
+
+def test_on_a_plateau_one_weights_noise_brings_half_of_the_walks_sooner_and_some_very_much_later():
+    quiet = int(stays_below(picture.plateau_walks(14, noise=0.0, steps=600, walkers=1)[:, 0], 4))
+    assert quiet == 254
+    inside = picture.plateau_walks(14, noise=0.03, weights=1, steps=5000, walkers=200) < 4
+    first = np.where(inside.any(axis=0), inside.argmax(axis=0), np.inf)
+    assert 0.4 < np.mean(first < quiet) < 0.6
+    assert np.mean(first > 2 * quiet) > 0.1
+    assert np.quantile(first, 0.95) > 3 * quiet
+
+
+def test_a_unit_further_out_on_the_plateau_costs_about_twice_the_steps_and_more_the_further():
+    steps = [
+        stays_below(picture.plateau_walks(far, noise=0.0, steps=3000, walkers=1)[:, 0], 4)
+        for far in range(13, 18)
+    ]
+    ratios = np.divide(steps[1:], steps[:-1])
+    assert ratios[0] == pytest.approx(1.9, abs=0.02)
+    assert (np.diff(ratios) > 0).all()
+    assert ratios[1:].min() > 2
+
+
+def test_who_has_left_the_saddle_in_time_stays_below():
+    land = saddle()
+    for lr in np.arange(1.13, 1.83, 0.05):
+        assert check("02.leave_saddle", lr)
+        losses = land(path(gradient_descent, land.grad, land.start, 100, lr=lr))
+        assert stays_below(losses, -0.12) <= 16
+
+
+def test_descent_on_the_penalised_digits_can_have_no_much_larger_lr():
+    X, y = datasets.digits().train
+    model = models.softmax(X, y, l2=1e-3)
+    w = path(momentum, model.grad, np.zeros(model.n), 1500, lr=2.0, beta=0.9)[-1]
+    assert 2 / sharpness(model.grad, w, iterations=100) == pytest.approx(10.4, abs=0.1)
+
+
+def test_small_batches_stay_below_the_target_after_about_as_many_steps_as_the_full_gradient():
+    X, y = datasets.digits().train
+    net = models.mlp(X, y, sizes=(64, 32, 10))
+
+    def steps(grad):
+        return stays_below(net(path(gradient_descent, grad, net.init(0), 60, lr=0.5)), 0.3)
+
+    assert steps(net.grad) == 17
+    assert {steps(net.batch_grad(32, seed=seed)) for seed in range(4)} <= {17, 18, 19, 20}
