@@ -4,43 +4,35 @@ explore(adam, rosenbrock)                        # a slider for every knob of th
 explore(gradient_descent, quadratic)             # ... and for every knob of the landscape
 explore(adam, rosenbrock, lr=0.05, beta1=(0.5, 0.9))
 explore(scene)                                   # any picture with knobs
+
+The page paints by itself (lab/page/): it asks for the frames that it lacks, and when a reader takes a slider,
+this side works ahead and sends the frames of that slider's stops before they are asked for.
 """
 
-import html
-import math
+import asyncio
+import threading
+import time
 
-import ipywidgets
+import anywidget
 import traitlets
 from IPython import get_ipython
 
-from optim_lessons.lab.live import LivePicture, Scene
-from optim_lessons.lab.plots import DPI
+from optim_lessons.lab import page
+from optim_lessons.lab.controls import control
+from optim_lessons.lab.frames import pack_frames
+from optim_lessons.lab.live import LiveFigure, Scene
+from optim_lessons.lab.plots import DPI, light_card
 from optim_lessons.lab.scenes import walk
 
-# Where a slider runs if the lesson does not say: knob → (low, high).
-RANGES = {
-    "lr": (1e-4, 10.0),
-    "eps": (1e-12, 1e2),
-    "condition": (1.0, 1000.0),
-    "angle": (0, 90),
-    "steps": (1, 300),
-    "noise": (0.0, 3.0),
-    "seed": (0, 20),
-    "curvature": (0.1, 10.0),
-    "lr_scale": (0.05, 20.0),
-    "h": (1e-16, 1.0),
-    "distance": (1e-15, 1.0),
-}
-LOGARITHMIC = ("lr", "eps", "condition", "curvature", "lr_scale", "h", "distance")
-# The words, the height, the handle and the number beside a slider, in JupyterLab's stylesheet.
-SIZES = {"font-size": 13, "inline-height": 28, "slider-handle-size": 16, "inline-width-tiny": 72}
-# Fine near 1, where 0.99 and 0.999 are worlds apart.
-BETAS = (*(i / 20 for i in range(19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
-BETAS += (0.997, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
+SLICE = 0.02  # seconds of work between two looks at what else there is to do
+AHEAD = 0.6  # seconds of processor time for the frames of one slider, each time it is taken
+PAUSE = 0.002  # seconds between two slices
+NEAR = 9  # stops that are made first, around the one where the hand is
+BOOK = 12_000_000  # bytes of frames on the page, about; then a new book begins
 
 
 def explore(what, landscape=None, /, **knobs):
-    """Return sliders over a live picture.
+    """Return controls beside a live picture.
 
     what: a rule, with a landscape (or a function that returns one, whose keyword defaults become sliders
     too); or a Scene.  knobs: for any slider a new default (lr=0.1), a range (lr=(0.01, 1)), a range and
@@ -50,116 +42,248 @@ def explore(what, landscape=None, /, **knobs):
     return Explorer(scene, knobs)
 
 
-class Explorer(ipywidgets.VBox):
-    """A live picture, its reading in words, and a slider for each of its knobs.
+class Explorer(anywidget.AnyWidget):
+    """A live picture, its reading in words, and a control for each of its knobs.
 
-    sliders: knob → slider.  reading: the sentence under the picture.  set(lr=0.1): move sliders from code.
+    controls: knob → Control.  values: knob → value.  reading: the sentence beside the picture.
+    problem: what kept the newest values from being drawn, or "".  set(lr=0.1): move sliders from code.
     """
+
+    _esm = traitlets.Unicode(page.widget()).tag(sync=True)
+    _css = traitlets.Unicode(page.style()).tag(sync=True)
+    _sheet = traitlets.Dict().tag(sync=True)  # what does not change: controls, size, handles
+    _values = traitlets.List().tag(sync=True)  # in the order of the controls
+    _start = traitlets.Bytes().tag(sync=True)  # the first frame, for a page that meets this explorer
 
     def __init__(self, scene, knobs):
         defaults = scene.still | scene.moving
         _check_known(knobs, defaults)
-        alone = {name: wish for name, wish in knobs.items() if not isinstance(wish, list | tuple)}
-        defaults |= alone
-        wishes = scene.ranges | knobs
-        wishes |= {name: _wish(name, wish, scene.ranges.get(name)) for name, wish in alone.items()}
-        self.picture = LivePicture(scene, self._drawn, self._failed)
-        scale = self.picture.live.figure.dpi / DPI
-        self.sliders = {
-            name: _slider(name, default, wishes.get(name), scale) for name, default in defaults.items()
+        self.scene = scene
+        self.controls = {
+            name: _control(name, default, scene.ranges.get(name), knobs.get(name))
+            for name, default in defaults.items()
         }
-        self.reading = ""
-        self._held = False
-        self._reading = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="2.8em", margin="0 0 0 8px"))
-        self._problem = ipywidgets.HTML()
-        for slider in self.sliders.values():
-            slider.observe(self._moved, "value")
-        box = ipywidgets.Layout(
-            display="flex", flex_flow="row wrap", width="100%", max_width=f"{1100 * scale:g}px"
-        )
-        controls = ipywidgets.Box([*self.sliders.values(), self._problem], layout=box)
-        super().__init__([self.picture, self._reading, controls])
-        self.add_class("optim-lessons-explorer")
-        if scale != 1:
-            self._enlarge(scale)
-        self._drawn(self.picture.draw(self.values))  # what fails at the start is the caller's to see
+        self.problem = ""
+        self._lock = threading.RLock()  # a notebook may deliver what the page says in a second thread
+        self._figure = LiveFigure(scene)
+        self._epoch, self._sent, self._counts, self._bytes = 0, set(), None, 0
+        self._plan, self._spent, self._grab, self._working = [], 0.0, None, False
+        self._drawn = None
+        values = [one.default for one in self.controls.values()]
+        frame = self._figure.frame(self._named(values))  # what fails at the start is the caller's to see
+        self._reading, self._drawn = frame.reading, values
+        super().__init__(_values=values, _sheet=self._describe(), _start=self._packed([values], [frame]))
+        self.add_class("optim-lessons-widget")
+        self.on_msg(self._asked)
         _close_earlier_ones(self)
 
-    def _enlarge(self, scale):
-        sizes = "".join(f"--jp-widgets-{name}: {scale * pixels:g}px; " for name, pixels in SIZES.items())
-        name = f"optim-lessons-{100 * scale:.0f}"
-        self.add_class(name)
-        self.children += (ipywidgets.HTML(f"<style>.{name} {{{sizes}}}</style>"),)
+    def _describe(self):
+        figure, scene = self._figure.figure, self.scene
+        play = scene.play or ("steps" if "steps" in self.controls else None)
+        return {
+            "knobs": [one.spec() for one in self.controls.values()],
+            "size": [figure.bbox.width, figure.bbox.height],
+            "scale": figure.dpi / DPI,
+            "handles": [list(handle[1:]) for handle in scene.handles],
+            "play": play,
+            "light": light_card(),
+        }
 
-    @property
-    def problem(self):
-        """What kept the newest values from being drawn, as the page shows it; empty if nothing did."""
-        return self._problem.value
+    # For the notebook's code.
 
     @property
     def values(self):
         """The sliders' values: knob → value."""
-        return {name: slider.value for name, slider in self.sliders.items()}
+        return self._named(self._values)
+
+    @property
+    def reading(self):
+        """What the picture of these values says in words."""
+        self.flush()
+        return self._reading
+
+    @property
+    def figure(self):
+        """The Matplotlib figure behind the picture, set to the values."""
+        self.flush()
+        return self._figure.figure
 
     def set(self, **values):
-        """Move sliders and draw at once. Raises TypeError for a knob that is not there."""
-        _check_known(values, self.sliders)
-        self._held = True  # several sliders, one picture
-        try:
-            for name, value in values.items():
-                self.sliders[name].value = value
-        finally:
-            self._held = False
-        self._moved(None)
-        self.flush()
+        """Move sliders and draw at once: all of them, or none.
+
+        Raises TypeError for a knob that is not there or a value of another kind, ValueError for one that is
+        not allowed.
+        """
+        if self._figure is None:
+            raise RuntimeError("this picture is closed, since its cell has run again: use the new one")
+        _check_known(values, self.controls)
+        accepted = {name: self.controls[name].accept(value) for name, value in values.items()}
+        with self._lock:
+            wish = list((self.values | accepted).values())
+            self._show(wish)
+            self._values = wish
 
     def flush(self):
-        """Draw what is still waiting to be drawn, now."""
-        self.picture.flush()
-
-    def _moved(self, change):
-        if not self._held:
-            self.picture.show(self.values)
-
-    def _drawn(self, reading):
-        self.reading = reading
-        self._reading.value = f'<div role="status">{html.escape(reading)}</div>'
-        self._problem.value = ""
-
-    def _failed(self, error):
-        message = html.escape(f"{type(error).__name__}: {error}")
-        self._problem.value = (
-            f'<div role="alert" style="color:#b3261e"><b>This value could not be drawn</b> '
-            f"(the picture shows the last one that could). {message}</div>"
-        )
+        """Draw what the page has moved since the last drawing, now."""
+        with self._lock:
+            if self._figure is not None and self._drawn != self._values:
+                self._show(self._values)
 
     def close_all(self):
-        """Take the widgets off every page and free their memory."""
-        for widget in (
-            *self.sliders.values(),
-            self._problem,
-            *self.children,
-            self,
-        ):
-            widget.close()
+        """Take the explorer off every page and free its memory."""
+        with self._lock:
+            self._plan, self._figure, self._start = [], None, b""
+        self.layout.close()
+        self.close()
+
+    @traitlets.validate("_values")
+    def _validate_values(self, proposal):
+        if len(proposal.value) != len(self.controls):
+            raise traitlets.TraitError(f"there are {len(self.controls)} knobs, not {len(proposal.value)}")
+        return self._accepted(proposal.value)
+
+    def _accepted(self, values):
+        return [one.accept(value) for one, value in zip(self.controls.values(), values, strict=True)]
+
+    def _named(self, values):
+        return dict(zip(self.controls, values, strict=True))
+
+    # Between here and the page.
+
+    def _asked(self, _, content, buffers):
+        """Answer the page: it begins ("hello"), needs a frame ("frame"), or holds a slider ("ahead")."""
+        with self._lock:
+            if self._figure is None:
+                return
+            if content["ask"] == "hello":
+                if content["epoch"] != self._epoch or len(self._sent) > 1:
+                    self._restart()
+                    self._show(self._values)
+            elif content["ask"] == "frame":
+                self._show(self._accepted(content["values"]), content["id"])
+            elif content["ask"] == "ahead":
+                self._look_ahead(
+                    self._accepted(content["values"]), content["knob"], content["grab"], content["from"]
+                )
+
+    def _show(self, values, asked=None):
+        """Send the frame of these values, or say why there is none."""
+        self._drawn = list(values)
+        try:
+            frame = self._figure.frame(self._named(values))
+        except Exception as error:  # whatever the learner's function raises is shown beside the sliders
+            self.problem = f"{type(error).__name__}: {error}"
+            self.send({"tell": "failed", "values": values, "id": asked, "message": self.problem})
+        else:
+            self._reading, self.problem = frame.reading, ""
+            self._send_frames([values], [frame], asked)
+
+    def _send_frames(self, keys, frames, asked=None):
+        if self.comm is None:
+            return
+        if self._bytes > BOOK:
+            self._restart()
+            frames = [self._figure.frame(self._named(values)) for values in keys]
+        self.send({"tell": "frames", "id": asked}, [self._packed(keys, frames)])
+
+    def _packed(self, keys, frames):
+        """Return frames, with what the page's book lacks for them, as bytes."""
+        book = self._figure.book
+        data = pack_frames(
+            book.news(self._counts),
+            [frame.numbers for frame in frames],
+            epoch=self._epoch,
+            keys=keys,
+            words=[frame.reading for frame in frames],
+        )
+        self._counts = book.counts()
+        self._bytes += len(data)
+        self._sent.update(map(tuple, keys))
+        return data
+
+    def _restart(self):
+        """Begin a new book; the page forgets what it had when it sees the new epoch."""
+        self._figure.restart()
+        self._epoch += 1
+        self._sent, self._counts, self._bytes = set(), None, 0
+
+    def _look_ahead(self, values, knob, grab, start):
+        """Plan the frames of a slider's stops that the page lacks, soonest wanted first."""
+        place = list(self.controls).index(knob)
+        stops = self.controls[knob].stops
+        wanted = ([*values[:place], stops[i], *values[place + 1 :]] for i in outward(len(stops), start))
+        self._plan = [wish for wish in wanted if tuple(wish) not in self._sent]
+        if grab != self._grab:
+            self._grab, self._spent = grab, 0.0
+        if not self._working:
+            self._working = True
+            self._work_soon()
+
+    def _work_soon(self):
+        try:
+            asyncio.get_running_loop().call_later(PAUSE, self._work)
+        except RuntimeError:  # there is no loop: this slice is all
+            self._work()
+
+    def _work(self):
+        """Make frames ahead of the hand for one slice of time, then give way to whatever else there is."""
+        with self._lock:
+            self._working = False
+            if not self._plan or self._spent > AHEAD or self.comm is None:
+                self._plan = []
+                return
+            if not _cells.running:
+                self._one_slice()
+            try:
+                asyncio.get_running_loop().call_later(PAUSE, self._work)
+                self._working = True
+            except RuntimeError:
+                self._plan = []
+
+    def _one_slice(self):
+        begun, clock = time.thread_time(), time.perf_counter()
+        keys, frames = [], []
+        while self._plan and time.perf_counter() - clock < SLICE:
+            values = self._plan.pop(0)
+            try:
+                frames.append(self._figure.frame(self._named(values)))
+            except Exception:  # the page asks for it when it is wanted, and is then told why
+                continue
+            keys.append(values)
+            self._drawn = values
+        if frames:
+            self._send_frames(keys, frames)
+        self._spent += time.thread_time() - begun
 
     def _repr_mimebundle_(self, **kwargs):
         self.flush()
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        data = dict(data or {}) | {"image/png": self.picture.live.png(), "text/plain": self.reading}
-        return data, metadata | {"image/png": {"alt": self.reading}}
+        width, height = self._sheet["size"]
+        data = dict(data or {}) | {"image/png": self._figure.png(), "text/plain": self.reading}
+        return data, metadata | {
+            "image/png": {"alt": self.reading, "width": round(width), "height": round(height)}
+        }
 
 
-def _wish(name, default, own):
-    """Return a slider's wish for a new default alone: the scene's own range or choices stay."""
+def outward(stops, start):
+    """Return the numbers of stops in the order in which a hand may want them: near, then coarse, then all."""
+    by_distance = sorted(range(stops), key=lambda i: abs(i - start))
+    near, far = by_distance[:NEAR], by_distance[NEAR:]
+    return near + [i for i in far if i % 4 == 0] + [i for i in far if i % 4]
+
+
+def _control(name, default, own, wish):
+    """Return a knob's control; a new default alone keeps the scene's range or choices."""
+    if wish is None or isinstance(wish, list | tuple):
+        return control(name, default, own if wish is None else wish)
     if isinstance(own, tuple):
-        return (*own[:2], default)
+        return control(name, default, (*own[:2], wish))
     if isinstance(own, list):
-        if default not in own:
-            raise ValueError(f"{name} is {default!r}: choose one of {', '.join(map(str, own))}")
-        return own
-    return default
+        if wish not in own:
+            raise ValueError(f"{name} is {wish!r}: choose one of {', '.join(map(str, own))}")
+        return control(name, wish, own)
+    return control(name, wish)
 
 
 def _check_known(names, known):
@@ -168,96 +292,23 @@ def _check_known(names, known):
             raise TypeError(f"this picture has no knob {name!r}; its knobs are {', '.join(known)}")
 
 
-def _slider(name, default, wish, scale):
-    low, high, default, choices = _range(name, default, wish)
-    common = {
-        "description": name.replace("_", " "),
-        "layout": ipywidgets.Layout(width=f"{310 * scale:g}px"),
-        "style": {"description_width": f"{90 * scale:g}px"},
-    }
-    if choices is not None:
-        kind = ipywidgets.Dropdown if isinstance(choices[0], str) else ipywidgets.SelectionSlider
-        return kind(options=[(_short(value), value) for value in choices], value=default, **common)
-    if isinstance(default, bool):
-        return ipywidgets.Checkbox(value=default, **common)
-    if isinstance(default, int):
-        return ipywidgets.IntSlider(default, low, high, **common)
-    round_numbers = logarithmic_stops if name in LOGARITHMIC else even_stops
-    stops = {low, high, float(default), *(stop for stop in round_numbers(low, high) if low < stop < high)}
-    return StopSlider(options=_labelled(stops), value=float(default), **common)
+class _Cells:
+    """Whether a cell of the notebook runs at this moment: work ahead waits for its end."""
+
+    def __init__(self):
+        self.running = False
+        self._watched = None
+
+    def watch(self, shell):
+        """Follow a notebook's shell; whoever calls this is in a cell that runs."""
+        if self._watched is not shell:
+            self._watched = shell
+            self.running = True
+            shell.events.register("pre_execute", lambda: setattr(self, "running", True))
+            shell.events.register("post_execute", lambda: setattr(self, "running", False))
 
 
-class StopSlider(ipywidgets.SelectionSlider):
-    """A slider of numbers that stops at round ones, as the page shows them, and at those that code sets.
-
-    A slider of floats would move the page's value to the nearest multiple of its step, by itself.
-    """
-
-    @traitlets.validate("value")
-    def _validate_value(self, proposal):
-        known = [value for _, value in self.options]
-        value = min(max(float(proposal.value), known[0]), known[-1])
-        if value not in known:
-            self.options = _labelled({*known, value})
-        return value
-
-
-def _labelled(values):
-    return [(f"{value:.4g}", value) for value in sorted(values)]
-
-
-def logarithmic_stops(low, high):
-    """Return round numbers around low to high, 2 to 5 per cent apart: 1, 1.05, ... 2, 2.1, ... 5, 5.2.
-
-    Over more than five powers of ten they lie twice as far apart.
-    """
-    fine = math.log10(high / low) <= 5
-    ladder = (
-        ((100, 200, 5), (200, 500, 10), (500, 1000, 20))
-        if fine
-        else ((100, 200, 10), (200, 500, 20), (500, 1000, 50))
-    )
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [float(f"{m}e{power - 2}") for power in powers for rung in ladder for m in range(*rung)]
-
-
-def even_stops(low, high):
-    """Return multiples of a power of ten from low to high, 50 to 500 of them."""
-    step = 10.0 ** math.floor(math.log10(high - low) - 1.7)
-    multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
-    return [float(f"{k * step:.12g}") for k in multiples]
-
-
-def _range(name, default, wish):
-    """Return low, high, default and choices of a slider from its name, its default and the lesson's wish."""
-    choices = list(wish) if isinstance(wish, list) else None
-    low, high = RANGES.get(
-        name, (min(0, 2 * default), max(1, 2 * default)) if _is_number(default) else (0, 0)
-    )
-    if choices is not None:
-        default = default if default in choices else choices[0]
-    elif isinstance(wish, tuple):
-        low, high = wish[:2]
-        default = wish[2] if len(wish) == 3 else min(max(default, low), high)
-    elif wish is not None:
-        default = wish
-    if choices is None and name.startswith("beta") and not isinstance(wish, tuple):
-        choices = sorted({*BETAS, default})
-    if choices is None and _is_number(default):
-        if not low < high:
-            raise ValueError(f"{name} runs from {low} to {high}: give the lower end first")
-        low, high = min(low, default), max(high, default)
-    return low, high, default, choices
-
-
-def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _short(value):
-    return value if isinstance(value, str) else f"{value:g}"
-
-
+_cells = _Cells()
 _open = {}  # cell → (execution count, explorers): a cell that runs again replaces its own
 
 
@@ -266,6 +317,7 @@ def _close_earlier_ones(explorer):
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return
+    _cells.watch(shell)
     cell = kernel.get_parent().get("metadata", {}).get("cellId")
     if cell is None:
         return

@@ -3,8 +3,11 @@
 Functions that draw take the axes first and data ready-made, and return the artists.
 """
 
+import contextlib
+import functools
 import io
 import math
+import threading
 
 import matplotlib
 import numpy as np
@@ -42,7 +45,10 @@ ALERT = "#b3261e"
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#7f9dbb", "#b3c6d8", "#dde6ec", "#fbfaf5"])
 BANDS = 18
 DPI = 100  # pixels per inch at the usual size
+STILL_RATIO = 2  # a still has so many pixels for each one that it takes on the page
 _changes = {"figure.dpi": DPI}  # of the look
+_card = {"light": False}
+_one_at_a_time = threading.RLock()  # Matplotlib's settings are one for all threads
 
 
 def rule_style(rule, batches=False):
@@ -87,19 +93,36 @@ def new_figure(size=(9.6, 4.0)):
     return figure
 
 
+@contextlib.contextmanager
 def look():
-    """Return the context in which figures are built: the course's Matplotlib style."""
-    return matplotlib.rc_context(_changes, shipped("assets") / "optim_lessons.mplstyle")
+    """Give the course's Matplotlib style to the figures that are built inside; one thread at a time."""
+    with _one_at_a_time, matplotlib.rc_context(_style() | _changes):
+        yield
 
 
-def projector(scale=1.5):
+@functools.cache
+def _style():
+    style = matplotlib.rc_params_from_file(
+        shipped("assets") / "optim_lessons.mplstyle", use_default_template=False
+    )
+    return dict(style)
+
+
+def projector(scale=1.5, light=False):
     """Draw every picture from now on so many times as large: lines, words and sliders alike.
 
-    Cells that have run keep their pictures: run them again. projector(1) goes back to the usual size.
+    light: keep pictures on a light card on dark pages too. Cells that have run keep their pictures: run them
+    again. projector(1) goes back to the usual size and look.
     """
     if not 0.5 <= scale <= 4:
         raise ValueError(f"scale is {scale}: pictures are drawn from half to four times their usual size")
     _changes["figure.dpi"] = DPI * scale
+    _card["light"] = bool(light)
+
+
+def light_card():
+    """Return whether pictures stay on a light card on dark pages, as `projector` was told."""
+    return _card["light"]
 
 
 def height_map(ax, landscape, **options):

@@ -6,7 +6,7 @@ import numpy as np
 
 from optim_lessons.lab.fair import best_of, last_tenth, settled, stays_inside
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
     RULE_STYLES,
@@ -68,7 +68,8 @@ def walk(rule, landscape):
         return move
 
     ranges = dict(zip(start, first.box, strict=True))
-    return Scene(build, parts(rule).knobs | shape | start | {"steps": 60}, ranges=ranges)
+    knobs = parts(rule).knobs | shape | start | {"steps": 60}
+    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),))
 
 
 def race(rules, landscapes, noisy):

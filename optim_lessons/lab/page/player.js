@@ -1,0 +1,140 @@
+// What an explorer is to show, what it knows, and what it asks for. Whoever makes the frames is a "maker":
+//   ask(values, id)            wants one frame; the answer comes by load() or failed(), with the same id
+//   ahead(values, knob, from)  may send the frames of that knob's stops, those near stop number `from` first
+//   moved(values)              is told where the controls stand
+// All three may be missing. Values are lists in the order of the sheet's knobs.
+
+import { Book, unpack } from "./painter.js";
+
+const PATIENCE = 10000; // milliseconds after which an unanswered question is asked again
+
+export const keyOf = (values) => JSON.stringify(values);
+
+export class Player {
+  // sheet: knobs, size, scale, handles, play, light (see Explorer in lab/explore.py)
+  constructor(sheet, values, maker = {}) {
+    this.sheet = sheet;
+    this.knobs = sheet.knobs;
+    this.values = values;
+    this.maker = maker;
+    this.views = new Set();
+    this.shown = null; // { values, words, numbers, book }
+    this.problem = "";
+    this.asked = null;
+    this.moves = 0; // counts wishes; a frame of an older wish never covers that of a newer one
+    this.shownMove = -1;
+    this.forget(0);
+  }
+
+  forget(epoch) {
+    this.epoch = epoch;
+    this.book = new Book();
+    this.frames = new Map();
+  }
+
+  // Take in what pack_frames() wrote; id: of the question that it answers, if any.
+  load(packed, id = null) {
+    const { header, blobs } = unpack(packed);
+    if (header.epoch !== this.epoch) this.forget(header.epoch);
+    const { book, frames } = this;
+    const rows = book.add({ header, blobs });
+    const keep = () => {
+      header.keys.forEach((values, i) => {
+        frames.set(keyOf(values), { values, words: header.words[i], numbers: rows[i], book });
+      });
+      if (book === this.book) this.arrived(header.keys, id);
+    };
+    if (book.undecoded) return book.ready.then(keep);
+    keep();
+  }
+
+  arrived(keys, id) {
+    const asked = this.answered(id);
+    const wanted = this.frames.get(keyOf(this.values));
+    if (wanted) {
+      if (this.shown?.numbers !== wanted.numbers) this.present(wanted, this.moves);
+    } else if (asked && asked.move > this.shownMove) {
+      this.present(this.frames.get(keyOf(keys[0])), asked.move); // on the way to where the hand is now
+    }
+    if (!wanted) this.ask();
+  }
+
+  // The maker could not make a frame: its message stands beside the controls until the next good value.
+  failed(values, message, id = null) {
+    this.answered(id);
+    if (keyOf(values) !== keyOf(this.values)) return this.ask();
+    this.problem = message;
+    this.shownMove = this.moves;
+    this.tell("fail");
+  }
+
+  answered(id) {
+    const { asked } = this;
+    if (id === null || asked?.id !== id) return null;
+    this.asked = null;
+    return asked;
+  }
+
+  // Move the controls to these values and show their frame as soon as there is one.
+  wish(values, byHand = true) {
+    if (keyOf(values) === keyOf(this.values) && this.shownMove === this.moves) return;
+    this.values = values;
+    this.moves++;
+    this.tell("move");
+    if (byHand) this.maker.moved?.(values);
+    const frame = this.frames.get(keyOf(values));
+    if (frame) this.present(frame, this.moves);
+    else this.ask();
+  }
+
+  // Move one knob.
+  turn(name, value) {
+    this.wish(this.knobs.map((knob, i) => (knob.name === name ? value : this.values[i])));
+  }
+
+  value(name) {
+    return this.values[this.knobs.findIndex((knob) => knob.name === name)];
+  }
+
+  // A hand is near a control, or on it: its stops may be wanted soon.
+  near(knob) {
+    if (knob.stops.length > 1) this.maker.ahead?.(this.values, knob, nearest(knob.stops, this.value(knob.name)));
+  }
+
+  ask() {
+    const late = this.asked && performance.now() - this.asked.at > PATIENCE;
+    if (!this.maker.ask || (this.asked && !late)) return;
+    this.asked = { id: this.moves, move: this.moves, at: performance.now() };
+    this.maker.ask(this.values, this.asked.id);
+    this.tell("wait");
+  }
+
+  present(frame, move) {
+    this.shown = frame;
+    this.shownMove = move;
+    if (move === this.moves) this.problem = "";
+    this.tell("show");
+  }
+
+  // Whether picture, sentence and controls say the same.
+  get agrees() {
+    return this.shownMove === this.moves;
+  }
+
+  tell(what) {
+    for (const view of this.views) view[what]?.();
+  }
+}
+
+// The number of the stop that is nearest to a value; of choices, the one that it is.
+export function nearest(stops, value) {
+  const at = stops.indexOf(value);
+  if (at >= 0 || typeof value !== "number") return Math.max(at, 0);
+  let low = 0, high = stops.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (stops[middle] <= value) low = middle;
+    else high = middle;
+  }
+  return value - stops[low] <= stops[high] - value ? low : high;
+}
