@@ -12,30 +12,21 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
 ]
 
-# Notes when a key or the mouse moved something, and when a changed picture was on the screen.
+# Notes when a key or the mouse moved something, and when a changed picture was on the screen: a canvas of
+# ours, or an image of a rival's.
 _WATCH = """
 () => {
   window.moves = []; window.paints = [];
-  const seen = new WeakMap();
+  if (window.watched) return;
+  window.watched = true;
+  const painted = () =>
+    requestAnimationFrame(() => setTimeout(() => window.paints.push(performance.now()), 0));
   for (const kind of ["keydown", "pointermove"])
     document.addEventListener(kind, () => window.moves.push(performance.now()), true);
-  const loaded = img => {
-    if (seen.get(img) === img.src) return;
-    seen.set(img, img.src);
-    requestAnimationFrame(() => setTimeout(() => window.paints.push(performance.now()), 0));
-  };
-  const watch = img => {
-    if (img.watched) return;
-    img.watched = true;
-    img.addEventListener("load", () => loaded(img));
-  };
-  document.querySelectorAll(".jp-OutputArea img").forEach(img => { watch(img); seen.set(img, img.src); });
+  window.addEventListener("optim-lessons-painted", painted);
   new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(node => {
-    if (!node.querySelectorAll) return;
-    [node, ...node.querySelectorAll("img")].filter(n => n.tagName === "IMG").forEach(img => {
-      watch(img);
-      if (img.complete) loaded(img);
-    });
+    if (node.querySelectorAll) for (const image of [node, ...node.querySelectorAll("img")])
+      if (image.tagName === "IMG") image.decode().then(painted);
   }))).observe(document.body, {childList: true, subtree: true});
 }
 """
@@ -43,9 +34,17 @@ _IDLE = ".jp-StatusBar-TextItem:text('| Idle')"
 _RECORD = (
     "() => { const r = [window.moves, window.paints]; window.moves = []; window.paints = []; return r; }"
 )
-_DIGEST = """async img => {
-  const bytes = await (await fetch(img.src)).arrayBuffer();
-  return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))).join();
+# What a canvas shows, as a short text.
+_DIGEST = """async canvas => {
+  const context = canvas.getContext("2d");
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", pixels))).join();
+}"""
+# Where a control stands: its number among its stops, and how many there are.
+_PLACE = """control => {
+  if (control.type === "checkbox") return [Number(control.checked), 2];
+  if (control.tagName === "SELECT") return [control.selectedIndex, control.options.length];
+  return [Number(control.value), Number(control.max) + 1];
 }"""
 
 
@@ -113,7 +112,20 @@ class LabPage:
 
     def picture(self, explorer):
         """Return what the explorer shows now, as text that is the same for the same picture."""
-        return explorer.locator("img").first.evaluate(_DIGEST)
+        return explorer.locator("canvas").evaluate(_DIGEST)
+
+    def controls(self, explorer):
+        """Return the controls of an explorer, in order."""
+        return explorer.locator("[data-knob]").all()
+
+    def keys(self, control):
+        """Return the keys that move a control away from where it is, and back."""
+        place, stops = control.evaluate(_PLACE)
+        kind = control.evaluate("control => control.type")
+        if kind == "checkbox":
+            return " ", " "
+        forth, back = ("ArrowDown", "ArrowUp") if kind == "select-one" else ("ArrowRight", "ArrowLeft")
+        return (back, forth) if place == stops - 1 else (forth, back)
 
     def press(self, handle, key):
         """Press a key on a slider and wait for the picture; return the milliseconds from key to paint."""
@@ -136,11 +148,14 @@ class LabPage:
         moves, paints = self.record()
         return len(paints), paints[-1] - moves[-1]
 
-    def drag(self, handle, pixels):
-        """Drag a slider with the mouse by so many pixels, in small moves; return the number of pictures."""
-        handle.scroll_into_view_if_needed()
-        box = handle.bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    def drag(self, slider, way):
+        """Drag a slider's thumb with the mouse, in small moves; return the number of pictures."""
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        place, stops = slider.evaluate(_PLACE)
+        x = box["x"] + 8 + (box["width"] - 16) * place / max(1, stops - 1)
+        y = box["y"] + box["height"] / 2
+        pixels = max(40, 1.2 * (box["width"] - 16) / max(1, stops - 1)) * (-1 if way == "left" else 1)
         self.record()
         self.page.mouse.move(x, y)
         self.page.mouse.down()

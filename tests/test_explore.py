@@ -4,18 +4,27 @@ The explorers of each lesson are driven in its own kernel: test_notebooks.py.
 """
 
 import asyncio
+import json
+import struct
+import threading
+import time
 
+import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import traitlets
 from discovery import RULES
-from drive import drive, ends, somewhere
+from drive import drive, somewhere
 
+import optim_lessons.lab.explore as explore_module
 from optim_lessons import landscapes
 from optim_lessons.adam import adam
+from optim_lessons.course.publish import PICTURE_BYTES
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import scenes
-from optim_lessons.lab.explore import explore
+from optim_lessons.lab.explore import Explorer, explore
+from optim_lessons.lab.frames import IMAGE, MARKS, PATH, TEXT
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
@@ -58,13 +67,44 @@ def test_every_corner_and_random_points_of_the_sliders_draw_a_sound_picture_and_
     drive(explorer)
 
 
-def test_what_is_drawn_over_a_kept_background_equals_what_is_drawn_anew(explorer):
-    name, slider = next(iter(explorer.sliders.items()))
-    for value in ends(slider):
-        explorer.set(**{name: value})
-    anew = LiveFigure(explorer.picture.live.scene)
-    anew.draw(explorer.values)
-    assert anew.jpeg() == bytes(explorer.picture.value)
+def test_a_frame_after_many_others_paints_what_the_first_frame_of_a_new_figure_does(explorer):
+    for values in somewhere(explorer, 5):
+        explorer.set(**values)
+    anew = LiveFigure(explorer.scene)
+    assert painted(anew, values) == painted(explorer.live, values)
+
+
+def painted(live, values):
+    """Return a frame with everything it refers to written out: calls with their styles, letters, shapes."""
+    reading, numbers = live.frame(values)
+    book = live.book.news()
+    rows = [np.frombuffer(book["layers"][layer], np.int16) for layer in numbers[:2]]
+    return reading, book["places"][numbers[2]], [list(calls(row, book)) for row in [*rows, numbers[3:]]]
+
+
+def calls(row, book):
+    """Yield the calls of a row of numbers, with what they refer to in the place of its number."""
+    at = 0
+    while at < len(row):
+        kind, style = row[at], book["styles"][row[at + 1]]
+        if kind == PATH:
+            end = at + 3
+            for _ in range(row[at + 2]):
+                end += 2 + 2 * row[end]
+            yield "path", style, row[at + 2 : end].tolist()
+        elif kind == MARKS:
+            end = at + 4 + 2 * row[at + 3]
+            yield "marks", style, book["shapes"][row[at + 2]], row[at + 3 : end].tolist()
+        elif kind == TEXT:
+            end = at + 6 + 4 * row[at + 5]
+            letters = row[at + 6 : end].reshape(-1, 4)
+            yield "text", style, row[at + 2 : at + 6].tolist(), [book["glyphs"][one] for one in letters[:, 0]]
+            yield "letters", letters[:, 1:].tolist()
+        else:
+            assert kind == IMAGE
+            end = at + 7
+            yield "image", style, book["images"][row[at + 2]], row[at + 3 : end].tolist()
+        at = end
 
 
 KNOBS = ("lr", "beta1", "beta2", "eps")
@@ -76,7 +116,7 @@ KNOBS = ("lr", "beta1", "beta2", "eps")
 )
 def test_the_drawn_path_and_losses_are_those_of_the_rule(rule, ground):
     explorer = explore(rule, ground)
-    above, beside = explorer.picture.live.figure.axes
+    above, beside = explorer.figure.axes
     for values in somewhere(explorer, 5):
         explorer.set(**values)
         start = np.array([values.pop("start_x"), values.pop("start_y")])
@@ -115,9 +155,9 @@ def test_a_learners_own_rule_is_explored_like_any_other():
         return w - speed * g / (n + 1), n + 1
 
     explorer = explore(my_rule, quadratic)
-    before = bytes(explorer.picture.value)
+    before = explorer.frame().numbers.tobytes()
     explorer.set(speed=0.25)
-    assert bytes(explorer.picture.value) != before
+    assert explorer.frame().numbers.tobytes() != before
 
 
 def test_a_rule_is_called_as_prose_writes_it():
@@ -133,44 +173,71 @@ def test_a_rule_is_called_as_prose_writes_it():
     assert explore(my_adam, rosenbrock).reading.startswith("My Adam ")
 
 
-def stops(slider):
-    return [value for _, value in slider.options]
-
-
 def test_a_slider_stops_at_round_numbers_at_its_ends_and_at_its_default():
-    sliders = explore(adam, rosenbrock, lr=(0.013, 4.7, 1 / 9)).sliders
-    assert {0.013, 0.02, 0.45, 1, 1.05, 1.9, 2, 4.7, 1 / 9} <= {*stops(sliders["lr"])}
-    assert sliders["lr"].value == 1 / 9
-    assert dict(sliders["lr"].options)["0.1111"] == 1 / 9
-    between = np.diff(np.log(stops(sliders["lr"])))
+    controls = explore(adam, rosenbrock, lr=(0.013, 4.7, 1 / 9)).controls
+    assert {0.013, 0.02, 0.45, 1, 1.05, 1.9, 2, 4.7, 1 / 9} <= {*controls["lr"].stops}
+    assert controls["lr"].default == 1 / 9
+    between = np.diff(np.log(controls["lr"].stops))
     assert 0 < between.min() < between.max() < 0.06
-    assert {1e-8, 2e-8, 1e-3, 1} <= {*stops(sliders["eps"])}
-    assert {-1.5, -1.2, 0, 0.3} <= {*stops(explore(gradient_descent, rosenbrock).sliders["start_x"])}
+    assert {1e-8, 2e-8, 1e-3, 1} <= {*controls["eps"].stops}
+    assert {-1.5, -1.2, 0, 0.3} <= {*explore(gradient_descent, rosenbrock).controls["start_x"].stops}
 
 
-def test_code_may_set_a_value_between_the_stops_and_no_value_beyond_the_ends():
-    explorer = explore(gradient_descent, quadratic, lr=(0.01, 3.0))
-    explorer.set(lr=1.9876)
-    assert explorer.values["lr"] == 1.9876
-    assert 2 in stops(explorer.sliders["lr"])
-    explorer.sliders["lr"].value = 1.23456
-    explorer.flush()
-    assert explorer.values["lr"] == 1.23456
-    explorer.set(lr=100.0)
-    assert explorer.values["lr"] == 3
+def test_code_may_set_a_value_between_the_stops_and_the_stops_stay_as_they_are():
+    explorer = explore(adam, quadratic, lr=(0.01, 3.0))
+    before = explorer.controls
+    for lr in np.linspace(0.011, 2.987, 40):
+        explorer.set(lr=lr, beta1=0.93)
+        assert (explorer.values["lr"], explorer.values["beta1"]) == (lr, 0.93)
+    assert explorer.controls == before
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "message"),
+    [
+        ({"lr": 100.0}, ValueError, "lr is 100.0: its slider runs from 0.01 to 3"),
+        ({"lr": float("nan")}, TypeError, "lr is nan: give a number from 0.01 to 3"),
+        ({"lr": None}, TypeError, "lr is None: give a number from 0.01 to 3"),
+        ({"lr": [1]}, TypeError, r"lr is \[1\]: give a number from 0.01 to 3"),
+        ({"lr": True}, TypeError, "lr is True: give a number from 0.01 to 3"),
+        ({"steps": 2.5}, ValueError, "steps is 2.5: give a whole number from 1 to 300"),
+        ({"batch": 3}, ValueError, "batch is 3: choose one of 4, 8"),
+        ({"kind": "line"}, ValueError, "kind is 'line': choose one of step, cosine"),
+        ({"shuffled": 1}, TypeError, "shuffled is 1: it is on or off, True or False"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_is_and_nothing_moves(wish, error, message):
+    def build(figure):
+        line = figure.subplots().plot([], [], animated=True)[0]
+
+        def move(**knobs):
+            line.set_data([0, 1], [0, knobs["lr"]])
+            return f"{knobs}"
+
+        return move
+
+    knobs = {"lr": 0.5, "steps": 7, "batch": 4, "kind": "step", "shuffled": False}
+    ranges = {"lr": (0.01, 3.0), "batch": [4, 8], "kind": ["step", "cosine"]}
+    explorer = explore(Scene(build, knobs, ranges=ranges))
+    before = explorer.values, explorer.reading, explorer.frame()
+    with pytest.raises(error, match=message):
+        explorer.set(**{"steps": 9} | wish)
+    after = explorer.values, explorer.reading, explorer.frame()
+    assert after[:2] == before[:2]
+    np.testing.assert_array_equal(after[2].numbers, before[2].numbers)
 
 
 def test_a_list_gives_choices_a_pair_a_range_and_a_number_a_default():
     explorer = explore(adam, rosenbrock, lr=[0.1, 0.2], eps=(1e-4, 1.0), steps=7)
-    assert [value for _, value in explorer.sliders["lr"].options] == [0.1, 0.2]
-    assert (stops(explorer.sliders["eps"])[0], stops(explorer.sliders["eps"])[-1]) == (1e-4, 1)
+    assert explorer.controls["lr"].stops == (0.1, 0.2)
+    assert (explorer.controls["eps"].stops[0], explorer.controls["eps"].stops[-1]) == (1e-4, 1)
     assert explorer.values["steps"] == 7
 
 
 def test_a_new_default_alone_keeps_the_range_and_the_choices_of_the_scene():
     scene = Scene(failing, {"x": 0.5}, ranges={"x": (0.1, 0.9)})
-    slider = explore(scene, x=0.25).sliders["x"]
-    assert (stops(slider)[0], stops(slider)[-1], slider.value) == (0.1, 0.9, 0.25)
+    control = explore(scene, x=0.25).controls["x"]
+    assert (control.stops[0], control.stops[-1], control.default) == (0.1, 0.9, 0.25)
 
     def build(figure, *, kind):
         return lambda: kind
@@ -203,7 +270,7 @@ def test_divergence_is_told_with_its_step_and_what_to_change():
 
 def test_a_loss_of_zero_and_a_negative_loss_stay_on_the_log_axis():
     explorer = explore(gradient_descent, landscapes.saddle, lr=0.9, steps=300)
-    losses = explorer.picture.live.figure.axes[1].lines[0].get_ydata()
+    losses = explorer.figure.axes[1].lines[0].get_ydata()
     assert (losses > 0).all()
     assert np.isfinite(losses).all()
 
@@ -220,12 +287,13 @@ def failing(figure):
     return move
 
 
-def test_a_failure_is_shown_beside_the_sliders_the_last_picture_stays_and_the_next_value_clears_it():
+def test_a_failure_is_told_the_last_picture_stays_and_the_next_value_clears_it(messages):
     explorer = explore(Scene(failing, {"x": 0.5}), x=(0.0, 2.0))
-    good = bytes(explorer.picture.value)
     explorer.set(x=1.5)
-    assert "ValueError: x is &lt;1.5&gt;" in explorer.problem
-    assert bytes(explorer.picture.value) == good
+    assert explorer.problem == "ValueError: x is <1.5>"
+    assert explorer.reading == "x 0.5"
+    (told,) = messages(explorer)
+    assert (told["tell"], told["message"]) == ("failed", "ValueError: x is <1.5>")
     explorer.set(x=0.75)
     assert explorer.problem == ""
     assert explorer.reading == "x 0.75"
@@ -236,38 +304,233 @@ def test_a_scene_that_cannot_draw_its_first_picture_raises():
         explore(Scene(failing, {"x": 3}))
 
 
-def test_a_storm_of_values_draws_few_pictures_and_ends_on_the_last_value():
-    drawn = []
+# --- between the page and the kernel -----------------------------------------------------------------
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """Return a function that tells what an explorer has sent to its page since the last call."""
+    sent = []
+    monkeypatch.setattr(
+        Explorer, "send", lambda self, content, buffers=None: sent.append((self, content, buffers))
+    )
+
+    def since(explorer):
+        mine = [content | {"packed": unpacked(buffers)} for one, content, buffers in sent if one is explorer]
+        sent.clear()
+        return mine
+
+    return since
+
+
+def unpacked(buffers):
+    if not buffers:
+        return None
+    (size,) = struct.unpack_from("<I", buffers[0])
+    return json.loads(buffers[0][4 : 4 + size])
+
+
+def says(explorer, **content):
+    """Let the page say something to an explorer."""
+    explorer._asked(explorer, content, [])
+
+
+def hold(explorer, knob, stop=0, grab=1, seconds=2.0):
+    """Let the page hold a slider at a stop while a loop runs."""
+
+    async def held():
+        says(
+            explorer,
+            ask="ahead",
+            values=list(explorer.values.values()),
+            knob=knob,
+            grab=grab,
+            **{"from": stop},
+        )
+        await asyncio.sleep(seconds)
+
+    asyncio.run(held())
+
+
+def made_ahead(told):
+    return [tuple(key) for content in told for key in content["packed"]["keys"]]
+
+
+def slow_or_quick(pause=0.0):
+    """Return a scene whose pictures take so long."""
 
     def build(figure):
-        def move(*, x):
-            drawn.append(x)
-            return f"x {x}"
+        line = figure.subplots().plot([], [], animated=True)[0]
+
+        def move(*, x, y):
+            end = time.thread_time() + pause
+            while time.thread_time() < end:
+                pass
+            line.set_data([0, 1], [x, y])
+            return f"x {x:g}, y {y:g}"
 
         return move
 
-    explorer = explore(Scene(build, {"x": 0}), x=(0, 300))
+    return Scene(build, {"x": 20, "y": 0.5}, ranges={"x": (0, 40)})
 
-    async def storm():
-        for x in range(1, 301):
-            explorer.sliders["x"].value = x
-            if x % 10 == 0:
-                await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
 
-    asyncio.run(storm())
-    assert drawn[-1] == 300
-    assert explorer.reading == "x 300"
-    assert len(drawn) <= 32
+def test_a_page_that_begins_gets_its_first_frame_with_the_explorer_and_a_later_one_everything_anew(messages):
+    explorer = explore(slow_or_quick())
+    says(explorer, ask="hello", epoch=0)
+    assert messages(explorer) == []
+    explorer.set(x=3)
+    messages(explorer)
+    says(explorer, ask="hello", epoch=0)  # the page was loaded again, or opened a second time
+    (told,) = messages(explorer)
+    packed = told["packed"]
+    assert (packed["keys"], packed["words"]) == ([[3, 0.5]], ["x 3, y 0.5"])
+    assert packed["epoch"] == 1
+    assert packed["counts"]["layers"] == explorer.live.book.counts()["layers"]
+
+
+def test_a_frame_that_the_page_asks_for_comes_with_the_number_of_the_question(messages):
+    explorer = explore(slow_or_quick())
+    says(explorer, ask="frame", values=[7, 0.25], id=12)
+    (told,) = messages(explorer)
+    assert (told["tell"], told["id"], told["packed"]["words"]) == ("frames", 12, ["x 7, y 0.25"])
+    says(explorer, ask="frame", values=[8, 1], id=13)
+    (told,) = messages(explorer)
+    assert told["packed"]["news"] == {}  # the page has had everything that repeats
+    assert explorer.values == {"x": 20, "y": 0.5}, "the page tells where the controls stand by itself"
+    assert explorer.reading == "x 20, y 0.5"
+
+
+def test_a_slider_in_hand_gets_all_its_stops_nearest_first_then_coarse_then_fine(messages):
+    explorer = explore(slow_or_quick())
+    hold(explorer, "x", stop=20)
+    made = [x for x, _ in made_ahead(messages(explorer))]
+    assert sorted(made) == [x for x in range(41) if x != 20]  # 20 was shown at the start
+    assert set(made[:8]) == set(range(16, 25)) - {20}
+    coarse = made[8 : 8 + 8]
+    assert [x % 4 for x in coarse] == [0] * 8
+    assert explorer.reading == "x 20, y 0.5"
+
+
+def test_work_ahead_is_done_in_short_slices_between_which_the_loop_runs_and_newer_wishes_are_met(messages):
+    explorer = explore(slow_or_quick(pause=0.004))
+    gaps = []
+
+    async def beside():
+        says(explorer, ask="ahead", values=[20, 0.5], knob="x", grab=1, **{"from": 20})
+        for turn in range(60):
+            before = time.thread_time()
+            await asyncio.sleep(0.001)
+            gaps.append(time.thread_time() - before)
+            if turn == 5:
+                says(explorer, ask="frame", values=[0, 0.1], id=5)
+
+    asyncio.run(beside())
+    told = messages(explorer)
+    place = next(i for i, content in enumerate(told) if content["id"] == 5)
+    assert 0 < place < len(told) - 1
+    assert max(gaps) < 2 * explore_module.SLICE + 0.03
+
+
+def test_a_slow_scene_takes_no_more_than_its_share_of_the_processor_each_time_a_slider_is_taken(messages):
+    explorer = explore(slow_or_quick(pause=0.05))
+    before = time.thread_time()
+    hold(explorer, "x", seconds=3.0)
+    hold(explorer, "x", stop=30, seconds=1.0)  # the same grab
+    assert time.thread_time() - before < explore_module.AHEAD + 0.2
+    assert 5 < len(made_ahead(messages(explorer))) < 20
+    hold(explorer, "x", grab=2, seconds=1.0)
+    assert made_ahead(messages(explorer))
+
+
+def test_no_work_is_done_ahead_while_a_cell_runs(messages, monkeypatch):
+    explorer = explore(slow_or_quick())
+    monkeypatch.setattr(explore_module._cells, "running", True)
+    hold(explorer, "x", seconds=0.1)
+    assert messages(explorer) == []
+
+
+def test_what_cannot_be_drawn_is_left_out_ahead_and_told_when_it_is_wanted(messages):
+    explorer = explore(Scene(failing, {"x": 0.5}), x=(0.0, 2.0))
+    hold(explorer, "x", stop=10, seconds=0.5)
+    assert max(x for (x,) in made_ahead(messages(explorer))) <= 1
+    assert explorer.problem == ""
+    says(explorer, ask="frame", values=[1.5], id=3)
+    (told,) = messages(explorer)
+    assert (told["id"], told["message"]) == (3, "ValueError: x is <1.5>")
+
+
+def test_a_full_book_is_followed_by_a_new_one_that_needs_nothing_of_the_old(messages, monkeypatch):
+    monkeypatch.setattr(explore_module, "BOOK", 3_000)
+    explorer = explore(slow_or_quick())
+    for x in range(40):
+        says(explorer, ask="frame", values=[x, 0.5], id=x)
+    told = [content["packed"] for content in messages(explorer)]
+    epochs = [packed["epoch"] for packed in told]
+    assert epochs[-1] > 1
+    for packed, before in zip(told, [0, *epochs], strict=False):
+        assert packed["epoch"] == before or packed["counts"]["layers"] >= 2
+
+
+def test_a_value_of_the_page_that_is_not_allowed_moves_nothing(messages):
+    explorer = explore(slow_or_quick())
+    with pytest.raises(ValueError, match="x is 50"):
+        explorer._values = [50, 0.5]
+    with pytest.raises(traitlets.TraitError, match="2 knobs, not 1"):
+        explorer._values = [5]
+    assert explorer.values == {"x": 20, "y": 0.5}
+
+
+def test_a_picture_moved_in_one_loop_and_then_in_another_is_drawn_each_time():
+    explorer = explore(slow_or_quick())
+
+    async def move(x):
+        explorer.set(x=x)
+
+    for x in (3, 4):
+        asyncio.run(move(x))
+        assert explorer.reading == f"x {x}, y 0.5"
+    hold(explorer, "x", seconds=0.05)
+    hold(explorer, "y", seconds=0.05)
+    assert explorer.reading == "x 4, y 0.5"
+
+
+def test_drawing_in_two_threads_leaves_the_settings_of_other_figures_alone():
+    before = dict(plt.rcParams)
+    threads = [
+        threading.Thread(target=lambda: [explore(gradient_descent, quadratic) for _ in range(4)])
+        for _ in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert dict(plt.rcParams) == before
+
+
+def test_a_closed_explorer_leaves_no_widget_and_says_that_it_is_closed():
+    before = set(widgets())
+    explorer = explore(slow_or_quick())
+    explorer.set(x=3)
+    explorer.close_all()
+    assert set(widgets()) == before
+    assert (explorer.values, explorer.reading) == ({"x": 3, "y": 0.5}, "x 3, y 0.5")
+    with pytest.raises(RuntimeError, match="its cell has run again"):
+        explorer.set(x=4)
+
+
+def widgets():
+    return ipywidgets.widgets.widget._instances
 
 
 def test_the_widget_carries_a_small_picture_and_its_reading_for_pages_without_a_kernel(explorer):
     data, metadata = explorer._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
-    assert len(data["image/png"]) <= 60_000
+    assert len(data["image/png"]) <= PICTURE_BYTES
     assert data["text/plain"] == explorer.reading
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert metadata["image/png"]["alt"] == explorer.reading
+    width, height = explorer.figure.bbox.width, explorer.figure.bbox.height
+    assert metadata["image/png"] == {"alt": explorer.reading, "width": width, "height": height}
+    assert png_size(data["image/png"]) == (2 * width, 2 * height)
 
 
 def test_exploring_opens_no_figure_and_leaves_the_style_of_other_figures_alone():
@@ -285,29 +548,34 @@ def usual_size():
 
 def test_on_a_projector_pictures_their_words_and_their_sliders_are_larger(usual_size):
     usual = explore(gradient_descent, quadratic)
-    still = _png_width(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"])
+    still = png_size(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"])
     projector(1.5)
     large = explore(gradient_descent, quadratic)
-    assert _png_width(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"]) == 1.5 * still
+    assert png_size(Picture(new_figure((5, 2)), "")._repr_mimebundle_()[0]["image/png"])[0] == 1.5 * still[0]
     for explorer, width in ((usual, 960), (large, 1440)):  # the one that is there stays as it is
         explorer.set(lr=0.5)
-        assert explorer.picture.layout.max_width == f"{width}px"
-        assert _png_width(explorer.picture.live.png()) == width
-    assert (usual.sliders["lr"].layout.width, large.sliders["lr"].layout.width) == ("310px", "465px")
+        assert explorer._sheet["size"][0] == width
+        assert png_size(explorer.live.png())[0] == 2 * width
+    assert (usual._sheet["scale"], large._sheet["scale"]) == (1, 1.5)
     words = [label.get_window_extent().height for label in (_label(usual), _label(large))]
     assert words[1] == pytest.approx(1.5 * words[0], abs=1)
-    assert "--jp-widgets-font-size: 19.5px" in large.children[-1].value
-    assert "<style>" not in "".join(getattr(child, "value", "") for child in usual.children[1:])
     projector(1)
-    assert explore(gradient_descent, quadratic).picture.layout.max_width == "960px"
+    assert explore(gradient_descent, quadratic)._sheet["size"][0] == 960
 
 
-def _png_width(data):
-    return int.from_bytes(data[16:20], "big")
+def test_a_projector_may_keep_pictures_on_a_light_card(usual_size):
+    projector(1, light=True)
+    assert explore(gradient_descent, quadratic)._sheet["light"] is True
+    projector(1)
+    assert explore(gradient_descent, quadratic)._sheet["light"] is False
+
+
+def png_size(data):
+    return tuple(int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
 
 
 def _label(explorer):
-    return explorer.picture.live.figure.axes[0].xaxis.label
+    return explorer.figure.axes[0].xaxis.label
 
 
 @pytest.mark.parametrize("scale", [0, -1, 100, float("nan")])

@@ -29,7 +29,7 @@ every_picture = pytest.mark.parametrize("name", NAMES)
 def picture(name, value=None):
     """Return an explorer of the gallery, its only slider moved to a value."""
     explorer = explore(getattr(failures, name)())
-    (knob,) = explorer.sliders
+    (knob,) = explorer.controls
     if value is not None:
         explorer.set(**{knob: value})
     return explorer
@@ -37,7 +37,7 @@ def picture(name, value=None):
 
 def drawn(explorer, label):
     """Return the points of a rule's line on the left and of its line on the right."""
-    left, right = explorer.picture.live.figure.axes
+    left, right = explorer.figure.axes
     (number,) = [i for i, line in enumerate(_moving(right)) if line.get_label() == label]
     return _moving(left)[number].get_xydata(), _moving(right)[number].get_xydata()
 
@@ -57,28 +57,28 @@ BOX = {"project": lambda w: np.clip(w, -1, 1)}
 def test_the_gallery_holds_nine_failures_with_one_slider_each():
     assert len(NAMES) == 9
     for name in NAMES:
-        assert len(picture(name).sliders) == 1
+        assert len(picture(name).controls) == 1
 
 
 @every_picture
 def test_the_slider_draws_another_picture_at_each_of_its_values(name):
     explorer = picture(name)
-    ((knob, slider),) = explorer.sliders.items()
-    values = [value for _, value in slider.options]
+    ((knob, control),) = explorer.controls.items()
+    values = control.stops
     values = [*values[:: max(1, len(values) // 20)], values[-1]]
     pictures = set()
     for value in values:
         explorer.set(**{knob: value})
-        pictures.add(bytes(explorer.picture.value))
+        pictures.add(explorer.frame().numbers.tobytes())
         assert explorer.problem == ""
-        assert explorer.picture.live.figure.axes[1].get_title(loc="left").endswith(f" {value:.4g}")
+        assert explorer.figure.axes[1].get_title(loc="left").endswith(f" {value:.4g}")
         assert re.fullmatch(r"[^.]*(\.\d[^.]*)*\.", explorer.reading), explorer.reading  # one sentence
     assert len(pictures) == len({*values})
 
 
 @every_picture
 def test_every_rule_of_the_gallery_wears_its_colour(name):
-    left, right = picture(name).picture.live.figure.axes
+    left, right = picture(name).figure.axes
     for axes in (left, right):
         for line, label in zip(_moving(axes), [one.get_label() for one in _moving(right)], strict=True):
             expected = RULE_STYLES.get(label.lower().replace(" ", "_"))
@@ -129,7 +129,7 @@ def test_momentum_best_for_the_curvatures_of_the_valley_cycles_and_a_smaller_lr_
     np.testing.assert_allclose(ws[-3:], ws[-6:-3], atol=1e-12)
     np.testing.assert_array_equal(drawn(explorer, "momentum")[1][:, 1], ws[:61])
     assert "-1.80, 0.65, 2.12" in explorer.reading
-    for _, lr in explorer.sliders["lr"].options:
+    for lr in explorer.controls["lr"].stops:
         assert ("arrives" in picture("cycling", lr).reading) == (lr <= 0.1)
     lr, beta = 1 / 25, 2 / 3
     there = path(nesterov, landscapes.lessard_recht_packard, np.array([3.3]), 3000, lr=lr, beta=beta)
@@ -137,7 +137,7 @@ def test_momentum_best_for_the_curvatures_of_the_valley_cycles_and_a_smaller_lr_
 
 
 def test_the_valley_of_the_cycle_has_the_slope_that_momentum_feels():
-    axes = picture("cycling").picture.live.figure.axes[0]
+    axes = picture("cycling").figure.axes[0]
     valley = next(line for line in axes.lines if not line.get_animated())
     x, height = valley.get_xdata(), valley.get_ydata()
     middle = (x[1:] + x[:-1]) / 2

@@ -28,7 +28,7 @@ from optim_lessons.sgd import noisy
 
 def drawn(explorer, panel, points):
     """Return the data of the lines of a panel that have so many points."""
-    lines = explorer.picture.live.figure.axes[panel].lines
+    lines = explorer.figure.axes[panel].lines
     return [line.get_xydata() for line in lines if len(line.get_xdata()) == points]
 
 
@@ -273,7 +273,7 @@ def test_the_saddle_picture_draws_the_walk_with_its_noise_and_the_formula():
     ws = path(gradient_descent, noisy(saddle().grad, 1e-3, 3), start, 500, **knobs)
     (seen,) = drawn(explorer, 1, 501)
     np.testing.assert_array_equal(seen[:, 1], np.abs(ws[:, 1]))
-    formula = explorer.picture.live.figure.axes[1].lines[1].get_xydata()
+    formula = explorer.figure.axes[1].lines[1].get_xydata()
     np.testing.assert_allclose(formula[5, 1], start[1] * (1 + 0.5 * knobs["lr"]) ** 5)
 
 

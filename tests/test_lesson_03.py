@@ -336,7 +336,7 @@ def test_the_four_runs_look_as_their_names_say():
 
 
 def lines(explorer, axes):
-    return explorer.picture.live.figure.axes[axes].lines
+    return explorer.figure.axes[axes].lines
 
 
 def drawn(explorer, axes, points):

@@ -35,7 +35,7 @@ def parabola(w):
 
 def drawn(explorer, axes, points, nth=0):
     """Return the points of the nth line with so many points on one of an explorer's axes."""
-    lines = explorer.picture.live.figure.axes[axes].lines
+    lines = explorer.figure.axes[axes].lines
     return [line for line in lines if len(line.get_xdata()) == points][nth].get_xydata()
 
 
@@ -384,7 +384,7 @@ def test_the_map_puts_the_point_where_the_knobs_are_and_draws_its_walk():
     for rule, radius in ((momentum, spectral_radius), (nesterov, nesterov_radius)):
         explorer = explore(stability.stability_map(rule, radius))
         explorer.set(lr=0.7, beta=0.6, condition=50.0)
-        points = [tuple(line.get_xydata()[0]) for line in explorer.picture.live.figure.axes[0].lines[1:]]
+        points = [tuple(line.get_xydata()[0]) for line in explorer.figure.axes[0].lines[1:]]
         assert points == [(0.7, 0.6), (0.7 / 50, 0.6)]
         for nth, h in enumerate((1.0, 1 / 50)):
             walk = path(rule, lambda w, h=h: h * w, np.ones(1), stability.STEPS, lr=0.7, beta=0.6)[:, 0]
@@ -401,7 +401,7 @@ def test_the_ravine_holds_the_effective_lr_only_if_told_to():
         np.testing.assert_array_equal(drawn(explorer, 0, 21, 1), expected)
         plain = path(gradient_descent, VALLEY.grad, VALLEY.start, 20, lr=1.5)
         np.testing.assert_array_equal(drawn(explorer, 0, 21, 0), plain)
-        assert f"lr {used:.3g}" in explorer.picture.live.figure.axes[0].get_title("left")
+        assert f"lr {used:.3g}" in explorer.figure.axes[0].get_title("left")
 
 
 def test_the_two_arrows_of_the_velocity_lead_to_the_next_step():
@@ -410,7 +410,7 @@ def test_the_two_arrows_of_the_velocity_lead_to_the_next_step():
         explorer.set(lr=0.4, beta=0.85, step=step)
         ravine = quadratic(condition=20)
         run = record(momentum, ravine.grad, ravine.start, picture.STEPS, lr=0.4, beta=0.85)
-        kept, push = explorer.picture.live.figure.axes[0].collections
+        kept, push = explorer.figure.axes[0].collections
         start, end = run["w"][step], run["w"][step + 1]
         np.testing.assert_allclose(
             np.ravel(push.get_offsets()), start + np.array([kept.U[0], kept.V[0]]), rtol=1e-12
@@ -431,7 +431,7 @@ def test_the_spring_draws_the_walk_its_band_and_its_roots():
     np.testing.assert_array_equal(drawn(explorer, 0, picture.STEPS + 1, 2)[:, 1], walk)
     band = drawn(explorer, 0, picture.STEPS + 1)[:, 1]
     np.testing.assert_allclose(band, spectral_radius(0.3, 0.7) ** np.arange(picture.STEPS + 1), rtol=1e-12)
-    dots = explorer.picture.live.figure.axes[1].lines[-1].get_xydata()
+    dots = explorer.figure.axes[1].lines[-1].get_xydata()
     np.testing.assert_allclose(dots[:, 0] + 1j * dots[:, 1], picture.both_roots(0.3, 0.7), rtol=1e-12)
 
 
@@ -442,7 +442,7 @@ def test_the_valley_draws_each_rules_walk_in_its_own_style_and_tells_its_fate():
         walk = path(rule, lessard_recht_packard, np.array([3.3]), 120, lr=1 / 9, beta=4 / 9)[:, 0]
         if np.isfinite(walk).all():
             np.testing.assert_array_equal(drawn(explorer, 1, 121, nth)[:, 1], np.clip(walk, -1e3, 1e3))
-        assert explorer.picture.live.figure.axes[1].lines[3 + nth].get_color() == rule_style(rule)["color"]
+        assert explorer.figure.axes[1].lines[3 + nth].get_color() == rule_style(rule)["color"]
     assert "it goes round -1.80, 0.65, 2.12 and never arrives." in explorer.reading
     explorer.set(lr=1 / 9, beta=0.4)  # slow, but it arrives: see the cycle's test above
     assert "Momentum: after 120 steps it still moves between -0.014 and 0.015." in explorer.reading

@@ -24,7 +24,7 @@ LRS = np.geomspace(1e-3, 1e2, 41)
 
 
 def lines(explorer, axes):
-    return explorer.picture.live.figure.axes[axes].lines
+    return explorer.figure.axes[axes].lines
 
 
 # --- the rare and the frequent feature ---------------------------------------------------------------
@@ -60,7 +60,7 @@ def test_no_lr_on_the_slider_beats_adagrad_on_both_weights_in_the_picture():
     ws = [np.array(line.get_ydata()) for line in (lines(explorer, 0)[1], lines(explorer, 1)[1])]
     ours = [np.abs(w[-500:] - 1).mean() for w in ws]
     for against in ("gradient descent", "momentum"):
-        for _, lr in explorer.sliders["its_lr"].options:
+        for lr in explorer.controls["its_lr"].stops:
             slope = picture.stream_slope(*picture.feature_stream(0.02, 0))
             rule = {"gradient descent": gradient_descent, "momentum": momentum}[against]
             walk = path(rule, slope, np.zeros(2), 1000, lr=lr)
@@ -70,7 +70,7 @@ def test_no_lr_on_the_slider_beats_adagrad_on_both_weights_in_the_picture():
 
 def test_no_caption_stands_where_a_line_may_run():
     explorer = explore(picture.rare_and_frequent())
-    figure = explorer.picture.live.figure
+    figure = explorer.figure
     right = figure.axes[2]
     figure.canvas.draw()
     for text in right.texts:

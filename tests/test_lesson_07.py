@@ -31,7 +31,7 @@ def drawn(scene, **knobs):
     explorer = explore(scene)
     explorer.set(**knobs)
     assert not explorer.problem
-    return explorer.picture.live.figure.axes, explorer.reading
+    return explorer.figure.axes, explorer.reading
 
 
 def line(ax, label):

@@ -32,7 +32,7 @@ def fed(gradients, rule=adam, **knobs):
 
 def lines(explorer, place):
     """Return what the lines of one of an explorer's axes show, by label."""
-    return {line.get_label(): line for line in explorer.picture.live.figure.axes[place].lines}
+    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
 
 
 # --- the two averages ---------------------------------------------------------------------------------
@@ -494,7 +494,7 @@ def test_the_ground_shows_the_paths_of_both_rules(landscape):
     knobs = {"lr": 0.02, "beta2": 0.9, "eps": 1e-3}
     explorer.set(landscape=landscape, steps=40, beta1=0.5, **knobs)
     ground = picture.GROUNDS[landscape]
-    shown = [line for line in explorer.picture.live.figure.axes[0].lines if len(line.get_xdata()) == 41]
+    shown = [line for line in explorer.figure.axes[0].lines if len(line.get_xdata()) == 41]
     walks = [
         path(rmsprop, ground.grad, ground.start, 40, lr=0.02, beta=0.9, eps=1e-3),
         path(adam, ground.grad, ground.start, 40, beta1=0.5, **knobs),
@@ -535,7 +535,7 @@ def test_the_picture_of_eps_shows_three_walks_and_the_sizes_beside_eps():
         "#0060a8": path(adam, grad, start, 50, lr=0.05, beta1=0.8, eps=300.0),
         "#d55e00": path(momentum, grad, start, 50, lr=0.05 * 0.2 / 300, beta=0.8),
     }
-    shown = {line.get_color(): line for line in explorer.picture.live.figure.axes[0].lines}
+    shown = {line.get_color(): line for line in explorer.figure.axes[0].lines}
     for colour, ws in walks.items():
         np.testing.assert_allclose(shown[colour].get_xydata(), ws, rtol=1e-12)
     beside = lines(explorer, 1)
@@ -550,9 +550,7 @@ def test_the_turned_ravine_shows_the_path_and_its_count():
     explorer.set(angle=30, lr=0.2)
     ground = quadratic(condition=100.0, angle=30)
     ws = path(adam, ground.grad, ground.start, picture.PATIENCE, lr=0.2)
-    drawn = next(
-        line for line in explorer.picture.live.figure.axes[0].lines if len(line.get_xdata()) == len(ws)
-    )
+    drawn = next(line for line in explorer.figure.axes[0].lines if len(line.get_xdata()) == len(ws))
     np.testing.assert_array_equal(drawn.get_xydata(), ws)
     count = int(picture.steps_to_tenth(ws))
     assert f"At 30 degrees Adam needs {count} steps" in explorer.reading
@@ -569,7 +567,7 @@ def test_reddis_picture_shows_both_walks_and_every_end():
     for label, rule in (("Adam", adam), ("AMSGrad", amsgrad)):
         ws = path(rule, slope, np.zeros(1), picture.REDDI_STEPS, beta2=0.2, **knobs)
         np.testing.assert_array_equal(lines(explorer, 0)[label].get_ydata(), ws[:, 0])
-    ends = next(line for line in explorer.picture.live.figure.axes[1].lines if len(line.get_xdata()) == 67)
+    ends = next(line for line in explorer.figure.axes[1].lines if len(line.get_xdata()) == 67)
     one = path(adam, slope, np.zeros(1), picture.REDDI_STEPS, beta2=picture.REDDI_BETAS[20], **knobs)[-30:, 0]
     assert ends.get_ydata()[20] == pytest.approx(one.mean(), abs=1e-12)
 
@@ -597,7 +595,7 @@ def test_the_digits_show_adams_losses_on_the_images_held_out():
 def test_settling_draws_the_largest_of_each_twenty_steps():
     explorer = explore(picture.settling())
     ws, _ = picture.long_walk(0.1, 0.9, 0.999, 1e-8, 0.0)
-    drawn = next(line for line in explorer.picture.live.figure.axes[0].lines if len(line.get_xdata()) == 600)
+    drawn = next(line for line in explorer.figure.axes[0].lines if len(line.get_xdata()) == 600)
     np.testing.assert_array_equal(
         drawn.get_ydata(), np.clip(np.abs(ws).reshape(-1, 20).max(axis=1), 1e-12, 1e6)
     )

@@ -38,11 +38,11 @@ def patient():
 
 def lines(explorer, place):
     """Return the lines of one of an explorer's axes, by label; those without a label by their place."""
-    return {line.get_label(): line for line in explorer.picture.live.figure.axes[place].lines}
+    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
 
 
 def first_line(explorer, place):
-    return explorer.picture.live.figure.axes[place].lines[0]
+    return explorer.figure.axes[place].lines[0]
 
 
 def best_ends(steps, noise, names=SHAPES, kappa=20, peaks=120):

@@ -29,7 +29,7 @@ def end_of(name):
 
 def lines(explorer, place):
     """Return what the lines of one of an explorer's axes show, by label."""
-    return {line.get_label(): line for line in explorer.picture.live.figure.axes[place].lines}
+    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
 
 
 # --- over-fitting -------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def test_the_maps_show_the_stored_losses_and_the_chosen_pixels_curves():
     epochs = picture.CHOICES[20]
     explorer.set(epochs=epochs, variant="decay", lr=float(LRS[5]), decay=float(DECAYS[8]))
     k = list(SHOWN).index(epochs)
-    for a, ax in enumerate(explorer.picture.live.figure.axes[:3]):
+    for a, ax in enumerate(explorer.figure.axes[:3]):
         drawn = np.ma.filled(ax.images[0].get_array(), np.nan).T
         np.testing.assert_array_equal(drawn, np.minimum(results()["validation"][a, k], picture.TOP))
     curves = lines(explorer, 3)

@@ -429,7 +429,7 @@ def test_every_report_has_another_fault_and_does_not_name_it():
 
 
 def axes(explorer):
-    return explorer.picture.live.figure.axes
+    return explorer.figure.axes
 
 
 def test_the_budget_picture_draws_the_expected_best_and_its_band():

@@ -438,7 +438,7 @@ def test_the_panel_draws_the_readings_of_the_bench():
     explorer = explore(picture.panel("lr", "decay", rule="adam"))
     explorer.set(lr=0.05, decay=3.0)
     seen = bench(rule="adam", lr=explorer.values["lr"], decay=3.0)
-    axes = explorer.picture.live.figure.axes
+    axes = explorer.figure.axes
     for ax, name in zip(axes, picture.AXES, strict=False):
         moving = [line for line in ax.lines if line.get_animated()]
         for line, (x, y) in zip(moving, picture.readings(seen)[name], strict=True):

@@ -24,7 +24,7 @@ from optim_lessons.pictures import a_million_runs as picture
 
 
 def images(explorer):
-    return [image for axes in explorer.picture.live.figure.axes for image in axes.images]
+    return [image for axes in explorer.figure.axes for image in axes.images]
 
 
 # --- the map --------------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def test_every_pixel_of_the_map_is_its_own_run(rule, axes):
 def test_the_map_shows_these_losses_and_the_cross_its_run():
     explorer = explore(picture.run_map())
     explorer.set(lr=0.5, memory=0.3, start=-2.0, steps=40)
-    left, right, _ = explorer.picture.live.figure.axes
+    left, right, _ = explorer.figure.axes
     ravine = picture.GROUNDS["ravine"]
     losses = picture.runs_on("lr and memory", momentum, "ravine", 0.5, 0.3, -2.0, 40)
     np.testing.assert_array_equal(images(explorer)[0].get_array(), picture.coloured(losses))
@@ -176,7 +176,7 @@ def test_the_basins_picture_is_what_path_reaches():
         w0 = picture.starts(dtype=np.float32)[row, column]
         end = path(momentum, himmelblau.grad, w0, 150, lr=0.01, beta=0.8)[-1]
         np.testing.assert_array_equal(drawn[row, column], picture.BASINS[picture.reached(end[None])[0]])
-    share = [float(bar.get_width()) for bar in explorer.picture.live.figure.axes[1].patches]
+    share = [float(bar.get_width()) for bar in explorer.figure.axes[1].patches]
     assert sum(share) == pytest.approx(1)
 
 

@@ -21,10 +21,11 @@ from tqdm import tqdm
 
 from optim_lessons.course.copies.workbook import write_over
 from optim_lessons.course.kernels import prepare_environment
+from optim_lessons.lab.plots import FINE_STILLS
 from optim_lessons.lab.shipped import shipped
 
-PICTURE_BYTES = 60_000
-NOTEBOOK_BYTES = 600_000
+PICTURE_BYTES = 160_000  # two pixels for each one that is shown
+NOTEBOOK_BYTES = 1_600_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 120
 MEASURED = "measured"  # the tag of a cell that shows what this machine measured, times for instance
@@ -104,7 +105,7 @@ def run(notebook, name=""):
             on_cell_complete=lambda **_: bar.update(),
         )
         settings = tempfile.TemporaryDirectory()
-        environment = os.environ | {"IPYTHONDIR": settings.name}
+        environment = os.environ | {"IPYTHONDIR": settings.name, FINE_STILLS: "1"}
         environment.pop("MPLBACKEND", None)
         try:
             client.execute(env=environment)

@@ -21,7 +21,7 @@ from optim_lessons.lab import page
 from optim_lessons.lab.controls import control
 from optim_lessons.lab.frames import pack_frames
 from optim_lessons.lab.live import LiveFigure, Scene
-from optim_lessons.lab.plots import DPI, light_card
+from optim_lessons.lab.plots import DPI, light_card, shown
 from optim_lessons.lab.scenes import walk
 
 SLICE = 0.02  # seconds of work between two looks at what else there is to do
@@ -47,6 +47,7 @@ class Explorer(anywidget.AnyWidget):
 
     controls: knob → Control.  values: knob → value.  reading: the sentence beside the picture.
     problem: what kept the newest values from being drawn, or "".  set(lr=0.1): move sliders from code.
+    live: the LiveFigure behind it.
     """
 
     _esm = traitlets.Unicode(page.widget()).tag(sync=True)
@@ -65,20 +66,19 @@ class Explorer(anywidget.AnyWidget):
         }
         self.problem = ""
         self._lock = threading.RLock()  # a notebook may deliver what the page says in a second thread
-        self._figure = LiveFigure(scene)
+        self.live = LiveFigure(scene)
         self._epoch, self._sent, self._counts, self._bytes = 0, set(), None, 0
         self._plan, self._spent, self._grab, self._working = [], 0.0, None, False
         self._drawn = None
         values = [one.default for one in self.controls.values()]
-        frame = self._figure.frame(self._named(values))  # what fails at the start is the caller's to see
+        frame = self.live.frame(self._named(values))  # what fails at the start is the caller's to see
         self._reading, self._drawn = frame.reading, values
         super().__init__(_values=values, _sheet=self._describe(), _start=self._packed([values], [frame]))
-        self.add_class("optim-lessons-widget")
         self.on_msg(self._asked)
         _close_earlier_ones(self)
 
     def _describe(self):
-        figure, scene = self._figure.figure, self.scene
+        figure, scene = self.live.figure, self.scene
         play = scene.play or ("steps" if "steps" in self.controls else None)
         return {
             "knobs": [one.spec() for one in self.controls.values()],
@@ -106,7 +106,13 @@ class Explorer(anywidget.AnyWidget):
     def figure(self):
         """The Matplotlib figure behind the picture, set to the values."""
         self.flush()
-        return self._figure.figure
+        return self.live.figure
+
+    def frame(self):
+        """Return the Frame of the values: the reading, and the numbers that the page paints."""
+        with self._lock:
+            self._drawn = self._values
+            return self.live.frame(self.values)
 
     def set(self, **values):
         """Move sliders and draw at once: all of them, or none.
@@ -114,7 +120,7 @@ class Explorer(anywidget.AnyWidget):
         Raises TypeError for a knob that is not there or a value of another kind, ValueError for one that is
         not allowed.
         """
-        if self._figure is None:
+        if self.live is None:
             raise RuntimeError("this picture is closed, since its cell has run again: use the new one")
         _check_known(values, self.controls)
         accepted = {name: self.controls[name].accept(value) for name, value in values.items()}
@@ -126,13 +132,13 @@ class Explorer(anywidget.AnyWidget):
     def flush(self):
         """Draw what the page has moved since the last drawing, now."""
         with self._lock:
-            if self._figure is not None and self._drawn != self._values:
+            if self.live is not None and self._drawn != self._values:
                 self._show(self._values)
 
     def close_all(self):
         """Take the explorer off every page and free its memory."""
         with self._lock:
-            self._plan, self._figure, self._start = [], None, b""
+            self._plan, self.live, self._start = [], None, b""
         self.layout.close()
         self.close()
 
@@ -153,7 +159,7 @@ class Explorer(anywidget.AnyWidget):
     def _asked(self, _, content, buffers):
         """Answer the page: it begins ("hello"), needs a frame ("frame"), or holds a slider ("ahead")."""
         with self._lock:
-            if self._figure is None:
+            if self.live is None:
                 return
             if content["ask"] == "hello":
                 if content["epoch"] != self._epoch or len(self._sent) > 1:
@@ -170,7 +176,7 @@ class Explorer(anywidget.AnyWidget):
         """Send the frame of these values, or say why there is none."""
         self._drawn = list(values)
         try:
-            frame = self._figure.frame(self._named(values))
+            frame = self.live.frame(self._named(values))
         except Exception as error:  # whatever the learner's function raises is shown beside the sliders
             self.problem = f"{type(error).__name__}: {error}"
             self.send({"tell": "failed", "values": values, "id": asked, "message": self.problem})
@@ -183,12 +189,12 @@ class Explorer(anywidget.AnyWidget):
             return
         if self._bytes > BOOK:
             self._restart()
-            frames = [self._figure.frame(self._named(values)) for values in keys]
+            frames = [self.live.frame(self._named(values)) for values in keys]
         self.send({"tell": "frames", "id": asked}, [self._packed(keys, frames)])
 
     def _packed(self, keys, frames):
         """Return frames, with what the page's book lacks for them, as bytes."""
-        book = self._figure.book
+        book = self.live.book
         data = pack_frames(
             book.news(self._counts),
             [frame.numbers for frame in frames],
@@ -203,7 +209,7 @@ class Explorer(anywidget.AnyWidget):
 
     def _restart(self):
         """Begin a new book; the page forgets what it had when it sees the new epoch."""
-        self._figure.restart()
+        self.live.restart()
         self._epoch += 1
         self._sent, self._counts, self._bytes = set(), None, 0
 
@@ -245,8 +251,10 @@ class Explorer(anywidget.AnyWidget):
         keys, frames = [], []
         while self._plan and time.perf_counter() - clock < SLICE:
             values = self._plan.pop(0)
+            if tuple(values) in self._sent:
+                continue
             try:
-                frames.append(self._figure.frame(self._named(values)))
+                frames.append(self.live.frame(self._named(values)))
             except Exception:  # the page asks for it when it is wanted, and is then told why
                 continue
             keys.append(values)
@@ -259,11 +267,8 @@ class Explorer(anywidget.AnyWidget):
         self.flush()
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        width, height = self._sheet["size"]
-        data = dict(data or {}) | {"image/png": self._figure.png(), "text/plain": self.reading}
-        return data, metadata | {
-            "image/png": {"alt": self.reading, "width": round(width), "height": round(height)}
-        }
+        data = dict(data or {}) | {"image/png": self.live.png(), "text/plain": self.reading}
+        return data, metadata | {"image/png": shown(self.figure, self.reading)}
 
 
 def outward(stops, start):

@@ -16,6 +16,7 @@ calls. Positions are eighths of a pixel, from the upper left corner. The calls:
 
 import functools
 import io
+import itertools
 import json
 import math
 import struct
@@ -286,7 +287,7 @@ def _parts(path, transform=None, clip=None, simplify=False):
     clean = path.cleaned(transform, remove_nans=True, clip=clip, curves=False, simplify=simplify)
     starts = np.flatnonzero(clean.codes == Path.MOVETO)
     parts = []
-    for first, end in zip(starts, [*starts[1:], len(clean.codes)], strict=True):
+    for first, end in itertools.pairwise([*starts, len(clean.codes)]):
         codes = clean.codes[first:end]
         drawn = (codes == Path.MOVETO) | (codes == Path.LINETO)
         points = clean.vertices[first:end][drawn]
@@ -370,7 +371,7 @@ def _pair(face, first, second):
 
 def _font(face):
     family, style, variant, weight, stretch = face
-    prop = FontProperties(list(family), style=style, variant=variant, weight=weight, stretch=stretch)
+    prop = FontProperties(family=list(family), style=style, variant=variant, weight=weight, stretch=stretch)
     return text_to_path._get_font(prop)
 
 

@@ -23,7 +23,7 @@ from matplotlib.axis import Axis
 from matplotlib.image import AxesImage
 
 from optim_lessons.lab.frames import Book, Recorder
-from optim_lessons.lab.plots import STILL_RATIO, canvas_png, look, new_figure
+from optim_lessons.lab.plots import figure_png, look, new_figure
 
 
 class Handle(NamedTuple):
@@ -108,16 +108,10 @@ class LiveFigure:
 
     def png(self):
         """Return what was drawn last as a small PNG, with two pixels for each of the picture's."""
-        usual = self.figure.dpi
         with look(), np.errstate(all="ignore"):
-            self.figure.set_dpi(STILL_RATIO * usual)
             try:
-                self.figure.canvas.draw()
-                for artist in self._slow + self._quick:
-                    artist.axes.draw_artist(artist)
-                return canvas_png(self.figure.canvas)
+                return figure_png(self.figure, self._slow + self._quick)
             finally:
-                self.figure.set_dpi(usual)
                 self._under = None
 
     def _build(self, still):

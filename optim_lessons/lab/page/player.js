@@ -52,7 +52,7 @@ export class Player {
     const asked = this.answered(id);
     const wanted = this.frames.get(keyOf(this.values));
     if (wanted) {
-      if (this.shown?.numbers !== wanted.numbers) this.present(wanted, this.moves);
+      if (!this.agrees || this.shown.book !== this.book) this.present(wanted, this.moves);
     } else if (asked && asked.move > this.shownMove) {
       this.present(this.frames.get(keyOf(keys[0])), asked.move); // on the way to where the hand is now
     }
