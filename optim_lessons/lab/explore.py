@@ -84,7 +84,6 @@ class Explorer(anywidget.AnyWidget):
             "knobs": [one.spec() for one in self.controls.values()],
             "size": [figure.bbox.width, figure.bbox.height],
             "scale": figure.dpi / DPI,
-            "handles": [list(handle[1:]) for handle in scene.handles],
             "play": play,
             "light": light_card(),
         }

@@ -30,11 +30,13 @@ class Handle(NamedTuple):
     """A place in the picture that a hand can move: two knobs are its coordinates.
 
     axes: the number of the axes in the figure.  x, y: knobs, or None where it moves along one axis only.
+    logs: whether the axes show the decimal logarithms of the knobs.
     """
 
     axes: int
     x: str | None
     y: str | None
+    logs: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Scene:
     build: build(figure, **still) draws what stands still and returns move(**moving), which sets the
     animated artists and returns a sentence.  still, moving: knob → default; a change of a still knob
     builds the picture anew, a change of a moving one only moves it.  ranges: knob → (low, high), where
-    the usual one does not fit.  size: inches.  handles: places in the picture that a hand can move.
+    the usual one does not fit.  size: inches.  handles: Handles, places in the picture that a hand can
+    move; or a function of all values that returns them, where they depend on a still knob.
     play: the knob that the play button moves from its start to its value; None: steps, if there is one.
     """
 
@@ -53,7 +56,7 @@ class Scene:
     still: dict = field(default_factory=dict)
     ranges: dict = field(default_factory=dict)
     size: tuple = (9.6, 4.0)
-    handles: tuple = ()
+    handles: tuple | Callable = ()
     play: str | None = None
 
 
@@ -102,7 +105,7 @@ class LiveFigure:
                 for artist in self._slow:
                     artist.stale = False
             numbers = self._recorder.record(self._quick)
-        places = self._places()
+        places = self._places(values)
         below = [self._ground, self._under, self.book.note("places", repr(places), lambda: places)]
         return Frame(reading, np.concatenate([np.array(below, np.int16), numbers]))
 
@@ -127,17 +130,25 @@ class LiveFigure:
         self._ground = self._under = None
         self._built_for = still
 
-    def _places(self):
+    def _places(self, values):
         """Return where the handles' axes stand: box in pixels from the upper left corner, limits, scales."""
         places = []
-        for number, *_ in self.scene.handles:
+        handles = self.scene.handles
+        for number, x, y, logs in handles(values) if callable(handles) else handles:
             axes = self.figure.axes[number]
             box = axes.get_window_extent()
             places.append(
                 {
+                    "knobs": [x, y],
                     "box": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
-                    "x": [*map(float, axes.get_xlim()), axes.get_xscale()],
-                    "y": [*map(float, axes.get_ylim()), axes.get_yscale()],
+                    "x": _measure(axes.get_xlim(), axes.get_xscale(), logs),
+                    "y": _measure(axes.get_ylim(), axes.get_yscale(), logs),
                 }
             )
         return places
+
+
+def _measure(limits, scale, logs):
+    """Return an axis's ends and its scale, of the knob that it shows."""
+    low, high = map(float, limits)
+    return [10**low, 10**high, "log"] if logs else [low, high, scale]

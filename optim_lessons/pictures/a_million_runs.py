@@ -13,7 +13,7 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.kernel import print_walk
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
     ALERT,
@@ -143,7 +143,11 @@ def run_map():
     moving = {"lr": 1.0, "memory": 0.5, "start": -3.0, "steps": 200}
     ranges = {"rule": list(RULES), "landscape": list(GROUNDS), "axes": list(PAIRS)}
     ranges |= {"lr": (1e-4, 10.0), "memory": (0.0, 0.99), "start": (-4.0, 4.0), "steps": (10, 200)}
-    return Scene(build, moving, still, ranges, size=(10.4, 4.2))
+
+    def on_the_map(values):
+        return (Handle(0, *PAIRS[values["axes"]]),)
+
+    return Scene(build, moving, still, ranges, size=(10.4, 4.2), handles=on_the_map)
 
 
 # Where a rule's walk on a quadratic with largest curvature 1 begins to diverge.

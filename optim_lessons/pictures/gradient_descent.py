@@ -3,7 +3,7 @@
 import numpy as np
 
 from optim_lessons.gradient_descent import best_lr, contraction, gradient_descent, largest_stable_lr
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, Picture, look, new_figure, rule_style, set_loss
 
@@ -49,7 +49,8 @@ def parabola():
 
         return move
 
-    return Scene(build, {"lr": 0.3, "curvature": 1.0, "start": 3.0})
+    knobs = {"lr": 0.3, "curvature": 1.0, "start": 3.0}
+    return Scene(build, knobs, handles=(Handle(0, "start", None),))
 
 
 def _in_words(factor):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import iterate, path
 from optim_lessons.lab.plots import (
     ALERT,
@@ -176,7 +176,8 @@ def chord():
 
         return move
 
-    return Scene(build, {"bumps": 0.0, "a": -3.0, "b": 2.0})
+    ends = (Handle(0, "a", None), Handle(0, "b", None))
+    return Scene(build, {"bumps": 0.0, "a": -3.0, "b": 2.0}, handles=ends)
 
 
 # --- minima, saddles, plateaus -----------------------------------------------------------------------
@@ -342,7 +343,8 @@ def on_a_plateau(steps=800, walkers=20):
 
         return move
 
-    return Scene(build, {"start": 14.0, "noise": 0.0, "weights": 1, "seed": 0})
+    knobs = {"start": 14.0, "noise": 0.0, "weights": 1, "seed": 0}
+    return Scene(build, knobs, handles=(Handle(0, "start", None),))
 
 
 # --- Newton's step -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import last_tenth, settled
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import (
     ALERT,
@@ -366,7 +366,8 @@ def valley_walks(*rules):
         return move
 
     ranges = {"lr": (0.01, 0.16), "beta": (0.0, 0.95), "start": (-5.0, 5.0)}
-    return Scene(build, {"lr": 1 / 9, "beta": 4 / 9, "start": 3.3}, ranges=ranges)
+    knobs = {"lr": 1 / 9, "beta": 4 / 9, "start": 3.3}
+    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, "start", None),))
 
 
 def valley_height(w):

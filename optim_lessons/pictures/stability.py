@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label, set_loss
 from optim_lessons.momentum import largest_root
@@ -77,7 +77,7 @@ def stability_map(rule, radius):
 
     knobs = {"lr": 0.1, "beta": 0.5, "condition": 1.0}
     ranges = {"lr": (0.01, 5.0), "beta": (0.0, 0.99), "condition": (1.0, 100.0)}
-    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6))
+    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6), handles=(Handle(0, "lr", "beta"),))
 
 
 def _race_in_words(steep, flat):

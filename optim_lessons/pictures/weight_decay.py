@@ -3,7 +3,7 @@
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure
 from optim_lessons.studies.overfitting import (
@@ -271,7 +271,11 @@ def maps():
     still = {}
     moving = {"epochs": EPOCHS, "variant": names[1], "lr": float(LRS[6]), "decay": float(DECAYS[15])}
     ranges = {"epochs": CHOICES, "variant": names, "lr": LRS.tolist(), "decay": DECAYS.tolist()}
-    return Scene(build, moving, still, ranges=ranges, size=(10.8, 4.2))
+
+    def pixel(values):
+        return (Handle(names.index(values["variant"]), "lr", "decay", logs=True),)
+
+    return Scene(build, moving, still, ranges=ranges, size=(10.8, 4.2), handles=pixel)
 
 
 def figure_colours():

@@ -42,7 +42,7 @@ export class ExplorerView {
       for (const control of this.controls) control.box.addEventListener("keydown", this.play.halt);
     }
     root.replaceChildren(this.picture, panel, this.problem, this.sentence);
-    this.handles = sheet.handles.map((knobs, number) => new Handle(this, number, knobs));
+    this.handles = [];
     this.watch();
     player.views.add(this);
     this.move();
@@ -171,18 +171,29 @@ export class ExplorerView {
     if (height) sentence.style.minHeight = `${height}px`;
   }
 
+  // Of the handles on one ground, the one that is nearest to the pointer.
+  nearestHandle(event, one) {
+    const distance = (handle) => {
+      const box = handle.button.getBoundingClientRect();
+      return Math.hypot(event.clientX - box.x - box.width / 2, event.clientY - box.y - box.height / 2);
+    };
+    const rivals = this.handles.filter((handle) => String(handle.axes?.box) === String(one.axes.box));
+    return rivals.reduce((best, handle) => (distance(handle) < distance(best) ? handle : best), one);
+  }
+
+  // Every place of the frame that a hand can move has its handle.
   place() {
-    for (const handle of this.handles) handle.place();
+    const { shown } = this.player;
+    const places = shown?.book.places[shown.numbers[2]] ?? [];
+    while (this.handles.length < places.length) this.handles.push(new Handle(this));
+    this.handles.forEach((handle, i) => handle.place(places[i]));
   }
 }
 
 // A place in the picture that a hand moves: two knobs are its coordinates.
 class Handle {
-  constructor(view, number, names) {
+  constructor(view) {
     this.view = view;
-    this.number = number;
-    const { player } = view;
-    [this.x, this.y] = names.map((name) => player.knobs.find((knob) => knob.name === name));
     this.ground = element("div", { class: "ol-ground" });
     this.button = element("button", { type: "button", class: "ol-handle", "data-lm-suppress-shortcuts": "true" });
     view.picture.append(this.ground, this.button);
@@ -194,23 +205,21 @@ class Handle {
     this.button.addEventListener("keydown", (event) => this.key(event));
   }
 
-  get axes() {
-    const { shown } = this.view.player;
-    return shown?.book.places[shown.numbers[2]]?.[this.number];
-  }
-
-  // Put the handle where its knobs say.
-  place() {
-    const { axes, view } = this, { player, painter } = view;
+  // Put the handle where its knobs say.  axes: their names, and where in the picture they are measured.
+  place(axes) {
+    this.axes = axes;
+    this.ground.hidden = this.button.hidden = !axes;
     if (!axes) return;
+    const { view } = this, { player, painter } = view;
+    [this.x, this.y] = axes.knobs.map((name) => player.knobs.find((knob) => knob.name === name));
     const percent = (value, whole) => `${(100 * value) / whole}%`;
     const [left, top, width, height] = axes.box;
     Object.assign(this.ground.style, {
       left: percent(left, painter.width), top: percent(top, painter.height),
       width: percent(width, painter.width), height: percent(height, painter.height),
     });
-    const x = this.x ? left + width * fraction(player.value(this.x.name), axes.x) : left + width / 2;
-    const y = this.y ? top + height * (1 - fraction(player.value(this.y.name), axes.y)) : top + height / 2;
+    const x = this.x ? left + width * fraction(player.value(this.x.name), axes.x) : left;
+    const y = this.y ? top + height * (1 - fraction(player.value(this.y.name), axes.y)) : top + height;
     Object.assign(this.button.style, { left: percent(x, painter.width), top: percent(y, painter.height) });
     const knobs = [this.x, this.y].filter(Boolean);
     const where = knobs.map((knob) => `${knob.label} ${shownValue(knob, player.value(knob.name))}`).join(", ");
@@ -221,11 +230,12 @@ class Handle {
   take(event, target) {
     if (event.button !== 0 || !this.axes || (target === this.ground && event.pointerType === "touch")) return;
     event.preventDefault();
-    this.button.focus({ preventScroll: true });
+    const hand = target === this.ground ? this.view.nearestHandle(event, this) : this;
+    hand.button.focus({ preventScroll: true });
     this.view.play?.halt();
-    this.held = true;
-    target.setPointerCapture(event.pointerId);
-    this.drag(event);
+    hand.held = true;
+    hand.button.setPointerCapture(event.pointerId);
+    hand.drag(event);
   }
 
   drag(event) {
@@ -238,9 +248,7 @@ class Handle {
       [this.x, position((x - left) / width, axes.x)],
       [this.y, position(1 - (y - top) / height, axes.y)],
     ]);
-    const step = new Map([[this.x, 1 / width], [this.y, 1 / height]]);
-    player.wish(player.knobs.map((knob, i) =>
-      (at.has(knob) ? fitting(knob, at.get(knob), step.get(knob)) : player.values[i])));
+    player.wish(player.knobs.map((knob, i) => (at.has(knob) ? fitting(knob, at.get(knob)) : player.values[i])));
   }
 
   key(event) {
@@ -266,8 +274,8 @@ function position(part, [low, high, scale]) {
   return scale === "log" ? low * (high / low) ** inside : low + (high - low) * inside;
 }
 
-// The knob's value for a place: a stop if one is near, else a short number inside the range.
-function fitting(knob, value, _step) {
+// The knob's value for a place: a short number inside the range, or the nearest of its choices.
+function fitting(knob, value) {
   const stop = knob.stops[nearest(knob.stops, value)];
   if (knob.kind !== "number") return stop;
   const [low, high] = [knob.stops[0], knob.stops[knob.stops.length - 1]];

@@ -11,7 +11,7 @@ const PATIENCE = 10000; // milliseconds after which an unanswered question is as
 export const keyOf = (values) => JSON.stringify(values);
 
 export class Player {
-  // sheet: knobs, size, scale, handles, play, light (see Explorer in lab/explore.py)
+  // sheet: knobs, size, scale, play, light (see Explorer in lab/explore.py)
   constructor(sheet, values, maker = {}) {
     this.sheet = sheet;
     this.knobs = sheet.knobs;
