@@ -14,7 +14,7 @@ export function element(tag, attributes = {}, ...children) {
 
 export function shownValue(knob, value) {
   if (typeof value !== "number") return String(value);
-  return knob.kind === "whole" ? String(value) : general(value, knob.kind === "choice" ? 6 : 4);
+  return Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : general(value, 4);
 }
 
 // In JupyterLab, keys that are meant for a control stay with it.
