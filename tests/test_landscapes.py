@@ -233,7 +233,7 @@ def test_terrain_is_the_measured_land_in_metres_and_kilometres():
 def test_a_walk_on_terrain_is_told_in_kilometres_and_metres_and_says_when_it_leaves_the_map():
     explorer = explore(gradient_descent, terrain(), lr=(1e-4, 0.3, 0.003), steps=100)
     assert explorer.reading == "Gradient descent: after 100 steps the height is 480 m, at (4.82 km, 14.1 km)."
-    above, beside = explorer.picture.live.figure.axes
+    above, beside = explorer.figure.axes
     assert (above.get_xlabel(), above.get_ylabel()) == ("w[0] in km", "w[1] in km")
     assert beside.get_ylabel() == "height in m"
     explorer.set(lr=0.2)

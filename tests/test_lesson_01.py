@@ -120,5 +120,5 @@ def test_the_limit_of_each_run_is_inside_the_picture_of_the_edge_of_stability():
     )
     for lr in lrs.tolist():
         explorer.set(lr=lr)
-        low, high = explorer.picture.live.figure.axes[0].get_ylim()
+        low, high = explorer.figure.axes[0].get_ylim()
         assert low < 2 / lr < high
