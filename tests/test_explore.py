@@ -7,7 +7,7 @@ import asyncio
 import json
 import struct
 import threading
-import time
+from types import SimpleNamespace
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -356,16 +356,15 @@ def made_ahead(told):
     return [tuple(key) for content in told for key in content["packed"]["keys"]]
 
 
-def slow_or_quick(pause=0.0):
-    """Return a scene whose pictures take so long."""
+def two_knobs(clock=None, seconds=0.0):
+    """Return a scene with two knobs, each picture of which takes so many seconds of a clock."""
 
     def build(figure):
         line = figure.subplots().plot([], [], animated=True)[0]
 
         def move(*, x, y):
-            end = time.thread_time() + pause
-            while time.thread_time() < end:
-                pass
+            if clock:
+                clock.now += seconds
             line.set_data([0, 1], [x, y])
             return f"x {x:g}, y {y:g}"
 
@@ -374,8 +373,17 @@ def slow_or_quick(pause=0.0):
     return Scene(build, {"x": 20, "y": 0.5}, ranges={"x": (0, 40)})
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Give the explorer a clock that only pictures move on."""
+    clock = SimpleNamespace(now=0.0)
+    clock.thread_time = clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(explore_module, "time", clock)
+    return clock
+
+
 def test_a_page_that_begins_gets_its_first_frame_with_the_explorer_and_a_later_one_everything_anew(messages):
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     says(explorer, ask="hello", epoch=0)
     assert messages(explorer) == []
     explorer.set(x=3)
@@ -389,7 +397,7 @@ def test_a_page_that_begins_gets_its_first_frame_with_the_explorer_and_a_later_o
 
 
 def test_a_frame_that_the_page_asks_for_comes_with_the_number_of_the_question(messages):
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     says(explorer, ask="frame", values=[7, 0.25], id=12)
     (told,) = messages(explorer)
     assert (told["tell"], told["id"], told["packed"]["words"]) == ("frames", 12, ["x 7, y 0.25"])
@@ -401,7 +409,7 @@ def test_a_frame_that_the_page_asks_for_comes_with_the_number_of_the_question(me
 
 
 def test_a_slider_in_hand_gets_all_its_stops_nearest_first_then_coarse_then_fine(messages):
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     hold(explorer, "x", stop=20)
     made = [x for x, _ in made_ahead(messages(explorer))]
     assert sorted(made) == [x for x in range(41) if x != 20]  # 20 was shown at the start
@@ -411,39 +419,39 @@ def test_a_slider_in_hand_gets_all_its_stops_nearest_first_then_coarse_then_fine
     assert explorer.reading == "x 20, y 0.5"
 
 
-def test_work_ahead_is_done_in_short_slices_between_which_the_loop_runs_and_newer_wishes_are_met(messages):
-    explorer = explore(slow_or_quick(pause=0.004))
-    gaps = []
+def test_work_ahead_is_done_in_short_slices_and_a_newer_wish_is_met_between_them(messages, clock):
+    explorer = explore(two_knobs(clock, seconds=explore_module.SLICE / 2.5))
 
-    async def beside():
+    async def held():
         says(explorer, ask="ahead", values=[20, 0.5], knob="x", grab=1, **{"from": 20})
-        for turn in range(60):
-            before = time.thread_time()
+        while not made_ahead(told := messages(explorer)):
             await asyncio.sleep(0.001)
-            gaps.append(time.thread_time() - before)
-            if turn == 5:
-                says(explorer, ask="frame", values=[0, 0.1], id=5)
+        says(explorer, ask="frame", values=[0, 0.1], id=5)
+        told += messages(explorer)
+        await asyncio.sleep(0.5)
+        return told, messages(explorer)
 
-    asyncio.run(beside())
-    told = messages(explorer)
-    place = next(i for i, content in enumerate(told) if content["id"] == 5)
-    assert 0 < place < len(told) - 1
-    assert max(gaps) < 2 * explore_module.SLICE + 0.03
+    before, after = asyncio.run(held())
+    assert before[-1]["id"] == 5
+    assert made_ahead(after), "the work goes on afterwards"
+    assert {len(made_ahead([one])) for one in before[:-1] + after[:-1]} == {3}
 
 
-def test_a_slow_scene_takes_no_more_than_its_share_of_the_processor_each_time_a_slider_is_taken(messages):
-    explorer = explore(slow_or_quick(pause=0.05))
-    before = time.thread_time()
-    hold(explorer, "x", seconds=3.0)
-    hold(explorer, "x", stop=30, seconds=1.0)  # the same grab
-    assert time.thread_time() - before < explore_module.AHEAD + 0.2
-    assert 5 < len(made_ahead(messages(explorer))) < 20
-    hold(explorer, "x", grab=2, seconds=1.0)
-    assert made_ahead(messages(explorer))
+def test_a_slow_scene_takes_no_more_than_its_share_of_the_processor_each_time_a_slider_is_taken(
+    messages, clock
+):
+    explorer = explore(two_knobs(clock, seconds=0.11))
+    hold(explorer, "x", seconds=0.3)
+    hold(explorer, "x", stop=30, seconds=0.3)  # the same grab
+    first = len(made_ahead(messages(explorer)))
+    hold(explorer, "x", stop=30, grab=2, seconds=0.3)
+    second = len(made_ahead(messages(explorer)))
+    for share in (first, second):
+        assert explore_module.AHEAD < 0.11 * share < explore_module.AHEAD + 0.12
 
 
 def test_no_work_is_done_ahead_while_a_cell_runs(messages, monkeypatch):
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     monkeypatch.setattr(explore_module._cells, "running", True)
     hold(explorer, "x", seconds=0.1)
     assert messages(explorer) == []
@@ -461,7 +469,7 @@ def test_what_cannot_be_drawn_is_left_out_ahead_and_told_when_it_is_wanted(messa
 
 def test_a_full_book_is_followed_by_a_new_one_that_needs_nothing_of_the_old(messages, monkeypatch):
     monkeypatch.setattr(explore_module, "BOOK", 3_000)
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     for x in range(40):
         says(explorer, ask="frame", values=[x, 0.5], id=x)
     told = [content["packed"] for content in messages(explorer)]
@@ -472,7 +480,7 @@ def test_a_full_book_is_followed_by_a_new_one_that_needs_nothing_of_the_old(mess
 
 
 def test_a_value_of_the_page_that_is_not_allowed_moves_nothing(messages):
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     with pytest.raises(ValueError, match="x is 50"):
         explorer._values = [50, 0.5]
     with pytest.raises(traitlets.TraitError, match="2 knobs, not 1"):
@@ -481,7 +489,7 @@ def test_a_value_of_the_page_that_is_not_allowed_moves_nothing(messages):
 
 
 def test_a_picture_moved_in_one_loop_and_then_in_another_is_drawn_each_time():
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
 
     async def move(x):
         explorer.set(x=x)
@@ -509,7 +517,7 @@ def test_drawing_in_two_threads_leaves_the_settings_of_other_figures_alone():
 
 def test_a_closed_explorer_leaves_no_widget_and_says_that_it_is_closed():
     before = set(widgets())
-    explorer = explore(slow_or_quick())
+    explorer = explore(two_knobs())
     explorer.set(x=3)
     explorer.close_all()
     assert set(widgets()) == before
