@@ -46,6 +46,15 @@ def test_the_oldest_version_of_each_library_is_the_one_that_the_oldest_run_insta
         assert f"{name} {pins[name.lower()]}" in readme
 
 
+def test_ci_runs_the_readmes_test_command_as_it_stands_there_in_an_environment_in_the_clone():
+    run = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^```\n(pip install .* && pytest)\n```$", readme, flags=re.MULTILINE)
+    assert command in run
+    assert "-m venv --clear .venv\n" in run
+    assert "--durations=20" in run
+
+
 def test_every_place_that_names_the_version_names_the_same_one():
     version = optim_lessons.__version__
     assert f"\nversion: {version}\n" in (ROOT / ".github/CITATION.cff").read_text(encoding="utf-8")

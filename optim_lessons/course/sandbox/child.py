@@ -503,7 +503,7 @@ def limit_memory(memory):
 
 
 def limit(memory, seconds):
-    """Limit this process: memory, time, the size and number of files, no new processes."""
+    """Limit this process: memory, time, the size and number of files, in namespaces of processes, too."""
     try:
         import resource
     except ImportError:  # Windows
