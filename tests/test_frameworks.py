@@ -2,15 +2,20 @@
 
 import copy
 import io
+import json
+import sys
 
 import numpy as np
 import pytest
 
+from optim_lessons import bridge
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import torch_optimizer
 from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab import datasets
 from optim_lessons.lab.path import path
+from optim_lessons.lab.shipped import shipped
 from optim_lessons.landscapes import rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
@@ -289,6 +294,23 @@ def test_a_rule_that_writes_into_what_it_was_given_changes_neither_gradient_nor_
     assert point.grad.tolist() == [1, 1, 1]
     assert held.tolist() == [1, 1, 1]
     assert point.tolist() == pytest.approx([0.7] * 3)
+
+
+def test_lesson_08_shows_what_its_pytorch_program_prints_and_says_how_to_get_pytorch_where_it_is_not(
+    monkeypatch, capsys
+):
+    cells = {
+        cell["id"]: cell for cell in json.loads((shipped("notebooks") / "08_adam.ipynb").read_text())["cells"]
+    }
+    names = {"bridge": bridge, "adam": adam, "data": datasets.digits()}
+    for name in ("torch-loop", "torch-run"):
+        exec("".join(cells[name]["source"]), names)
+    assert capsys.readouterr().out == "".join(cells["torch-run"]["outputs"][0]["text"])
+    monkeypatch.setitem(sys.modules, "torch", None)
+    exec("".join(cells["torch-run"]["source"]), names)
+    assert "pip install torch" in capsys.readouterr().out
+    with pytest.raises(ImportError):
+        torch_optimizer(adam)
 
 
 def test_what_is_not_a_rule_or_a_knob_is_told_so():

@@ -12,6 +12,7 @@ from optim_lessons.course.exercises.lesson_06 import BURST_STEP, NEAR, adagrad_n
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import best_of, stays_below
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.plots import rule_label
 from optim_lessons.lab.train import train
@@ -267,6 +268,21 @@ def test_in_a_ravine_turned_by_45_degrees_both_effective_lrs_are_nearly_equal():
     run = record(adagrad, ravine.grad, ravine.start, 150, lr=1.0)
     last = picture.effective_lr(run["v"][1:], lr=1.0)[-1]
     assert 0.8 < last[0] / last[1] < 1.25
+
+
+@pytest.mark.parametrize(("angle", "descent", "ours"), [(0, 385, 4), (15, 380, 187), (45, 368, 488)])
+def test_steps_until_the_distance_stays_a_thousand_times_smaller_at_the_best_lr(angle, descent, ours):
+    lrs, ravine, best = np.geomspace(0.1, 1000, 81), quadratic(condition=100, angle=angle), {}
+    for rule in (gradient_descent, adagrad):
+        distance = np.abs(path(rule, ravine.grad, ravine.start, 1000, lr=lrs[:, None])).max(axis=-1)
+        arrived = stays_below(distance, 1e-3 * distance[0])
+        best[rule] = best_of(arrived, lr=lrs)
+        if angle == 0 and rule is adagrad:
+            assert (arrived[lrs > 120] == 4).all()  # as large an lr as one likes
+            assert (arrived[lrs < 100] > 4).all()
+    assert [one.score for one in best.values()] == [descent, ours]
+    assert not best[gradient_descent].at_edge
+    assert best[adagrad].at_edge == (angle == 0)
 
 
 def test_an_lr_far_above_the_distance_leaps_out_and_back_and_then_steps_as_newton():

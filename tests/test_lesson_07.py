@@ -15,8 +15,9 @@ from optim_lessons.course.exercises.lesson_07 import (
     four_runs,
 )
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab import datasets
+from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.path import path, record
 from optim_lessons.landscapes import d2l, quadratic
 from optim_lessons.pictures import rmsprop as picture
@@ -95,6 +96,40 @@ def test_ten_times_the_burst_costs_the_same_number_of_steps_more_each_time():
     assert check("07.predict_forget", "c")
     more = np.log(100) / -np.log(0.99)
     assert np.diff(counts) == pytest.approx([more, more], abs=1.5)
+
+
+def test_the_excess_of_a_burst_falls_on_a_straight_line_and_the_root_of_v_bends_near_its_usual_level():
+    v, seen = 0.99 + 0.01 * 100**2, []
+    for _ in range(900):
+        seen.append(v)
+        v = rmsprop(0.0, 1.0, v, beta=0.99)[1]
+    excess, root = np.log(np.array(seen) - 1), 0.5 * np.log(seen)
+    np.testing.assert_allclose(np.diff(excess), np.log(0.99), rtol=1e-6)
+    slopes = np.diff(root) / (0.5 * np.log(0.99))
+    assert (slopes[:200] > 0.9).all()  # nearly straight at first
+    assert slopes[600] < 0.25  # and nearly level in the end
+
+
+def test_adagrads_best_lr_is_about_three_times_as_large_for_ten_times_the_length_and_rmsprops_the_same():
+    best = {}
+    for steps in (3000, 30_000):
+        c, added = moving_minimum(steps=steps)
+        for rule, lrs in ((adagrad, np.geomspace(0.5, 30, 19)), (rmsprop, np.geomspace(0.01, 0.5, 18))):
+            ws = path(rule, lambda w, t: w - c[t] + added[t], np.zeros(1), steps, lr=lrs[:, None])  # noqa: B023
+            best[rule, steps] = best_of(np.abs(ws[..., 0] - c[:, None]).mean(axis=0), lr=lrs)
+    assert not any(one.at_edge for one in best.values())
+    assert best[adagrad, 30_000].value / best[adagrad, 3000].value == pytest.approx(np.sqrt(10), rel=0.3)
+    assert best[rmsprop, 30_000].value == pytest.approx(best[rmsprop, 3000].value, rel=0.3)
+
+
+def test_long_first_steps_help_a_network_within_ten_steps_at_lr_001_and_at_0999_not_at_once():
+    net, seeds = models.mlp(*datasets.digits().train, sizes=(64, 32, 10)), range(5)
+    one, ten = {}, {}
+    for beta in (0.9, 0.99, 0.999):
+        ws = path(rmsprop, net.batch_grad(32, seeds), net.init(seeds), 10, lr=0.01, beta=beta)
+        one[beta], ten[beta] = np.median(net(ws[[1, 10]]), axis=1)
+    assert one[0.99] < one[0.9] < one[0.999]
+    assert max(ten[0.99], ten[0.999]) < ten[0.9]
 
 
 def test_the_numbers_of_the_exercises_are_what_the_rule_does():

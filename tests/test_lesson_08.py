@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.course.check import check
@@ -11,6 +12,7 @@ from optim_lessons.course.exercises.lesson_08 import farthest, four_runs, nadam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.train import train
 from optim_lessons.landscapes import quadratic, reddi, rosenbrock, saddle
@@ -220,6 +222,74 @@ def test_over_the_three_grounds_adam_never_gets_lost():
     assert (losses(adam, "saddle") < -0.1249).all()
 
 
+def test_adam_leaves_less_than_a_thirtieth_of_what_each_of_its_halves_leaves_on_the_ground_made_for_it():
+    left = {}
+    for rule in picture.BUILT_FROM:
+        best, ws = picture.reached(rule)
+        assert not best.at_edge
+        left[rule] = best.score
+        ground = picture.two_troubles()
+        assert best.score == (ground(ws[-10:]) / ground(ground.start)).max()
+    assert left[gradient_descent] > 10 * left[momentum]
+    assert left[momentum] < left[rmsprop] < left[gradient_descent]
+    assert left[adam] < left[momentum] / 30
+
+
+def test_the_picture_of_the_four_rules_shows_these_walks():
+    shown = picture.four_rules()
+    for ax, rule in zip(shown.figure.axes, picture.BUILT_FROM, strict=True):
+        np.testing.assert_array_equal(ax.lines[-1].get_xydata(), picture.reached(rule)[1])
+    assert "momentum 2e-03 (lr 6.7)" in shown.text
+
+
+def test_the_ground_with_two_troubles_is_a_turned_ravine_in_other_units():
+    ground, turned = picture.two_troubles(), quadratic(condition=20, angle=45)
+    w = np.array([[1.0, 20.0], [-3.0, 7.0]])
+    np.testing.assert_allclose(ground(w), turned(w / [1, 20]))
+    steps = 1e-6 * np.eye(2)
+    slope = np.stack([(ground(w + e) - ground(w - e)) / 2e-6 for e in steps], axis=-1)
+    np.testing.assert_allclose(ground.grad(w), slope, rtol=1e-6)
+
+
+# --- units --------------------------------------------------------------------------------------------
+
+FIRM = [(adagrad, 0.3), (rmsprop, 3e-3), (adam, 0.1)]
+LOUD = [(gradient_descent, 1e-3), (momentum, 2e-4), (nesterov, 2e-4)]
+
+
+def on_rosenbrock(rule, lr, scale=1):
+    return path(rule, lambda w: scale * rosenbrock.grad(w), rosenbrock.start, 300, lr=lr)
+
+
+@pytest.mark.parametrize(("rule", "lr"), LOUD)
+def test_a_loss_times_1000_makes_steps_1000_times_as_long_in_rules_that_add_gradients(rule, lr):
+    ws = on_rosenbrock(rule, lr)
+    assert np.isnan(on_rosenbrock(rule, lr, 1000)[-1]).all()
+    np.testing.assert_allclose(on_rosenbrock(rule, lr / 1000, 1000), ws, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("rule", "lr"), FIRM)
+def test_rules_that_divide_walk_the_same_path_on_a_loss_times_1000_and_another_at_another_lr(rule, lr):
+    ws = on_rosenbrock(rule, lr)
+    assert np.abs(on_rosenbrock(rule, lr, 1000) - ws).max() < 1e-8
+    assert np.abs(on_rosenbrock(rule, lr / 1000, 1000) - ws).max() > 0.1
+
+
+@pytest.mark.parametrize("size", [1e-5, 1.0, 1e6])
+def test_the_first_step_is_lr_in_each_coordinate_whose_gradient_is_far_above_eps(size):
+    g = size * np.array([1.0, -300.0])
+    w = path(adam, lambda w: g, np.zeros(2), 1, lr=0.1)[1]
+    np.testing.assert_allclose(w, [-0.1, 0.1], rtol=2e-3)
+
+
+def test_under_a_weak_signal_the_mean_step_is_short_and_the_single_steps_are_not():
+    for noise in (10.0, 30.0):
+        step = picture.long_run(0.9, 0.999, noise, seed=0)["step"][1000:]
+        assert abs(step.mean()) < 0.1
+        assert np.sqrt(np.mean(step**2)) == pytest.approx(np.sqrt(0.1 / 1.9), rel=0.1)
+    assert np.sqrt(0.1 / 1.9) == pytest.approx(0.23, abs=0.005)
+
+
 # --- eps ----------------------------------------------------------------------------------------------
 
 
@@ -295,6 +365,17 @@ def test_turning_the_ravine_costs_adam_a_factor_of_eight_and_momentum_nothing():
     assert counts == {0: 45, 45: 369}
 
 
+def test_tuned_adam_pays_for_the_angle_with_15_steps_and_an_lr_13_times_as_large():
+    rates, best = np.geomspace(0.01, 30, 80), {}
+    for angle in (0, 45):
+        ground = quadratic(condition=100, angle=angle)
+        ws = path(adam, ground.grad, ground.start, 800, lr=rates[:, None])
+        best[angle] = best_of(picture.steps_to_tenth(ws), lr=rates)
+    assert not any(one.at_edge for one in best.values())
+    assert [one.score for one in best.values()] == [25, 40]
+    assert best[45].value / best[0].value == pytest.approx(13, abs=1)
+
+
 @pytest.mark.parametrize(("condition", "lr", "beta1"), [(100.0, 0.1, 0.9), (30.0, 0.7, 0.0)])
 def test_the_counts_by_angle_are_those_of_single_walks(condition, lr, beta1):
     counts = picture.steps_by_angle(condition, lr, beta1)
@@ -358,6 +439,15 @@ def test_the_exercise_on_reddis_example_asks_for_that_beta2():
     assert max(values["too-small"]) < smallest_beta2(4.0) < min(values["large-enough"])
     assert check("08.reddi_beta2", 0.27).mistake is None
     assert check("08.predict_reddi", "b")
+
+
+def test_amsgrads_v_max_never_shrinks_and_its_divisor_does_while_the_correction_fades():
+    slopes = np.where(np.arange(20_000) == 0, 100.0, 1.0)
+    v_max = record(amsgrad, lambda w, t: slopes[t : t + 1], np.zeros(1), 20_000)["v_max"][1:, 0]
+    assert (np.diff(v_max) >= 0).all()
+    divisor = np.sqrt(v_max / (1 - 0.999 ** np.arange(1, 20_001)))
+    assert divisor[[0, 1, 2, 9]] == pytest.approx([100, 70.7, 57.8, 31.7], abs=0.06)
+    assert divisor[-1] == pytest.approx(3.2, abs=0.05)
 
 
 def test_what_repairs_reddis_example():

@@ -8,6 +8,7 @@ from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
+from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.plots import (
@@ -27,7 +28,7 @@ from optim_lessons.lab.plots import (
     set_path,
 )
 from optim_lessons.lab.scenes import floor, reading
-from optim_lessons.landscapes import quadratic, reddi, rosenbrock, saddle
+from optim_lessons.landscapes import Landscape, quadratic, reddi, rosenbrock, saddle
 from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.rmsprop import rmsprop
 from optim_lessons.studies.long_run import stroll
@@ -77,6 +78,59 @@ def two_walls(along, across):
     )
 
 
+def two_troubles():
+    """Return a ravine with two troubles at once: it is turned by 45 degrees, and w[1] has units of its own.
+
+    In those units w[1] is 20 times as large, and its gradients are a twentieth of what they were.
+    """
+    turned, units = quadratic(condition=20, angle=45), np.array([1.0, 1 / 20])
+    return Landscape(
+        "two troubles",
+        lambda w: turned(w * units),
+        lambda w: turned.grad(w * units) * units,
+        [-3.5, -20.0],
+        [[0.0, 0.0]],
+        ((-9.0, 9.0), (-32.0, 32.0)),
+    )
+
+
+TROUBLED = 100  # steps
+BUILT_FROM = {gradient_descent: {}, momentum: {"beta": 0.9}, rmsprop: {"beta": 0.9}, adam: {}}
+
+
+def reached(rule, ground=None, lrs=None):
+    """Return a rule's `Best` lr on a ground, and its walk: what is judged is the worst of the last ten steps.
+
+    The score is that loss as a part of the loss at the start.
+    """
+    ground = ground or two_troubles()
+    lrs = np.geomspace(0.01, 30, 60) if lrs is None else lrs
+    ws = path(rule, ground.grad, ground.start, TROUBLED, lr=lrs[:, None], **BUILT_FROM[rule])
+    best = best_of(settled(ground(ws)) / ground(ground.start), lr=lrs)
+    return best, ws[:, best.index]
+
+
+def four_rules():
+    """Return the still picture of what Adam is built from: four rules, each at its best lr, on one ground."""
+    ground, said = two_troubles(), []
+    figure = new_figure((10.6, 3.4))
+    with look():
+        for place, rule in enumerate(BUILT_FROM):
+            best, ws = reached(rule, ground)
+            ax = figure.add_axes((0.065 + 0.236 * place, 0.16, 0.215, 0.7))
+            height_map(ax, ground)
+            path_line(ax, rule).set_data(*ws.T)
+            ax.set_title(f"{rule_label(rule, first=True)}: {best.score:.0e}", fontsize=11)
+            if place:
+                ax.set_ylabel("")
+                ax.tick_params(labelleft=False)
+            said.append(f"{rule_label(rule)} {best.score:.0e} (lr {best.value:.2g})")
+    return Picture(
+        figure,
+        f"What is left of the loss, at worst in the last ten of {TROUBLED} steps: {', '.join(said)}.",
+    )
+
+
 def grounds():
     """Return the scene of Adam on a ravine, Rosenbrock's valley or a saddle, with RMSProp at the same lr.
 
@@ -114,7 +168,7 @@ def grounds():
             if beside.get_xlim() != (0, steps):
                 beside.set_xlim(0, steps)
                 beside.xaxis.stale = True
-            settings.set_text(f"lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}  steps {steps}")
+            settings.set_text(f"lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}")
             ws = walks[adam]
             other = ground(walks[rmsprop][-1]) - (lowest if level else 0)
             return (
