@@ -58,8 +58,10 @@ def piece_of_work(nodeid):
     file = nodeid.partition("::")[0]
     if file.endswith("test_notebooks.py"):
         return nodeid
-    lesson = re.search(r"\[(\d\d)_", nodeid)
-    return f"{file}, {int(lesson[1]) % 2}" if lesson and file.endswith("test_browser.py") else file
+    if file.endswith("test_browser.py"):
+        lesson = re.search(r"\[(\d\d)_", nodeid)
+        return f"{file}, {int(lesson[1]) % 2 if lesson else 0}"
+    return file
 
 
 @pytest.hookimpl(optionalhook=True)
