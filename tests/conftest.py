@@ -33,6 +33,7 @@ def pytest_configure(config):
 LONGEST_FIRST = (
     "test_browser.py",
     "test_notebooks.py",
+    "test_nudges.py",
     "test_grade.py",
     "test_explore.py",
     "test_cli.py",
@@ -53,10 +54,10 @@ def pytest_collection_modifyitems(items):
 def piece_of_work(nodeid):
     """Return the name of what one worker runs in one go: a file, so that what its tests share is made once.
 
-    Notebooks share nothing: each run is a piece. Two workers share the lessons in the browser.
+    Notebooks share nothing, nudged or not: each run is a piece. Two workers share the lessons in the browser.
     """
     file = nodeid.partition("::")[0]
-    if file.endswith("test_notebooks.py"):
+    if file.endswith(("test_notebooks.py", "test_nudges.py")):
         return nodeid
     if file.endswith("test_browser.py"):
         lesson = re.search(r"\[(\d\d)_", nodeid)

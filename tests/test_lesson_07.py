@@ -23,6 +23,7 @@ from optim_lessons.landscapes import d2l, quadratic
 from optim_lessons.pictures import rmsprop as picture
 from optim_lessons.pictures.adagrad import moving_minimum
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies.long_run import stroll
 
 ONE = np.ones(1)
 
@@ -232,13 +233,20 @@ def test_with_eps_above_half_of_lr_times_curvature_it_settles():
     assert np.abs(ws[-1000:]).max() < 1e-12
 
 
-def test_a_walk_that_came_too_near_rests_because_lr_times_g_is_rounded_to_0():
-    ws, v = picture.on_parabola(0.01, 0.99, 0.004, 1.0)
+def test_a_walk_that_came_too_near_is_not_back_after_3000_steps_whatever_its_last_digit():
+    w0 = 1 + 2e-16 * np.arange(-100, 100)
+    ws, v = stroll(rmsprop, lambda w, t: w, w0, picture.STEPS, lr=0.01, beta=0.99, eps=0.004)
     assert picture.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
-    assert 0 < abs(ws[-1]) < 1e-320
-    assert (ws[-300:] == ws[-1]).all()
+    assert 0 < np.abs(ws[-300:]).max() < 1e-40
+    assert (0.01 / (np.sqrt(v[-1]) + 0.004) > 2).all()  # above the limit: it is on its way out
+    assert "Median distance over the last 300 steps: 0;" in explore(picture.settling(), eps=0.004).reading
+
+
+def test_a_walk_at_1e_322_rests_for_ever_because_lr_times_g_is_rounded_to_0():
+    ws = path(rmsprop, lambda w: w, np.array([1e-322]), 3000, lr=0.01, beta=0.99, eps=0.004)
+    assert 0.01 / 0.004 > 2
     assert 0.01 * ws[-1] == 0
-    assert 0.01 / (np.sqrt(v[-1]) + 0.004) > 2  # the limit: else it would jump
+    assert (ws == ws[0]).all()
 
 
 def test_without_memory_the_size_of_the_jitter_depends_on_the_start():

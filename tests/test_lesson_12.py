@@ -123,8 +123,11 @@ def test_from_0_only_the_last_biases_ever_move():
 def test_units_that_start_equal_stay_equal():
     net = network()
     w = path(gradient_descent, net.batch_grad(32), np.full(net.n, 0.1), STEPS, lr=0.3)[-1]
-    assert np.ptp(net.layers(w)[0], axis=1).max() < 1e-12
-    assert np.ptp(net.layers(w)[1][:-1], axis=0).max() < 1e-12
+    # Apart by rounding alone, which this unstable balance enlarges: a random start is a thousand times wider.
+    assert np.ptp(net.layers(w)[0], axis=1).max() < 1e-4
+    assert np.ptp(net.layers(w)[1][:-1], axis=0).max() < 1e-4
+    random = net.layers(net.init(0))
+    assert np.ptp(random[0][:-1], axis=1).min() > 0.1
 
 
 def test_forgotten_biases_drown_in_one_number_for_all_and_read_1_in_their_own_block():
@@ -302,7 +305,8 @@ def test_an_lr_30_times_larger_removes_the_nan_because_every_unit_dies():
 def test_large_inputs_leave_the_first_loss_near_2_6_and_large_weights_raise_it_to_16():
     assert [bench(inputs=x)["train"][0] for x in (4.3, 10.0, 69.0)] == pytest.approx([2.6] * 3, abs=0.06)
     assert bench(init=10.0)["train"][0] == pytest.approx(16, abs=0.5)
-    assert bench(inputs=69.0)["accuracy"][-1] == pytest.approx(0.86, abs=0.02)
+    unscaled = [bench(inputs=69.0, seed=seed)["accuracy"][-1] for seed in range(8)]
+    assert unscaled == pytest.approx([0.83] * 8, abs=0.06)  # chaotic: one run says little
 
 
 def test_uncorrected_adam_is_faster_at_a_small_lr_and_throws_the_weights_away_at_a_large_one():

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 
 from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.nudges import nudged
 
 
 def start(w0, fixed):
@@ -38,7 +39,7 @@ def start(w0, fixed):
         ) from error
     if not np.isfinite(w0).all():
         raise ValueError("w0 holds NaN or infinity: a path needs a finite start")
-    return np.broadcast_to(w0, shape).copy()
+    return nudged(np.broadcast_to(w0, shape).copy())
 
 
 def _as_floats(w0):

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from optim_lessons.lab.knobs import check_value
+from optim_lessons.lab.nudges import nudged
 
 
 def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
@@ -243,10 +244,10 @@ class Model:
     def _forward(self, layers, X):
         """Return what enters each layer, and what leaves the last."""
         activate = ACTIVATIONS[self.activation][0]
-        hs = [X, X @ layers[0]]
+        hs = [X, nudged(X @ layers[0])]
         for W in layers[1:]:
             hs[-1] = _with_one(activate(hs[-1]))
-            hs.append(hs[-1] @ W)
+            hs.append(nudged(hs[-1] @ W))
         return hs
 
     def _inputs(self, w, X):

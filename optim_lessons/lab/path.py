@@ -17,6 +17,7 @@ from optim_lessons.lab.guards import (
     start,
 )
 from optim_lessons.lab.knobs import check_names, check_value, parts
+from optim_lessons.lab.nudges import nudged
 
 # Linux's allocator gives each freed array above 128 kB back to the system and gets the next one page by page,
 # which took longer than the arithmetic: 64 small networks side by side trained at half the speed. Once it has
@@ -127,7 +128,7 @@ def stepper(rule, grad, w0, *, project=None, **knobs):
                 name: check_value(name, schedule(t), f" at step {t}") for name, schedule in schedules.items()
             }
             same_library(w, now)
-            new = rule(w, g, *state, **fixed, **now)
+            new = rule(w, nudged(g), *state, **fixed, **now)
             new_w, *state = new if isinstance(new, tuple) else (new,)
             if not fits(new_w, w) or len(state) != len(beginning):
                 refuse_result(rule, new, shape)

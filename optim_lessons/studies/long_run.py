@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.nudges import nudged
 
 STEPS = 3000  # of the long run
 BURST_AT = 1000  # its step with the burst
@@ -18,9 +19,10 @@ def stroll(rule, slope, w, steps, **knobs):
     """
     names = list(parts(rule).state)
     at = names.index("v") if "v" in names else None
-    state, ws, vs = (), [w], []
+    state, w = (), nudged(w)
+    ws, vs = [w], []
     for t in range(steps):
-        new = rule(w, slope(w, t), *state, **knobs)
+        new = rule(w, nudged(slope(w, t)), *state, **knobs)
         w, *state = new if isinstance(new, tuple) else (new,)
         ws.append(w)
         if at is not None:

@@ -1,0 +1,89 @@
+"""Run the cells of a notebook under several seeds of nudges, and print as JSON what they show in words.
+
+    python nudged.py lesson.ipynb 1 2 3      # seed → [[id of a cell, error or "", text, ...], ...]
+
+It does without kernels: the course is imported once, and each seed gets a process forked from this one.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+
+import matplotlib
+import nbformat
+from IPython.core.displayhook import DisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+import optim_lessons.course.check
+import optim_lessons.lab.datasets
+import optim_lessons.lab.live
+from optim_lessons.lab import nudges
+
+matplotlib.use("Agg")
+optim_lessons.lab.datasets.digits()  # loads scikit-learn, once for all
+
+
+class Hook(DisplayHook):
+    """Keeps the words of what the last line of a cell shows."""
+
+    words = ()
+
+    def write_output_prompt(self):
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None):
+        Hook.words = (format_dict["text/plain"],)
+
+    def finish_displayhook(self):
+        pass
+
+
+class Shell(InteractiveShell):
+    displayhook_class = Hook
+
+
+def words(cells):
+    """Run cells and return, for each one with code, its id and what it prints, shows or fails with."""
+    config = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor"})
+    shell, found = Shell.instance(config=config), []
+    for cell in cells:
+        Hook.words, printed = (), io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            result = shell.run_cell(cell.source, store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+        failed = f"{type(error).__name__}: {error}" if error else ""
+        found.append([cell.id, failed, *filter(None, [printed.getvalue()]), *Hook.words])
+    return found
+
+
+def forked(work):
+    """Return what a function returns in a process that is forked from this one."""
+    reading, writing = os.pipe()
+    if not os.fork():
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(work(), pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        result = json.load(pipe)
+    os.wait()
+    return result
+
+
+def under(seed, cells):
+    nudges.SEED = seed
+    return words(cells)
+
+
+def main(path, *seeds):
+    optim_lessons.lab.live.LiveFigure.png = lambda self: b""  # pictures are not looked at
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    print(json.dumps({seed: forked(lambda seed=seed: under(int(seed), cells)) for seed in seeds}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
