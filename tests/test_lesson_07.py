@@ -406,6 +406,40 @@ def test_nine_and_one_is_drawn_as_the_rule_walks():
     assert f"drifts {-float(picture.drift(0.95)):.2g} lr" in reading
 
 
+def test_one_eps_is_above_a_fifth_of_the_weights_early_and_above_nearly_all_in_the_end():
+    net = models.mlp(*datasets.digits().train, sizes=(64, 32, 10))
+    v = record(rmsprop, net.batch_grad(32), net.init(0), 1000, lr=0.003, keep=["v"])["v"]
+    roots = {step: np.sqrt(v[step][v[step] > 0]) for step in (1, 10, 100, 1000)}
+    above = {step: np.mean(root < 1e-3) for step, root in roots.items()}
+    assert [above[step] for step in (10, 100, 1000)] == pytest.approx([0.18, 0.15, 1.0], abs=0.006)
+    for root in roots.values():
+        assert root.max() < 0.03  # far below the Inception network's eps of 1
+        assert root.max() > 1e4 * root.min()
+
+
+def test_the_broken_batch_throws_sgd_ten_thousand_times_as_far_and_the_others_ten_to_twenty_times():
+    X, y = datasets.digits().train
+    net = models.softmax(X, y, l2=1e-3)
+    batch = net.batch_grad(32)
+
+    def broken(w, t):
+        return net.grad(w, 1000 * X[:32], y[1:33]) if t == 100 else batch(w, t)
+
+    longer = {}
+    for rule, lr in ((gradient_descent, 1.0), (adagrad, 0.1), (rmsprop, 0.01)):
+        moved = np.linalg.norm(np.diff(path(rule, broken, np.zeros(net.n), 102, lr=lr), axis=0), axis=1)
+        longer[rule] = moved[100] / np.median(moved[90:100])
+    assert longer[gradient_descent] == pytest.approx(1e4, rel=0.3)
+    assert 10 < longer[rmsprop] < longer[adagrad] < 20
+
+
+def test_near_step_90_the_loss_of_the_ravine_leaps_up_again():
+    ravine = quadratic(condition=100)
+    losses = ravine(path(rmsprop, ravine.grad, ravine.start, 100, lr=0.1, beta=0.9))
+    assert losses[80] < 1e-15
+    assert losses[85:96].max() > 1e-3
+
+
 def test_eps_among_weights_counts_them():
     roots = {1: np.array([0.0, 1e-5, 1e-3, 1e-3]), 10: np.full(4, 1e-2)}
     (ax,), reading = drawn(picture.eps_among_weights(roots), eps=1e-4, step=1)

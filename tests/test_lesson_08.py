@@ -572,6 +572,26 @@ def test_at_its_default_lr_adam_is_below_its_best_after_ten_passes_over_the_digi
 # --- what the pictures draw ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("model", "plain", "large"), [("softmax", 0.26, 0.43), ("network", 0.19, 0.43)])
+def test_on_the_digits_eps_is_felt_near_the_sizes_of_the_gradients_and_a_larger_lr_makes_up_for_it(
+    model, plain, large
+):
+    data = datasets.digits()
+    net = models.softmax(*data.train) if model == "softmax" else models.mlp(*data.train, sizes=(64, 32, 10))
+
+    def ends(lr, eps):
+        seen = record(adam, net.batch_grad(32, 0), net.init(0), 100, lr=lr, eps=eps)
+        size = np.sqrt(seen["v"][-1] / (1 - 0.999**100))
+        return net(seen["w"][-1], *data.validation), np.mean(size < eps)
+
+    for eps in (1e-8, 1e-4, 1e-3):
+        assert ends(0.01, eps)[0] == pytest.approx(plain, abs=0.005)
+    loss, above = ends(0.01, 0.1)
+    assert loss == pytest.approx(large, abs=0.005)
+    assert above > 0.96
+    assert ends(0.1, 0.1)[0] < plain + 0.005
+
+
 def test_the_averages_of_the_two_walls_are_adams():
     g = np.random.default_rng(1).standard_normal(40)
     m_hat, size = picture.averages(g)
