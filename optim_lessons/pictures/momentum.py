@@ -76,7 +76,7 @@ def ravine():
                 beside.set_xlim(0, steps)
                 beside.xaxis.stale = True
             settings.set_text(
-                f"momentum: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {used / (1 - beta):.3g}"
+                f"ball: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {used / (1 - beta):.3g}"
                 f"   condition {condition:.3g}{'   held' if hold else ''}"
             )
             return f"{told['momentum']} {told['gradient descent']}"

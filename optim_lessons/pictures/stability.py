@@ -25,8 +25,8 @@ def stability_map(rule, radius):
 
     def build(figure):
         ground = figure.add_axes((0.065, 0.125, 0.475, 0.785))
-        above = figure.add_axes((0.645, 0.565, 0.345, 0.345), xlim=(0, STEPS), ylim=(-1.6, 1.6), ylabel="w")
-        below = figure.add_axes((0.645, 0.125, 0.345, 0.345), xlim=(0, STEPS), ylim=(1e-6, 1e2), yscale="log")
+        above = figure.add_axes((0.645, 0.565, 0.335, 0.345), xlim=(0, STEPS), ylim=(-1.6, 1.6), ylabel="w")
+        below = figure.add_axes((0.645, 0.125, 0.335, 0.345), xlim=(0, STEPS), ylim=(1e-6, 1e2), yscale="log")
         below.set(xlabel="step", ylabel="distance |w|")
         above.axhline(0, color="#c5cdd5", linewidth=1)
         above.tick_params(labelbottom=False)
