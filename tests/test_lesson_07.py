@@ -239,6 +239,7 @@ def test_a_walk_that_came_too_near_is_not_back_after_3000_steps_whatever_its_las
     assert picture.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
     assert 0 < np.abs(ws[-300:]).max() < 1e-40
     assert (0.01 / (np.sqrt(v[-1]) + 0.004) > 2).all()  # above the limit: it is on its way out
+    assert 0.3 < np.mean(np.abs(ws[-1]) < 1e-320) < 0.8  # about half of them
     assert "Median distance over the last 300 steps: 0;" in explore(picture.settling(), eps=0.004).reading
 
 
