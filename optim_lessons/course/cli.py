@@ -104,6 +104,9 @@ def _port(text):
 
 def _serve(folder, lesson, port, browser):
     prepare_environment()
+    # The course's wishes for JupyterLab, below the user's own: room for the lessons' names in the side bar.
+    places = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(Path(__file__).with_name("jupyter"))]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, places))
     from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
     for variable, place in {
