@@ -25,7 +25,7 @@ from optim_lessons.lab.plots import FINE_STILLS
 from optim_lessons.lab.shipped import shipped
 
 PICTURE_BYTES = 160_000  # two pixels for each one that is shown
-NOTEBOOK_BYTES = 1_600_000
+NOTEBOOK_BYTES = 900_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 120
 MEASURED = "measured"  # the tag of a cell that shows what this machine measured, times for instance

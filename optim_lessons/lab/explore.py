@@ -214,6 +214,8 @@ class Explorer(anywidget.AnyWidget):
 
     def _look_ahead(self, values, knob, grab, start):
         """Plan the frames of a slider's stops that the page lacks, soonest wanted first."""
+        if knob in self.scene.still:  # each stop is a picture built anew
+            return
         place = list(self.controls).index(knob)
         stops = self.controls[knob].stops
         wanted = ([*values[:place], stops[i], *values[place + 1 :]] for i in outward(len(stops), start))

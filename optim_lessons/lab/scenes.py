@@ -1,5 +1,6 @@
 """Pictures with knobs that every lesson uses: a rule on a landscape, and rules racing."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -84,8 +85,18 @@ def race(rules, landscapes, noisy):
     names = list(landscapes)
     moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0, "steps": 100}
 
-    def build(figure, *, landscape):
+    @functools.cache
+    def tuned_lrs(landscape):
         surface = landscapes[landscape]
+        slope = float(np.linalg.norm(surface.grad(surface.start)))
+        shakes = [noisy(surface.grad, moving["noise"] * slope, seed) for seed in range(TUNING_SEEDS)]
+        return {
+            label: tuned(rule, surface, grads=shakes if label == "SGD" else None).value
+            for label, rule in rules.items()
+        }
+
+    def build(figure, *, landscape):
+        surface, best = landscapes[landscape], tuned_lrs(landscape)
         above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
         beside = figure.add_axes((0.565, 0.13, 0.245, 0.78), title="loss against step")
         height_map(above, surface)
@@ -95,11 +106,6 @@ def race(rules, landscapes, noisy):
         _height_label(beside, surface)
         beside.xaxis.set_animated(True)
         slope = float(np.linalg.norm(surface.grad(surface.start)))
-        shakes = [noisy(surface.grad, moving["noise"] * slope, seed) for seed in range(TUNING_SEEDS)]
-        best = {
-            label: tuned(rule, surface, grads=shakes if label == "SGD" else None).value
-            for label, rule in rules.items()
-        }
         looks = {label: _race_style(label, rule) for label, rule in rules.items()}
         paths = {
             label: path_line(above, rules[label], animated=True, **look) for label, look in looks.items()
@@ -136,7 +142,7 @@ def race(rules, landscapes, noisy):
 
         return move
 
-    return Scene(build, moving, {"landscape": names[0]}, size=(10.6, 4.2))
+    return Scene(build, moving, {"landscape": names[0]}, {"landscape": names}, size=(10.6, 4.2))
 
 
 ROUNDING = 1e-12  # what is lower has arrived, and has no rank
