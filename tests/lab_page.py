@@ -1,5 +1,6 @@
 """A person in front of JupyterLab: opens a notebook, runs it, moves sliders, and sees the picture change."""
 
+import time
 from urllib.parse import urlsplit
 
 CHROMIUM_ARGUMENTS = [
@@ -19,10 +20,15 @@ _WATCH = """
   window.moves = []; window.paints = [];
   if (window.watched) return;
   window.watched = true;
-  const painted = () =>
-    requestAnimationFrame(() => setTimeout(() => window.paints.push(performance.now()), 0));
+  let soon = false;
+  const painted = () => {
+    if (soon) return;  // two that nobody can see apart count once
+    soon = true;
+    const seen = () => { soon = false; window.paints.push(performance.now()); };
+    requestAnimationFrame(() => setTimeout(seen, 0));
+  };
   for (const kind of ["keydown", "pointermove"])
-    document.addEventListener(kind, () => window.moves.push(performance.now()), true);
+    document.addEventListener(kind, event => window.moves.push(event.timeStamp), true);
   window.addEventListener("optim-lessons-painted", painted);
   new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(node => {
     if (node.querySelectorAll) for (const image of [node, ...node.querySelectorAll("img")])
@@ -137,14 +143,15 @@ class LabPage:
         self.rest(120)
         return paints[0] - moves[0]
 
-    def hold(self, handle, key, presses=15, pause=33):
+    def hold(self, handle, key, presses=15, pause=1 / 30, rest=500):
         """Press a key many times; return pictures painted and milliseconds from last key to last one."""
         handle.focus()
         self.record()
-        for _ in range(presses):
+        begun = time.perf_counter()
+        for i in range(presses):
             self.page.keyboard.press(key)
-            self.page.wait_for_timeout(pause)
-        self.rest(500)
+            self.page.wait_for_timeout(max(0, 1000 * (begun + (i + 1) * pause - time.perf_counter())))
+        self.rest(rest)
         moves, paints = self.record()
         return len(paints), paints[-1] - moves[-1]
 

@@ -45,6 +45,11 @@ class LabServer(NamedTuple):
         root, _, token = self.url.partition("?")
         return f"{root[: root.index('/', len('http://')) + 1]}{page}?{token}"
 
+    @property
+    def port(self):
+        """The port at which it listens, as text."""
+        return self.url.partition("://")[2].partition("/")[0].partition(":")[2]
+
     def said(self):
         """Return what the command has printed so far."""
         return _log(self.folder).read_text(encoding="utf-8")
