@@ -350,8 +350,8 @@ def _letters(face, s):
     for pair in zip(s, s[1:] + "|", strict=True):
         first, advance = _pair(face, *pair)
         if first is None:  # a ligature: the font makes one letter of two
-            whole, outlines, _ = text_to_path.get_glyphs_with_font(_font(face), s)
-            return whole, outlines, whole[-1][1]
+            (*whole, end), outlines, _ = text_to_path.get_glyphs_with_font(_font(face), s + "|")
+            return whole, outlines, end[1]
         name, outline = first
         letters.append((name, x, 0.0, 1.0))
         outlines[name] = outline
