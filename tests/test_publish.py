@@ -206,7 +206,7 @@ def test_cells_that_were_not_run_from_top_to_bottom_are_refused(count):
 def test_a_picture_gets_a_palette_and_so_few_colours_that_it_is_small_enough():
     simple = np.full((400, 600, 3), 250, np.uint8)
     simple[100:200, 50:60] = (200, 30, 40)
-    large = png(noise(200))  # 24 bits of noise for each of 40,000 pixels: 120 kB
+    large = png(noise(300))  # 24 bits of noise for each of 90,000 pixels: 270 kB
     assert len(large) > PICTURE_BYTES
     for data in (png(simple), large):
         small = small_png(data)
@@ -226,16 +226,16 @@ def test_transparent_parts_of_a_picture_become_white():
 
 
 def test_a_picture_that_cannot_be_made_small_enough_is_refused_with_its_size():
-    with pytest.raises(NotPublishable, match=r"cell 1 \(code-0\) .* bytes, the limit is 60,000"):
-        tidy(holding(displayed("image/png", png(noise(900)))))
-    with pytest.raises(NotPublishable, match=r"60,001 bytes"):
+    with pytest.raises(NotPublishable, match=r"cell 1 \(code-0\) .* bytes, the limit is 160,000"):
+        tidy(holding(displayed("image/png", png(noise(1500)))))
+    with pytest.raises(NotPublishable, match=r"160,001 bytes"):
         tidy(holding(displayed("image/jpeg", bytes(PICTURE_BYTES + 1))))
 
 
 def test_a_notebook_that_is_too_large_is_refused(made):
     path = made(f"print('x' * {NOTEBOOK_BYTES})")
     before = path.read_bytes()
-    with pytest.raises(NotPublishable, match=r"600,000: show fewer pictures"):
+    with pytest.raises(NotPublishable, match=r"900,000: show fewer pictures"):
         publish_file(path)
     assert path.read_bytes() == before
 
