@@ -12,7 +12,7 @@ from optim_lessons.course.exercises.lesson_08 import farthest, four_runs, nadam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
-from optim_lessons.lab.fair import best_of
+from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.path import grid, path, record
 from optim_lessons.lab.train import train
 from optim_lessons.landscapes import quadratic, reddi, rosenbrock, saddle
@@ -233,6 +233,18 @@ def test_adam_leaves_less_than_a_thirtieth_of_what_each_of_its_halves_leaves_on_
     assert left[gradient_descent] > 10 * left[momentum]
     assert left[momentum] < left[rmsprop] < left[gradient_descent]
     assert left[adam] < left[momentum] / 30
+
+
+@pytest.mark.parametrize(
+    ("rule", "betas"), [(momentum, (0.8, 0.95, 0.97)), (rmsprop, (0.5, 0.8, 0.95, 0.99))]
+)
+def test_with_other_memories_neither_half_comes_near_adam_on_that_ground(rule, betas):
+    ground, lrs = picture.two_troubles(), np.geomspace(0.003, 60, 60)
+    for beta in betas:
+        ws = path(rule, ground.grad, ground.start, 100, lr=lrs[:, None], beta=beta)
+        best = best_of(settled(ground(ws)) / ground(ground.start), lr=lrs)
+        assert not best.at_edge
+        assert best.score > 10 * picture.reached(adam)[0].score
 
 
 def test_the_picture_of_the_four_rules_shows_these_walks():
