@@ -360,15 +360,21 @@ MEASURE = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser_page(chromium):
+def browser(chromium):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 733, "height": 900})
-        page.set_content(HTML.read_text(encoding="utf-8"))
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser_page(browser):
+    page = browser.new_page(viewport={"width": 733, "height": 900})
+    page.set_content(HTML.read_text(encoding="utf-8"))
+    yield page
+    page.close()
 
 
 @pytest.mark.browser
@@ -382,7 +388,6 @@ def test_it_prints_on_exactly_one_page(browser_page, paper):
 def test_on_paper_nothing_is_cut_or_covered_and_no_letter_is_below_six_and_a_half_points(browser_page):
     browser_page.emulate_media(media="print")
     seen = browser_page.evaluate(MEASURE)
-    browser_page.emulate_media(media="screen")
     assert seen["fonts"] == ["loaded", "loaded"]
     for width, height in PAPERS.values():  # a quarter of an inch is what printers leave white
         assert seen["width"] <= width - 2 * 6.35
