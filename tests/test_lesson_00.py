@@ -139,3 +139,11 @@ def test_from_two_units_nearer_descent_arrives_and_adam_arrives_from_everywhere(
 def test_the_steepest_slope_on_the_map_of_the_ravine_is_about_three():
     corners = np.stack(np.meshgrid(*failures.RAVINE.box), axis=-1)
     assert np.linalg.norm(failures.RAVINE.grad(corners), axis=-1).max() == pytest.approx(3, abs=0.02)
+
+
+def test_at_its_best_lr_adam_wins_on_none_of_the_seven_landscapes():
+    for ground in GROUNDS:
+        race().set(landscape=ground, lr_scale=1.0, noise=0.05, noise_for_all=False, seed=0, steps=100)
+        assert winner(race().reading) != "Adam", ground
+    race().set(landscape="ravine", lr_scale=2.0)
+    assert winner(race().reading) == "Adam"
