@@ -26,7 +26,7 @@ def adam(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
 
 
 def amsgrad(w, g, m=0.0, v=0.0, v_max=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-    """Adam whose divisor never shrinks: a rare large gradient is not forgotten.
+    """Adam that divides by the root of the largest v so far: a rare large gradient is not forgotten.
 
         as Adam, with  v_max ← max(v_max, v)  and  v̂ = v_max / (1 − β₂ᵗ)
 

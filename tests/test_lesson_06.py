@@ -210,6 +210,14 @@ def test_adagrads_best_lr_stays_within_a_few_times_of_one_and_its_floor_is_lower
         assert abs(width[0] - width[1]) <= 3  # of 8 in a factor of 10
 
 
+def test_the_picture_of_hindsight_says_when_the_best_lr_is_the_lowest_that_was_tried():
+    explorer = explore(picture.hindsight())
+    explorer.set(scale=100.0, steps=1000)
+    assert "gradient descent 0.001 (the lowest tried)" in explorer.reading
+    explorer.set(scale=1.0, steps=100)
+    assert "tried" not in explorer.reading
+
+
 def test_the_picture_of_hindsight_draws_real_regrets_below_their_bound():
     explorer = explore(picture.hindsight())
     explorer.set(scale=3.0, steps=300, seed=2)

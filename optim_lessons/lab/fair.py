@@ -37,6 +37,11 @@ class Best:
         """Whether the best value stands at an end of its range: a wider one might hold a better."""
         return bool(self.edges)
 
+    @property
+    def short(self):
+        """The best value in two digits, where one knob was tried: `0.32`, or `10 (the highest tried)`."""
+        return f"{self.value:.2g}" + "".join(f" (the {end} tried)" for end in self.edges.values())
+
     def __str__(self):
         """Say it in words: `lr 0.32`, or `lr 10, the highest of 40 tried`."""
         words = []

@@ -6,6 +6,7 @@ import numpy as np
 
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
@@ -174,8 +175,8 @@ def hindsight():
             best = {}
             for rule in curves:
                 values = regrets(rule, steps, scale, seed)
-                i = int(values.argmin())
-                best[rule] = LRS[i]
+                best[rule] = best_of(values, lr=LRS)
+                i = best[rule].index
                 curves[rule].set_data(LRS, np.clip(values, 1e-6, 1e6))
                 lowest[rule].set_data(LRS[[i]], values[[i]])
             squares = steps * scale**2
@@ -183,8 +184,8 @@ def hindsight():
             mark.set_xdata([DISTANCE / np.sqrt(squares)] * 2)
             settings.set_text(knob_values({"scale": scale, "steps": steps, "seed": seed}))
             return (
-                f"Best lr of 41: gradient descent {best[gradient_descent]:.2g} (the theory says "
-                f"{DISTANCE / np.sqrt(squares):.2g}), AdaGrad {best[adagrad]:.2g}."
+                f"Best lr of 41: gradient descent {best[gradient_descent].short} (the theory says "
+                f"{DISTANCE / np.sqrt(squares):.2g}), AdaGrad {best[adagrad].short}."
             )
 
         return move

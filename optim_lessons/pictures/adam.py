@@ -653,7 +653,7 @@ def lr_sweep(lrs, results, title, ylabel):
         ax.set(xscale="log", xlabel="lr", ylabel=ylabel, title=title)
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), handlelength=3.2)
     best = ", ".join(
-        f"{rule_label(rule, batches=True)} {lrs[values.mean(axis=0).argmax()]:.2g}"
+        f"{rule_label(rule, batches=True)} {best_of(-values.mean(axis=0), lr=lrs).short}"
         for rule, values in results.items()
     )
     return Picture(figure, f"Each rule has its own best lr: {best}.")

@@ -4,6 +4,7 @@ import numpy as np
 
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure, rule_label, rule_style
 from optim_lessons.rmsprop import rmsprop
@@ -391,8 +392,8 @@ def losses_by_lr(results):
         ax.yaxis.set_minor_formatter("")
     best = []
     for rule, (lrs, losses) in results.items():
-        middle = np.median(losses, axis=0)
-        best.append(f"{rule_label(rule, batches=True)} {middle.min():.2f} at lr {lrs[middle.argmin()]:.2g}")
+        lowest = best_of(np.median(losses, axis=0), lr=lrs)
+        best.append(f"{rule_label(rule, batches=True)} {lowest.score:.2f} at lr {lowest.short}")
     return Picture(figure, f"Lowest median: {'; '.join(best)}.")
 
 
