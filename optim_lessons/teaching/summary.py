@@ -50,7 +50,7 @@ FAILURES = {
     adagrad: ("05", "06"),
     rmsprop: ("06", "07"),
     adam: ("07", "08"),
-    amsgrad: ("the wrong end", "its divisor remembers the violent first steps of a training for ever"),
+    amsgrad: ("the wrong end", "its largest v remembers the violent first steps of a training for ever"),
     adamw: ("in Adam the penalty is divided by √v̂", "one knob more, but no law"),
 }
 # On a quadratic: rule → converges for lr below, best lr, best β, what a step then leaves of the distance.
