@@ -147,3 +147,9 @@ def test_at_its_best_lr_adam_wins_on_none_of_the_seven_landscapes():
         assert winner(race().reading) != "Adam", ground
     race().set(landscape="ravine", lr_scale=2.0)
     assert winner(race().reading) == "Adam"
+
+
+def test_the_ridge_of_the_saddle_has_no_slope_to_either_side():
+    ridge = np.stack([np.linspace(-2, 2, 41), np.zeros(41)], axis=-1)
+    assert (landscapes.saddle().grad(ridge)[:, 1] == 0).all()
+    assert "still sits on the saddle" in told(failures.stuck_on_a_saddle(), noise=0.0)

@@ -122,3 +122,12 @@ def test_the_limit_of_each_run_is_inside_the_picture_of_the_edge_of_stability():
         explorer.set(lr=lr)
         low, high = explorer.figure.axes[0].get_ylim()
         assert low < 2 / lr < high
+
+
+def test_at_the_best_lr_a_ravine_ten_times_as_narrow_costs_about_ten_times_the_steps():
+    def steps(condition):
+        factor = (condition - 1) / (condition + 1)
+        return np.log(0.1) / np.log(factor)
+
+    for condition in (10.0, 100.0, 1000.0):
+        assert steps(10 * condition) / steps(condition) == pytest.approx(10, rel=0.01)

@@ -452,3 +452,11 @@ def test_a_pass_by_small_batches_ends_far_below_a_pass_by_the_full_gradient():
         assert not best.at_edge
         ends[size] = best.score
     assert max(ends[64], ends[4]) < 0.4 * ends[1077]
+
+
+def test_the_limit_of_a_single_patient_is_far_below_that_of_the_mean():
+    """Section 3: at lr 1 the walk by single patients is lost where the full gradient arrives."""
+    mean = np.linalg.eigvalsh(P.T @ P / len(P))[-1]
+    most = (P**2).sum(axis=1).max()  # the curvature of one patient's loss along his inputs
+    assert most > 5 * mean
+    assert 2 / mean > 1.0
