@@ -13,10 +13,10 @@ def cell(name, text):
 
 
 def as_bytes(cells):
-    """Return a notebook's file.  cells: id → text."""
+    """Return a notebook's file as this machine's JupyterLab has it once it is opened.  cells: id → text."""
     notebook = {"cells": [cell(*entry) for entry in cells.items()], "metadata": {}}
     notebook |= {"nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    return workbook.as_opened(json.dumps(notebook, sort_keys=True).encode())
 
 
 FIRST = {

@@ -35,6 +35,7 @@ def lesson(browser, lab_server, request):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     lab = LabPage(page, lab_server.address)
     lab.open(request.param)
+    assert not page.locator(".jp-mod-dirty").count(), "a notebook that was only opened is marked as changed"
     lab.run_all()
     lab.expected = readings_of(request.param)
     yield lab

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
+from jupyter_client.kernelspec import get_kernel_spec
 from small_course import FIRST, SECOND, Course, as_bytes
 
 from optim_lessons.course.cli import main
@@ -69,6 +71,16 @@ def test_a_second_update_adds_what_is_missing_and_touches_nothing_that_is_there(
     assert not report.replaced
     assert not report.beside
     assert course.seen() == before | {"02_second.ipynb": as_bytes(FIRST)}
+
+
+def test_a_copy_names_the_kernel_of_this_machine_and_is_else_what_was_shipped(course):
+    shipped = json.loads(as_bytes(FIRST)) | {"metadata": {"kernelspec": {"name": "python3"}, "mine": 1}}
+    course.ship("0.1.0", {"01_first": json.dumps(shipped, ensure_ascii=False).encode()})
+    update(course.copy)
+    copy = json.loads((course.copy / "01_first.ipynb").read_bytes())
+    assert copy["metadata"].pop("kernelspec")["display_name"] == get_kernel_spec("python3").display_name
+    assert copy["metadata"].pop("language_info") == IPythonKernel().language_info
+    assert copy == shipped | {"metadata": {"mine": 1}}
 
 
 # A newer course

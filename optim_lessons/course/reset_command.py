@@ -19,7 +19,7 @@ def main(argv):
                 f"there is no folder {str(folder)!r}. Open the course first with `optim-lessons`, "
                 "or name your folder: optim-lessons reset LESSON --folder FOLDER"
             )
-        path, is_new = put_beside(folder, f"{lesson}-fresh", workbook.pristine(lesson))
+        path, is_new = put_beside(folder, f"{lesson}-fresh", workbook.as_opened(workbook.pristine(lesson)))
     except LookupError as error:
         print(f"optim-lessons reset: {error}", file=sys.stderr)
         return 2

@@ -37,7 +37,7 @@ def update(folder):
 
 
 def _update(folder, lesson, report):
-    path, shipped = folder / f"{lesson}.ipynb", workbook.pristine(lesson)
+    path, shipped = folder / f"{lesson}.ipynb", workbook.as_opened(workbook.pristine(lesson))
     had = editions.recorded(folder, lesson)
     if not os.path.lexists(path) and write_new(path, shipped):
         report.copied.append(lesson)

@@ -2,7 +2,11 @@
 
 import ast
 import copy
+import functools
+import json
 import os
+import platform
+import sys
 import tempfile
 import textwrap
 import uuid
@@ -44,6 +48,42 @@ def default_folder():
 def pristine(lesson):
     """Return the bytes of a lesson's notebook as the installed course ships it."""
     return (shipped("notebooks") / f"{lesson}.ipynb").read_bytes()
+
+
+def as_opened(data):
+    """Return a shipped notebook's bytes as JupyterLab on this machine holds them once it has opened the file.
+
+    It notes its kernel's names in the notebook. Where they stand there already, a notebook that was only
+    opened is not marked as changed.
+    """
+    notebook = json.loads(data)
+    notebook["metadata"] = notebook.get("metadata", {}) | {
+        "kernelspec": _kernelspec(),
+        "language_info": LANGUAGE,
+    }
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+# What a Python kernel says of its language.
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": platform.python_version(),
+}
+
+
+@functools.cache
+def _kernelspec():
+    """Return how this environment's kernel calls itself, or what ipykernel calls it where no file says so."""
+    name = "Python 3 (ipykernel)"
+    with suppress(OSError, ValueError, KeyError):
+        file = Path(sys.prefix) / "share/jupyter/kernels/python3/kernel.json"
+        name = json.loads(file.read_bytes())["display_name"]
+    return {"display_name": name, "language": "python", "name": "python3"}
 
 
 def make_writable_folder(folder):
