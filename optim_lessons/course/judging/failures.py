@@ -2,6 +2,7 @@
 
 import dis
 import linecache
+import re
 import traceback
 
 from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
@@ -57,7 +58,8 @@ def nothing_returned(name, answer, value, where=""):
 def raised(name, answer, error, stage, seconds, notes):
     """Return the verdict on code that raised an exception, was stopped, or is not finished.
 
-    notes: hints for this kind of exercise: (kind of exception, part of its message, hint).
+    notes: hints for this kind of exercise: (kind of exception, part of its message, hint, pattern), where
+    the learner's line has to hold the pattern.
     """
     where = _line(answer, error)
     if type(error) is NotImplementedError or (isinstance(error, TypeError) and "ellipsis" in str(error)):
@@ -80,8 +82,14 @@ def raised(name, answer, error, stage, seconds, notes):
     # What was kept from another trial has another shape; any other error speaks for itself.
     if isinstance(error, ValueError | IndexError) and _keeps_something(answer):
         return remembers(name)
+    every = (*notes, *((*note, "") for note in _NOTES))
     note = next(
-        (n for kind, part, n in (*notes, *_NOTES) if isinstance(error, kind) and part in _message(error)), ""
+        (
+            hint
+            for kind, part, hint, pattern in every
+            if isinstance(error, kind) and part in _message(error) and re.search(pattern, where)
+        ),
+        "",
     )
     said = quote(Code(f"{type(error).__name__}: {_message(error)}".removesuffix(": ")))
     return wrong(f"{name} stops with {said}{where}, {stage}.", "raised", note)
