@@ -307,7 +307,7 @@ def _results():
         "is `float32`, but was given",
     )
     yield rule(lambda w, g, lr: w.astype(int)), "dtype", "is `int64`"
-    yield rule(lambda w, g, lr: w[0] - lr * g[0]), "coordinates-mixed", "of one of them changes the w"
+    yield rule(lambda w, g, lr: w[0] - lr * g[0]), "coordinates-mixed", "mixes the coordinates"
     yield rule(lambda w, g, lr: w[:2] - lr * g[:2]), "shape", "has shape (2,), but (3,) is expected"
     yield rule(lambda w, g, lr: np.append(w, 0)), "shape", "has shape (4,), but (3,) is expected"
     yield rule(lambda w, g, lr: w * np.nan), "not-finite", "turns w into NaN"

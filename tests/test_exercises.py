@@ -18,9 +18,15 @@ from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_st
 from optim_lessons.lab.path import path
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.landscapes import d2l, quadratic
-from optim_lessons.studies import unnamed
+from optim_lessons.studies import unknown, unnamed
 
 pytestmark = pytest.mark.essential
+
+
+@pytest.fixture(autouse=True)
+def new_attempt():
+    unknown.unknown.start_again()
+
 
 ALL = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.id)
 

@@ -10,6 +10,7 @@ import pytest
 
 from optim_lessons.adam import adam
 from optim_lessons.course.check import check
+from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.exercises.lesson_09 import _RUNS, four_runs, loss_after, trapezoid, warm_cosine
 from optim_lessons.gradient_descent import gradient_descent, sharpness
 from optim_lessons.lab import datasets, models
@@ -415,13 +416,20 @@ def test_the_four_runs_to_diagnose_are_sgd_under_their_schedules_and_end_as_told
 
 
 def test_called_once_per_epoch_a_cosine_over_batches_has_hardly_begun():
-    last = 0.1 * (1 + math.cos(math.pi * 9 / 340)) / 2
-    assert check("09.per_epoch", last)
-    assert last == pytest.approx(0.0998, abs=5e-5)
-    as_planned = 0.1 * (1 + math.cos(math.pi * 339 / 340)) / 2
-    assert check("09.per_epoch", as_planned).mistake == "as-planned"
-    assert check("09.per_epoch", 0).mistake == "as-planned"
-    assert check("09.per_epoch", 0.1 * (1 + math.cos(math.pi * 0.9)) / 2).mistake == "counts-epochs"
+    lrs = [0.1 * (1 + math.cos(math.pi * calls / 340)) / 2 for calls in range(341)]
+    assert check("09.per_epoch", 0.1 - lrs[9])
+    assert lrs[9] == pytest.approx(0.0998, abs=5e-5)
+    for answer, mistake in (
+        (0.1 - lrs[10], "one-call-too-many"),
+        (0.1 - lrs[8], "one-call-too-few"),
+        (lrs[9], "lr-itself"),
+        (0.1 - lrs[339], "as-planned"),
+        (0.1 * (1 - math.cos(math.pi * 0.9)) / 2, "counts-epochs"),
+        (0.1 * 9 / 340, "straight-line"),
+        (0.1 - round(lrs[9], 4), "rounded-too-far"),
+    ):
+        assert check("09.per_epoch", answer).mistake == mistake, answer
+    assert not any(" nine" in f"{m.text} {m.hint}" for m in EXERCISES["09.per_epoch"].mistakes)
 
 
 def test_on_new_images_the_loss_rises_and_the_share_of_right_answers_stays():

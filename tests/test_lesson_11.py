@@ -17,6 +17,7 @@ from optim_lessons.choosing import (
     winner_shares,
 )
 from optim_lessons.course.check import check
+from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.exercises.lesson_11 import bootstrap_interval, reports
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.knobs import parts
@@ -369,6 +370,7 @@ def test_the_unknown_problem_counts_runs_and_remembers_the_test_part(fresh_unkno
 
 def test_an_entry_is_told_what_is_wrong_with_it(fresh_unknown):
     def verdict(**changes):
+        fresh_unknown.start_again()
         return check("11.unknown", GOOD | changes)
 
     assert verdict()
@@ -376,16 +378,38 @@ def test_an_entry_is_told_what_is_wrong_with_it(fresh_unknown):
     assert verdict(decay=0.0).mistake == "no-decay"
     assert verdict(lr=3e-4).mistake == "not-near-the-top"
     assert "rank" in verdict(lr=3e-4).text
-    assert check("11.unknown", {"rule": "adam", "lr": 0.001}).mistake == "only-defaults"
-    assert check("11.unknown", {"rule": "adamw", "lr": 0.001, "decay": 0.01}).mistake == "only-defaults"
-    assert check("11.unknown", {"rule": "gradient_descent", "lr": 1e8}).mistake == "diverged"
+    for entry, mistake in (
+        ({"rule": "adam", "lr": 0.001}, "only-defaults"),
+        ({"rule": "adamw", "lr": 0.001, "decay": 0.01}, "only-defaults"),
+        ({"rule": "gradient_descent", "lr": 1e8}, "diverged"),
+    ):
+        fresh_unknown.start_again()
+        assert check("11.unknown", entry).mistake == mistake
     for odd in (3, {"rule": "adam"}, {"rule": "sgd", "lr": 0.1}, GOOD | {"lr": "x"}, GOOD | {"lr": -1}):
         assert check("11.unknown", odd).mistake == "no-entry"
     assert not check("11.unknown", GOOD | {"lr": ...}).done
+    fresh_unknown.start_again()
     fresh_unknown.spent = 41
-    assert verdict().mistake == "overspent"
+    assert check("11.unknown", GOOD).mistake == "overspent"
     fresh_unknown.opened = True
-    assert verdict().mistake == "test-opened"
+    assert check("11.unknown", GOOD).mistake == "test-opened"
+
+
+def test_one_attempt_has_one_entry_and_a_second_look_at_the_test_part_is_told(fresh_unknown):
+    poor = GOOD | {"lr": 3e-4}
+    assert check("11.unknown", {"rule": "sgd", "lr": 0.1}).mistake == "no-entry"  # which opens nothing
+    assert check("11.unknown", poor).mistake == "not-near-the-top"
+    verdict = check("11.unknown", GOOD)
+    assert verdict.mistake == "second-entry"
+    assert "rank 1" not in verdict.text
+    assert check("11.unknown", poor).mistake == "not-near-the-top"  # the page may be run again
+    fresh_unknown.start_again()
+    assert check("11.unknown", GOOD)
+
+
+def test_grading_remembers_no_entry_of_the_learner_before():
+    for lr, passes in ((3e-4, False), (0.03, True)):
+        assert bool(EXERCISES["11.unknown"].judge(GOOD | {"lr": lr})) == passes
 
 
 def test_blind_luck_passes_in_about_half_of_all_cases_and_defaults_never():

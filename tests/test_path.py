@@ -296,16 +296,48 @@ def test_a_gradient_that_reuses_one_buffer_changes_no_step():
         np.testing.assert_array_equal(walk[name], fresh[name])
 
 
-def test_a_rule_that_writes_in_place_spoils_no_step_already_taken():
-    def in_place(w, g, *, lr=0.1):
-        w -= lr * g
+def in_place(w, g, *, lr=0.1):
+    w -= lr * g
+    return w
+
+
+def state_in_place(w, g, m=0.0, *, lr=0.1):
+    m = np.zeros_like(w) if np.ndim(m) == 0 else m
+    m += g
+    return w - lr * m, m
+
+
+def gradient_in_place(w, g, *, lr=0.1):
+    g *= lr
+    return w - g
+
+
+@pytest.mark.parametrize("rule", [in_place, state_in_place, gradient_in_place])
+def test_a_rule_that_writes_into_its_arguments_is_refused_and_told_why(rule):
+    start = np.ones(2)
+    with pytest.raises(ValueError, match=f"{rule.__name__} writes into an array that it was given"):
+        path(rule, bowl, start, 5)
+    assert start.tolist() == [1, 1]
+
+
+def test_points_that_are_kept_change_no_more_whatever_a_gradient_or_a_projection_does():
+    def into_w(w):
+        w *= 2
         return w
 
-    start = np.ones(2)
-    np.testing.assert_array_equal(
-        path(in_place, bowl, start, 5), path(gradient_descent, bowl, start, 5, lr=0.1)
-    )
-    assert start.tolist() == [1, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        path(gradient_descent, into_w, np.ones(2), 3)
+
+    def shifted(w):
+        w += 1
+        return w
+
+    same = lambda w, g, *, lr=0.1: w  # noqa: E731
+    ws = path(same, bowl, np.zeros(2), 3, project=shifted)
+    assert ws[:, 0].tolist() == [0, 1, 2, 3]
+    for w, *_ in itertools.islice(iterate(gradient_descent, bowl, np.ones(2), lr=0.1), 3):
+        with pytest.raises(ValueError, match="read-only"):
+            w += 1
 
 
 # --- bad input ---------------------------------------------------------------------------------------

@@ -493,3 +493,14 @@ def test_a_gradient_that_changes_its_shape_says_at_which_step():
 
     with pytest.raises(ValueError, match="gradient at step 5 has shape"):
         train(adam, Odd(NET, 0, 0), batch=16)
+
+
+def test_a_rule_that_writes_into_its_arguments_is_refused_before_it_spoils_the_weights():
+    def in_place(w, g, *, lr=0.1):
+        w -= lr * g
+        return w
+
+    w0 = NET.init(0)
+    with pytest.raises(ValueError, match="in_place writes into an array that it was given"):
+        train(in_place, NET, w0=w0, **SMALL)
+    np.testing.assert_array_equal(w0, NET.init(0))

@@ -43,6 +43,8 @@ def check(id=..., answer=_NOTHING, *more, seconds=SECONDS):
         )
     try:
         verdict = exercise.judge(answer, seconds)
+        if exercise.noted:
+            exercise.noted(answer)
     except (Exception, SystemExit) as error:  # a fault of ours, or an object that resists being looked at
         verdict = wrong(
             f"The check could not look at `{exercise.name}`: it stopped with `{type(error).__name__}`. "

@@ -159,6 +159,15 @@ def refuse_result(rule, new, shape):
     raise TypeError(f"{name} returned weights of {w.dtype}: they are real numbers, float32 or float64")
 
 
+def refuse_writing(rule, error):
+    """Say that a rule writes into an array that it was given."""
+    name = getattr(rule, "__name__", "the rule")
+    raise ValueError(
+        f"{name} writes into an array that it was given, and the old values are still needed: compute a new "
+        "one, w = w - lr * g; w -= lr * g changes the old array itself"
+    ) from error
+
+
 def refuse_projection(w, shape):
     """Say why what the projection returned does not fit the weights."""
     if not hasattr(w, "dtype"):

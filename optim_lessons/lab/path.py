@@ -13,6 +13,7 @@ from optim_lessons.lab.guards import (
     refuse_gradient,
     refuse_projection,
     refuse_result,
+    refuse_writing,
     same_library,
     start,
 )
@@ -96,12 +97,12 @@ def iterate(rule, grad, w0, *, project=None, **knobs):
 
 
 def _walk(point, step):
-    yield point
+    yield tuple(map(_lent, point))
     for t in itertools.count():
         point = step(t, *point)
         if not _any_finite(point[0]):
             return
-        yield point
+        yield tuple(map(_lent, point))
 
 
 def stepper(rule, grad, w0, *, project=None, **knobs):
@@ -121,26 +122,40 @@ def stepper(rule, grad, w0, *, project=None, **knobs):
 
     def step(t, w, *state):
         with np.errstate(all="ignore"):
-            g = slope(w, t)
+            g = slope(_lent(w), t)
             if not fits(g, w):
                 refuse_gradient(g, w, t)
             now = {
                 name: check_value(name, schedule(t), f" at step {t}") for name, schedule in schedules.items()
             }
             same_library(w, now)
-            new = rule(w, nudged(g), *state, **fixed, **now)
+            try:
+                new = rule(*map(_lent, (w, nudged(g), *state)), **fixed, **now)
+            except ValueError as error:
+                if "read-only" in str(error):
+                    refuse_writing(rule, error)
+                raise
             new_w, *state = new if isinstance(new, tuple) else (new,)
             if not fits(new_w, w) or len(state) != len(beginning):
                 refuse_result(rule, new, shape)
             w, *state = (_cast(x, dtype) for x in (new_w, *state))
             if project is not None:
-                inside = project(w)
+                inside = project(w.copy())
                 if not fits(inside, w):
                     refuse_projection(inside, shape)
                 w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
         return (w, *state)
 
     return (w0, *beginning.values()), step
+
+
+def _lent(x):
+    """Return an array as a view that cannot be written to: whoever keeps the old weights keeps them."""
+    if not isinstance(x, np.ndarray):
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def _any_finite(w):

@@ -44,7 +44,8 @@ def problem():
 class Unknown:
     """The unknown problem, and what has been done with it.
 
-    spent: runs so far.  opened: whether the test part was looked at.  start_again: forget both.
+    spent: runs so far.  opened: whether the test part was looked at.  entered: the entry that was ranked.
+    start_again: forget all this.
     """
 
     def __init__(self, budget=BUDGET):
@@ -57,7 +58,7 @@ class Unknown:
 
     def start_again(self):
         """Forget the runs: a new attempt, honestly begun."""
-        self.spent, self.opened = 0, False
+        self.spent, self.opened, self.entered = 0, False, None
 
     def train(self, rule, *, lr, schedule="constant", decay=0.0, part="validation"):
         """Train and return the loss on a held-out part, one for each lr; each is a run of your budget.

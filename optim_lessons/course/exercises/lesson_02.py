@@ -65,9 +65,17 @@ def _functions(rng):
     def two(w):
         return np.exp(w[..., 0] - w[..., 1])
 
+    def one_vector(w):
+        return float(w @ np.arange(1, len(w) + 1)) ** 2
+
     return {
         "for a function of three weights": (three, rng.standard_normal(3), 0.2),
         "for a function of two weights": (two, rng.standard_normal(2), 0.5),
+        "for a function of one vector": (one_vector, rng.standard_normal(4), 0.1),
+        "for a single weight": (one_vector, rng.standard_normal(1), 0.3),
+        "at a place where the slope is 0": (one_vector, np.zeros(2), 0.2),
+        "with huge weights": (one_vector, 1e8 * rng.standard_normal(3), 1e7),
+        "with tiny weights": (one_vector, 1e-8 * rng.standard_normal(3), 1e-8),
     }
 
 
@@ -83,6 +91,15 @@ def _hessians(rng):
             rng.standard_normal(3),
             turned(3.0, 0.8, 0.2),
             0.3,
+        ),
+        "with a single weight": (rng.standard_normal(1), rng.standard_normal(1), np.array([[0.7]]), 0.2),
+        "where the slope is 0": (rng.standard_normal(2), np.zeros(2), turned(2.0, 0.5), 0.4),
+        "without damping": (rng.standard_normal(2), rng.standard_normal(2), turned(2.0, 0.5), 0.0),
+        "with huge curvatures": (
+            rng.standard_normal(2),
+            1e8 * rng.standard_normal(2),
+            1e8 * turned(2.0, 0.5),
+            1e7,
         ),
     }
 

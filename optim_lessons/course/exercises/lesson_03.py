@@ -38,6 +38,9 @@ def _draw(rng):
         "for a single example": (*examples(6, 2), rng.integers(6, size=1)),
         "where an example was drawn twice": (*examples(7, 4), np.append(rng.permutation(7)[:2], [3, 5, 3])),
         "for all examples": (*examples(5, 3), np.arange(5)),
+        "where all errors are 0": (np.zeros(3), rng.standard_normal((6, 3)), np.zeros(6), np.array([1, 4])),
+        "with a single weight": (*examples(5, 1), np.array([3, 0])),
+        "with huge inputs": (np.ones(2), 1e8 * rng.standard_normal((5, 2)), np.zeros(5), np.array([2, 4])),
     }
 
 

@@ -14,6 +14,14 @@ _M = "m = beta * m + g"
 _STEP = "w = w - lr * (g + beta * m)"
 
 
+def _beta_of_1983(t):
+    """Return the beta of step t in the paper of 1983; before the first step it does not matter."""
+    a = 1.0
+    for _ in range(t):
+        a = (1 + (1 + 4 * a**2) ** 0.5) / 2
+    return (a - 1) * 2 / (1 + (1 + 4 * a**2) ** 0.5)
+
+
 def nesterov_growing(w, g, m=0.0, t=0, *, lr=0.01):
     """Nesterov's momentum with the growing beta of its guarantee, seen from the look-ahead points.
 
@@ -366,13 +374,26 @@ exercises = (
     rule(
         "05.nesterov_growing",
         nesterov_growing,
-        task="Write Nesterov's method with the growing beta of its guarantee: "
+        task="Write Nesterov's method with the growing beta t / (t + 3) of the proof: "
         "`my_nesterov_growing(w, g, m=0.0, t=0, *, lr=0.01)` returns the new `w`, `m` and `t`. `w` is the "
         "look-ahead point, and `t` counts the steps taken before.",
         hint="at each step, ask which velocity is carried over, and which beta carried it to the point `w`.",
         because="Two betas stand in one step: the one that led here and the one that leads on.",
         mistakes=[
             *in_the_step(_GROWING_STEP),
+            Mistake(
+                "betas-of-1983",
+                "These are the betas of the paper of 1983. Their promise is the same, but the rule that is "
+                "asked for has the simpler ones of the proof.",
+                "which fraction of `t` does the proof end with?",
+                [("(t - 1) / (t + 2)", "_beta_of_1983(t - 1)"), ("t / (t + 3)", "_beta_of_1983(t)")],
+            ),
+            Mistake(
+                "whole-division",
+                "`//` divides without remainder: both betas are whole numbers.",
+                "a beta between 0 and 1 needs `/`.",
+                [("(t - 1) / (t + 2)", "(t - 1) // (t + 2)"), ("t / (t + 3)", "t // (t + 3)")],
+            ),
             Mistake(
                 "one-beta-for-both",
                 "You use the new beta in both lines. This is `nesterov` with a schedule for `beta`, which is "

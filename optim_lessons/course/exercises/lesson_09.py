@@ -50,12 +50,18 @@ _COSINE_MOMENTS = _moments(
     ((0.3, 10, 50, 0.05), {"at the peak": 10, "a quarter down": 20, "half-way down": 30, "further down": 43}),
     ((0.4, 5, 33, 0.04), {"one step before the end": 32, "at the end": 33, "after the end": 47}),
     ((0.2, 6, 31, 0.0), {"without a floor": 17}),
+    ((1e-8, 6, 31, 1e-9), {"with a tiny peak": 3, "with a tiny peak, in the fall": 20}),
+    ((0.2, 6, 31, 0.2), {"with a floor as high as the peak": 20}),
+    ((0.3, 5, 50, 0.02), {"long after the end": 10**6}),
 )
 _TRAPEZOID_MOMENTS = _moments(
     ((0.3, 8, 48, 11), {"at the first step": 0, "in the warm-up": 5, "one step before its end": 7}),
     ((0.3, 10, 60, 20), {"at the peak": 10, "on the flat part": 30, "where the fall begins": 40}),
     ((0.3, 10, 60, 15), {"in the fall": 49, "further down": 57}),
     ((0.4, 5, 33, 7), {"one step before the end": 32, "at the end": 33, "after the end": 47}),
+    ((0.3, 10, 30, 20), {"where there is no flat part": 10, "without a flat part, in the fall": 21}),
+    ((1e-8, 6, 31, 5), {"with a tiny peak": 3, "with a tiny peak, in the fall": 29}),
+    ((0.3, 5, 50, 10), {"long after the end": 10**6}),
 )
 
 # Softmax regression on digits with L2, 3 epochs in batches of 16, mean of 5 seeds. A constant lr ends at
@@ -496,38 +502,58 @@ exercises = (
     ),
     number(
         "09.per_epoch",
-        "last_lr",
+        "fallen_by",
         task="PyTorch, an epoch of 34 batches, 10 epochs, peak lr 0.1, and `CosineAnnealingLR(optimizer, "
-        "T_max=340)`. "
-        "By mistake `scheduler.step()` is called once per epoch. What is lr in the last, the tenth epoch?",
-        accept=(0.0997, 0.0999),
-        solution="0.1 * (1 + np.cos(np.pi * 9 / 340)) / 2",
+        "T_max=340)`. By mistake `scheduler.step()` is called once per epoch. By how much does lr lie below "
+        "its peak in the last, the tenth epoch?",
+        accept=(1.69e-4, 1.765e-4),
+        solution="0.1 * (1 - np.cos(np.pi * 9 / 340)) / 2",
         hint="how often has `step` been called when the tenth epoch begins, and of how many is that a part?",
-        because="The lr has hardly moved: the decay never came. Print lr once per epoch, and you see it.",
+        because="The lr is still 0.0998: the decay never came. Print lr once per epoch, and you see it.",
         mistakes=[
             Mistake(
+                "one-call-too-many",
+                "So much is lr below its peak after the tenth epoch, when no step is left.",
+                "how often has `step` been called before the tenth epoch begins?",
+                values=0.1 * (1 - np.cos(np.pi * 10 / 340)) / 2,
+            ),
+            Mistake(
+                "one-call-too-few",
+                "So much is lr below its peak in the epoch before the last.",
+                "how often has `step` been called before the tenth epoch begins?",
+                values=0.1 * (1 - np.cos(np.pi * 8 / 340)) / 2,
+            ),
+            Mistake(
+                "lr-itself",
+                "That is lr itself. It begins at the peak: how far has it come down?",
+                "subtract from the peak, and keep three digits that are not 0.",
+                values=(0.09983, 0.0998),
+            ),
+            Mistake(
+                "rounded-too-far",
+                "That has too few digits: lr was rounded before you subtracted it.",
+                "keep all digits of lr until the end.",
+                values=2e-4,
+            ),
+            Mistake(
                 "as-planned",
-                "That is the lr if `step` is called once per batch.",
+                "So far lr is down if `step` is called once per batch.",
                 "how often is it called here?",
-                values=(
-                    0,
-                    0.1 * (1 + np.cos(np.pi * 339 / 340)) / 2,
-                    0.1 * (1 + np.cos(np.pi * 307 / 340)) / 2,
-                ),
+                values=tuple(0.1 * (1 - np.cos(np.pi * t / 340)) / 2 for t in (307, 339)),
             ),
             Mistake(
                 "counts-epochs",
-                "That is the lr if `T_max` counts epochs too. It is 340.",
-                "of how many calls are nine a part?",
-                values=0.1 * (1 + np.cos(np.pi * 9 / 10)) / 2,
+                "So far lr is down if `T_max` counts epochs too. It is 340.",
+                "what does `T_max` count, and what is counted here?",
+                values=0.1 * (1 - np.cos(np.pi * 9 / 10)) / 2,
             ),
             Mistake(
-                "the-peak",
-                "That is the peak, or it has too few digits: nine calls have moved lr a little below it.",
-                "give three digits that are not 0.",
-                values=0.1,
+                "straight-line",
+                "That is a straight line. Half a cosine begins flat.",
+                "the fall near the peak goes with the square of the steps.",
+                values=(0.1 * 9 / 340, 0.1 * 10 / 340),
             ),
         ],
-        near=0.002,
+        near=0.001,
     ),
 )

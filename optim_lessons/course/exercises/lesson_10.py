@@ -541,7 +541,7 @@ exercises = (
         mistakes=[
             Mistake(
                 "too-weak",
-                "The decay is too weak: the wrong labels are still learned by heart.",
+                "The decay is too weak: the training images are fitted so closely that new ones suffer.",
                 "the rest size of a weight is about one over the decay.",
             ),
             Mistake(

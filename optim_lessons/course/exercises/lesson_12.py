@@ -67,6 +67,8 @@ def _steps(rng):
         "with one NaN in the gradient": case(1.0, 256.0, (4, np.nan)),
         "with nothing finite in the gradient": case(np.nan, 256.0),
         "with infinities and a NaN": case(1.0, 256.0, (0, -np.inf), (3, np.nan)),
+        "with a gradient of 0": case(0.0, 256.0),
+        "with the largest number of float16": case(1.0, 2.0**10, (1, 65504.0)),
     }
 
 

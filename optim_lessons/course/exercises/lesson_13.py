@@ -39,6 +39,8 @@ def _sweeps(rng):
         "for 5 learning rates and 2 betas": case(5, 2, 2.5, 7),
         "for a single pair": case(1, 1, 0.7, 3),
         "for no step at all": case(2, 3, 1.3, 0),
+        "with lr 0 and beta 0": (np.array([0.0, 0.2]), np.array([0.0, 0.5]), 1.0, 4),
+        "where it diverges": (np.array([3.0, 0.1]), np.array([0.5, 0.9, 0.0]), 4.0, 6),
     }
 
 
@@ -128,7 +130,7 @@ exercises = (
         task="Write a sweep: `my_loss_map(lrs, betas, curvature, steps)` returns the final loss of the heavy "
         "ball on ½·curvature·w², from w = 1, for every pair, shape `(len(lrs), len(betas))`.",
         hint="give each knob an axis of its own, and let one loop take the steps of all runs at once.",
-        because="One loop over the steps, none over the runs.",
+        because="With an axis for each knob, one loop over the steps is enough, and none over the runs.",
         mistakes=[
             Mistake(
                 "damped",

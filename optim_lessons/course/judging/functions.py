@@ -1,11 +1,13 @@
 """Judge a learner's function that is no update rule: on drawn inputs, its results against the reference's."""
 
+import inspect
+
 import numpy as np
 
 from optim_lessons.course.judging.failures import nothing_returned, raised, remembers
 from optim_lessons.course.judging.mistakes import variant
 from optim_lessons.course.judging.rules import first, named, refused_unseen
-from optim_lessons.course.judging.trials import TOLERANCE, read_only
+from optim_lessons.course.judging.trials import TOLERANCE, read_only, text_of
 from optim_lessons.course.judging.verdict import is_open, quote, right, wrong
 from optim_lessons.course.sandbox.watchdog import SECONDS, guarded
 
@@ -31,25 +33,30 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
         got = []
         for title, args in cases.items():
             stage.append(title)
-            got.append(_call(answer, args))
-        return got
+            got.append(_as_array(exercise, _call(answer, args)))
+        title, args = next(iter(cases.items()))
+        stage.append(title)
+        return [*got, _as_array(exercise, _call(answer, args))]  # once more: who remembers differs
 
     name = f"`{exercise.name}`"
     got, error = guarded(attempt, seconds)
     if error is not None:
         return raised(name, answer, error, stage[-1], seconds, NOTES)
+    *got, again = got
     missing = [(title, result) for title, result in zip(cases, got, strict=True) if is_open(result)]
     if missing:
         title, result = missing[0]
         return nothing_returned(name, answer, result, title if len(missing) < len(cases) else "")
     wanted = results(exercise.reference, cases)
     if all(map(alike, got, wanted)):
+        if not alike(again, wanted[0]):
+            return remembers(name)
         return right(f"`{exercise.name}` gives the right result for every input. {exercise.because}".rstrip())
     return first(
         lambda: named(exercise, lambda *mistakes: _behaves_like(exercise, mistakes, got, cases)),
         lambda: _unusable(exercise, got, wanted, cases),
         lambda: _unsteady(name, got, attempt, seconds),
-        lambda: _not_finite(name, got, wanted, cases),
+        lambda: _not_finite(exercise, got, wanted, cases),
         lambda: _digits_lost(name, got, wanted),
         lambda: _difference(exercise, got, wanted, cases),
     )
@@ -59,6 +66,17 @@ def results(f, cases):
     """Return what a function gives for each of the inputs, a dict title → arguments."""
     with np.errstate(all="ignore"):
         return [_call(f, args) for args in cases.values()]
+
+
+def _as_array(exercise, result):
+    """Return a list or tuple of numbers as an array, unless an array is asked for; all else as it is."""
+    if not isinstance(result, list | tuple) or "an array" in exercise.task:
+        return result
+    try:
+        array = np.array(result)
+    except (TypeError, ValueError):  # lists of several lengths
+        return result
+    return array if array.size and array.dtype.kind in "fiu" else result
 
 
 def _call(f, args):
@@ -111,14 +129,16 @@ def _unsteady(name, got, attempt, seconds):
     return None if again is not None and all(map(alike, again, got)) else remembers(name)
 
 
-def _not_finite(name, got, wanted, cases):
+def _not_finite(exercise, got, wanted, cases):
     """Return a verdict if a result is NaN or infinity where the right one is a number."""
     for title, mine, want in zip(cases, got, wanted, strict=True):
         if np.any(np.isfinite(want) & ~np.isfinite(mine)):
             return wrong(
-                f"{name} gives NaN or infinity {title}, where a number is expected.",
+                f"`{exercise.name}` gives NaN or infinity {title}, where a number is expected.",
                 "not-finite",
-                "is there a division by 0, or the root of a negative number?",
+                exercise.hint
+                if any(np.any(~np.isfinite(x)) for x in cases[title] if _is_real(x))
+                else "is there a division by 0, or the root of a negative number?",
             )
     return None
 
@@ -140,12 +160,31 @@ def _digits_lost(name, got, wanted):
 def _difference(exercise, got, wanted, cases):
     pairs = zip(cases, got, wanted, strict=True)
     title, mine, want = next(pair for pair in pairs if not alike(*pair[1:]))
-    return wrong(f"`{exercise.name}` is not right {title}.{_ratio(mine, want)}", None, exercise.hint)
+    given = zip(inspect.signature(exercise.reference).parameters, cases[title], strict=False)
+    inputs = [f"{name} = {_shown(x)}" for name, x in given]
+    digits = next((n for n in (4, 8, 12) if _shown(mine, n) != _shown(want, n)), 17)
+    return wrong(
+        f"`{exercise.name}` is not right {title}.{_factor(got, wanted)}\n"
+        f"Given `{', '.join(inputs)}`: expected `{_shown(want, digits)}`, came `{_shown(mine, digits)}`.",
+        None,
+        exercise.hint,
+    )
 
 
-def _ratio(mine, want):
-    if not (np.isfinite(mine).all() and np.all(want != 0)):
-        return ""
-    ratio = np.ravel(mine / want)
-    constant = np.ptp(ratio) <= 1e-7 * abs(ratio[0])
-    return f" It is {ratio[0]:.4g} times the right result." if constant else ""
+def _shown(x, digits=4):
+    if callable(x):
+        return "a function"
+    return text_of(x, digits) if np.size(x) <= 12 else f"an array of shape {np.shape(x)}"
+
+
+def _factor(got, wanted):
+    """Return a sentence if every result is the right one times the same number, or nothing."""
+    ratios = []
+    for mine, want in zip(got, wanted, strict=True):
+        used = np.asarray(want) != 0
+        if not np.all(np.isfinite(want)) or np.any(np.asarray(mine)[~used] != 0):
+            return ""
+        ratios.extend(np.ravel(np.asarray(mine)[used] / np.asarray(want)[used]))
+    constant = ratios and np.isfinite(ratios).all() and np.ptp(ratios) <= 1e-7 * abs(ratios[0])
+    said = f"{ratios[0]:.4g}" if constant else "1"
+    return "" if said == "1" else f" It is {said} times the right result."

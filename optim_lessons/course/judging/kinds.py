@@ -28,6 +28,7 @@ class Exercise:
     because: one sentence more for a right answer.  reference: of a rule or function.
     inputs: of a function; inputs(rng) draws a dict, "for a batch of 1" → arguments.
     judged_by: a function of (exercise, answer, seconds) that returns a Verdict.
+    noted: called by `check` with an answer that was judged, where a second answer is another matter.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Exercise:
     because: str = ""
     reference: Callable | None = None
     inputs: Callable | None = None
+    noted: Callable | None = None
     judged_by: Callable[..., Verdict] = field(repr=False)
 
     def judge(self, answer, seconds=SECONDS, seed=0):
@@ -104,7 +106,8 @@ def number(id, name, *, accept, solution, mistakes=(), near=0.005, **texts):
         value = read_number(name, answer)
         if isinstance(value, Verdict):
             return value
-        if low <= value <= high:
+        slack = 1e-9 * max(abs(low), abs(high))  # both ends are right, however they were computed
+        if low - slack <= value <= high + slack:
             return right(exercise.because)
         for mistake in exercise.mistakes:
             if any(abs(value - v) <= near * abs(v) for v in mistake.values):

@@ -93,7 +93,11 @@ def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
     if len(got) == len(cases):
         return _wrong_rule(exercise, answer, got[-1:], None, title, cases[-1:], seconds)
     one_at_a_time = len(got) == len(cases) - 1 and not mixes(reference)
-    if one_at_a_time and isinstance(error, Exception) and not isinstance(error, Unwritten):
+    cannot = isinstance(error, Exception) and not isinstance(error, Unwritten | Malformed)
+    if one_at_a_time and (cannot or getattr(error, "mistake", "") == "shape"):
+        again, _, _ = _tried(exercise, answer, cases[-1:], seconds)
+        if again:
+            return remembers(f"`{exercise.name}`")
         return _right(
             exercise,
             "It takes one run at a time; a sweep gives it several, on the axes before the last. ",
@@ -154,8 +158,8 @@ def _wrong_rule(exercise, answer, got, error, title, cases, seconds):
     return first(
         lambda: recognise(exercise, got, cases),
         lambda: _not_finite(exercise, got, wanted, names, cases),
-        lambda: _mixing(exercise, answer, seconds),
         lambda: _unused(name, answer, reference, got, cases, seconds),
+        lambda: _mixing(exercise, answer, seconds),
         lambda: _first_difference(exercise, got, wanted, names, cases),
     )
 
@@ -326,7 +330,7 @@ def _mixing(exercise, answer, seconds):
     if value is None:
         return None
     return wrong(
-        f"`{exercise.name}` mixes the coordinates: the gradient of one of them changes the {value} of "
+        f"`{exercise.name}` mixes the coordinates: what happens in one of them changes the {value} of "
         "the others.",
         "coordinates-mixed",
         "each coordinate walks alone: is there a sum, a mean, a maximum or a product over all of them?",

@@ -132,7 +132,7 @@ def mixes(rule):
 
 
 def mixed_by(answer, rule, late=True):
-    """Return the name of a value where one coordinate's gradient changes another coordinate, or None.
+    """Return the name of a value in which one coordinate changes another, or None.
 
     answer: a rule with the arguments of `rule`.  late: in mid-run, else in the first step.
     """
@@ -140,14 +140,16 @@ def mixed_by(answer, rule, late=True):
     case = make("", (3,), make.mid_run(3) if late else (), _odd_knobs(rule)).first_steps(1)
     before = run_checked(answer, case, names)[0]
     right = run(rule, case)[0]
-    for change in (10.0, -10.0):
-        g = read_only(case.gradients[0] + np.array([change, 0.0, 0.0]))
-        after = run_checked(answer, case._replace(gradients=[g]), names)[0]
+    changes = [read_only(np.array([change, 0.0, 0.0])) for change in (10.0, -10.0)]
+    others = [case._replace(gradients=[read_only(case.gradients[0] + change)]) for change in changes]
+    others += [case._replace(w=read_only(case.w + change)) for change in changes]
+    for other in others:
+        after = run_checked(answer, other, names)[0]
         for i in [*range(1, len(names)), 0]:  # the state first: w is computed from it
             a, b = np.asarray(before[i]), np.asarray(after[i])
             for_all = a.shape == b.shape == () != np.shape(right[i])  # one number for all coordinates
-            others = (a, b) if for_all else (a[1:], b[1:]) if a.shape == b.shape == (3,) else (0, 0)
-            if not np.array_equal(*others, equal_nan=True):
+            rest = (a, b) if for_all else (a[1:], b[1:]) if a.shape == b.shape == (3,) else (0, 0)
+            if not np.array_equal(*rest, equal_nan=True):
                 return names[i]
     return None
 
