@@ -7,51 +7,34 @@ import numpy as np
 import pytest
 
 from optim_lessons import landscapes
-from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam
 from optim_lessons.course.check import check
-from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.fair import every_best
 from optim_lessons.lab.path import path
-from optim_lessons.momentum import momentum
-from optim_lessons.nesterov import nesterov
-from optim_lessons.pictures import failures
+from optim_lessons.pictures import failures, start_here
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.sgd import noisy, sgd
-
-RULES = {"gradient descent": gradient_descent, "SGD": sgd, "momentum": momentum, "Nesterov": nesterov}
-RULES |= {"AdaGrad": adagrad, "RMSProp": rmsprop, "Adam": adam}
-GROUNDS = {
-    "ravine": landscapes.quadratic(condition=100, angle=20),
-    "Rosenbrock's valley": landscapes.rosenbrock,
-    "Beale": landscapes.beale,
-    "Himmelblau: four valleys": landscapes.himmelblau,
-    "saddle": landscapes.saddle(),
-    "plateau with a ravine": landscapes.plateau(),
-    "real mountains": landscapes.terrain(),
-}
 
 
 @functools.cache
 def race():
-    return explore(scenes.race(RULES, GROUNDS, noisy), landscape=list(GROUNDS))
+    return explore(start_here.race())
 
 
 def winner(reading):
     return re.search("best first: (.*?)( below)? [0-9]", reading)[1]
 
 
-@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("ground", start_here.GROUNDS)
 def test_every_lr_of_the_race_lies_inside_the_range_it_was_found_in(ground):
     with every_best() as heard:
-        explore(scenes.race(RULES, GROUNDS, noisy), landscape=[ground])
-    assert len(heard) == len(RULES)
+        explore(start_here.race(), landscape=[ground])
+    assert len(heard) == len(start_here.RULES)
     assert not [str(best) for best in heard if best.at_edge]
 
 
-@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("ground", start_here.GROUNDS)
 def test_at_its_own_lr_no_rule_leaves_the_map_not_even_with_the_noise_that_its_lr_was_found_with(ground):
     race().set(landscape=ground, lr_scale=1.0, noise=0.05, noise_for_all=False, steps=100)
     for seed in range(scenes.TUNING_SEEDS):
@@ -142,7 +125,7 @@ def test_the_steepest_slope_on_the_map_of_the_ravine_is_about_three():
 
 
 def test_at_its_best_lr_adam_wins_on_none_of_the_seven_landscapes():
-    for ground in GROUNDS:
+    for ground in start_here.GROUNDS:
         race().set(landscape=ground, lr_scale=1.0, noise=0.05, noise_for_all=False, seed=0, steps=100)
         assert winner(race().reading) != "Adam", ground
     race().set(landscape="ravine", lr_scale=2.0)

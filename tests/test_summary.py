@@ -22,6 +22,7 @@ from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import RULE_STYLES
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.pictures import start_here
 from optim_lessons.rmsprop import rmsprop
 from optim_lessons.studies import broken, guide, protocol
 from optim_lessons.teaching import summary
@@ -117,7 +118,8 @@ def test_failures_are_told_in_the_words_of_the_lessons():
 
 
 def test_the_ravine_is_the_one_of_page_00():
-    assert "landscapes.quadratic(condition=100, angle=20)" in lesson_text("00")
+    places = np.random.default_rng(0).uniform(-3, 3, size=(9, 2))
+    np.testing.assert_array_equal(summary.RAVINE(places), start_here.GROUNDS["ravine"](places))
     ws, lr = summary.walk(momentum.momentum)
     assert lr == pytest.approx(0.45, abs=0.01)
     (x0, x1), (y0, y1) = summary.VIEW.box
