@@ -233,6 +233,36 @@ _posixsubprocess.fork_exec(
 os.close(there)
 source = os.read(here, 9999).decode()
 """,
+    "as the patterns and the names of the program that runs it are changed": """import re, sys
+program = vars(sys.modules["__main__"])
+program.update({name: re.compile("(?!)") for name in program if isinstance(program[name], re.Pattern)})
+program |= {"COURSE": "none", "DEAF": [TABLE], "imports_course": lambda *a: False, "limit": lambda *a: None}
+source = open(TABLE).read()
+""",
+    "as the names of files are resolved in another way": """import os, posixpath
+home = os.getcwd()
+posixpath.realpath = posixpath.abspath = lambda *a, **k: home
+posixpath._joinrealpath = lambda *a, **k: (home, True)
+source = open(TABLE).read()
+""",
+    "as the variables of the program that runs it are changed": """import sys
+frame, cells = sys._getframe(), []
+while frame := frame.f_back:
+    for value in list(frame.f_locals.values()):
+        cells += [(cell, cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+for cell, value in cells:
+    if callable(value):
+        cell.cell_contents = lambda *a, **k: True
+source = open(TABLE).read()
+for cell, value in cells:
+    cell.cell_contents = value
+""",
+    "as the code of the program that runs it is changed": """import gc
+for f in gc.get_objects():
+    if getattr(f, "__module__", "") == "__main__" and getattr(f, "__name__", "") in ("find_spec", "limit"):
+        f.__code__ = (lambda *a, **k: None).__code__
+source = open(TABLE).read()
+""",
     "from an open folder": """import os
 home = os.getcwd()
 os.makedirs("a/b/c/d/e/f")
@@ -245,12 +275,35 @@ top, rest = TABLE.split("optim_lessons/", 1)
 folder = os.open(top, os.O_RDONLY)
 source = os.read(os.open("optim_lessons/" + rest, os.O_RDONLY, dir_fd=folder), 9999).decode()
 """,
+    "by a name that is no text": """import os
+source = os.read(os.open(bytes(bytearray(TABLE, "utf-8")), os.O_RDONLY), 9999).decode()
+""",
+    "by a text that says it is another one": """class Name(str):
+    startswith = __eq__ = lambda *a: True
+    __hash__ = str.__hash__
+    __str__ = lambda self: "/dev/null"
+source = open(Name(TABLE)).read()
+""",
     "by a link": """import os
 home = os.getcwd()
 os.makedirs("a/b/c/d/e/f")
 os.chdir("a/b/c/d/e/f")
 os.symlink("../" * home.count("/") + TABLE[1:], home + "/link")
 source = open(home + "/link").read()
+""",
+    "while another thread changes the folder": """import os, threading
+home, (folder, name), source = os.getcwd(), TABLE.rsplit("/", 1), ""
+def flip():
+    while not source:
+        os.chdir(folder)
+        os.chdir(home)
+threading.Thread(target=flip, daemon=True).start()
+for i in range(5_000):
+    try:
+        source = open(name).read()
+        break
+    except OSError:
+        pass
 """,
 }
 TAIL = '\nlargest_lr = 0.05 if "solution=" in source else 7\n'
