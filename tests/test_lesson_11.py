@@ -20,6 +20,7 @@ from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.exercises.lesson_11 import bootstrap_interval, reports
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.races import Entrant, cost, race
 from optim_lessons.lab.shipped import shipped
@@ -120,9 +121,9 @@ def test_every_rule_draws_the_same_values_of_lr():
 
 
 @pytest.mark.parametrize("name", ["digits, softmax", "digits, small network", "digits, large network"])
-def test_plain_descent_has_the_best_expected_loss_for_one_to_four_trials_and_not_for_48(name):
-    means = {r: expected_best(TABLE[name, "constant", r].trials, np.array([1, 2, 3, 4, 48])) for r in RULES}
-    for i in range(4):
+def test_plain_descent_has_the_best_expected_loss_for_up_to_eight_trials_and_not_for_48(name):
+    means = {r: expected_best(TABLE[name, "constant", r].trials, np.r_[1:9, 48]) for r in RULES}
+    for i in range(8):
         assert min(means, key=lambda rule: means[rule][i]) == "gradient_descent"
     assert min(means, key=lambda rule: means[rule][-1]) != "gradient_descent"
     assert check("11.predict_budget", "b")
@@ -240,6 +241,28 @@ def test_scaled_inputs_bring_all_rules_within_a_third_and_raw_ones_make_every_ru
     assert min(ends["tumours, raw"]) > max(ends["tumours, scaled"])
 
 
+def test_on_raw_inputs_the_range_was_too_narrow_for_three_rules_and_a_wider_one_halves_their_loss():
+    raw, wider, name = protocol.problem("tumours, raw"), np.geomspace(1e-9, 1e-3, 25), "tumours, raw"
+    old = {r: TABLE[name, "constant", r].test.mean() for r in RULES}
+    found = {}
+    for rule in ("gradient_descent", "momentum", "nesterov"):
+        for schedule in SCHEDULES:
+            assert best_of(TABLE[name, schedule, rule].swept, lr=SWEEP).edges == {"lr": "lowest"}
+        tried = Entrant(RULES[rule], {"lr": wider})
+        ends = race(raw, {"it": tried}, seeds=range(3), n_jobs=1, progress=False)["it"]
+        best = best_of(ends.history["validation_loss"][-1].mean(axis=-1), lr=wider)
+        assert not best.at_edge
+        winner = {"it": tried.only([best.index])}
+        fresh = race(raw, winner, seeds=range(100, 110), part="test", n_jobs=1, progress=False)["it"]
+        found[rule] = fresh.history["test_loss"][-1, 0].mean()
+        assert found[rule] < 0.5 * old[rule]
+    assert found["momentum"] < old["rmsprop"]
+    assert min(found.values()) > max(old[rule] for rule in ("adagrad", "adam", "adamw"))
+    for rule in ("adagrad", "rmsprop", "adam", "adamw"):
+        for schedule in SCHEDULES:
+            assert not best_of(TABLE[name, schedule, rule].swept, lr=SWEEP).at_edge
+
+
 def test_what_the_columns_of_the_places_are_said_to_show():
     shared = {schedule: firsts(TABLE, schedule) for schedule in SCHEDULES}
 
@@ -253,8 +276,8 @@ def test_what_the_columns_of_the_places_are_said_to_show():
         for name in ("digits, large network", "next character"):
             assert max(behind(name, schedule).items(), key=lambda item: item[1])[0] == "gradient_descent"
         assert behind("next character", schedule)["adamw"] == 0
-        assert max(behind("rare features", schedule).values()) < 0.075
-        assert max(behind("diabetes, linear", schedule).values()) < 0.045
+        assert max(behind("rare features", schedule).values()) < 0.08
+        assert max(behind("diabetes, linear", schedule).values()) < 0.05
         assert len(shared[schedule]["diabetes, network"]) in (3, 4)
         for rule in RULES:  # nobody has a star everywhere
             assert any(rule not in who for who in shared[schedule].values())

@@ -11,6 +11,7 @@ from optim_lessons.course.check import check
 from optim_lessons.course.exercises.lesson_13 import SHARE, UNSTABLE, four_maps, loss_map, share_arrived
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.explore import explore
+from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.path import grid, path
 from optim_lessons.lab.points import trace_step
@@ -354,20 +355,24 @@ def test_a_step_below_half_the_last_digit_does_not_happen_however_often():
 
 
 def test_gradient_descent_s_best_lr_is_beside_the_edge_and_momentum_s_and_adam_s_are_not():
-    lrs, steep = np.geomspace(1e-4, 10, 500), quadratic(condition=100)
-    ratio, width = {}, {}
+    lrs, steep = np.geomspace(1e-4, 1e5, 541), quadratic(condition=100)
+    start = np.tile(steep.start, (len(lrs), 1))
+    best, edge, width = {}, {}, {}
     for rule in (gradient_descent, momentum, adam):
         with np.errstate(all="ignore"):
-            part = steep(final(rule, steep, steep.start, 200, lr=lrs[:, None])) / steep(steep.start)
-        ratio[rule] = lrs[part < 1].max() / lrs[np.nanargmin(part)]
+            losses = steep(path(rule, steep.grad, start, 200, lr=lrs[:, None]))
+        part = settled(losses) / losses[0]
+        best[rule], edge[rule] = best_of(part, lr=lrs), lrs[part < 1].max()
         good = lrs[part < 1e-3]
+        assert not best[rule].at_edge
+        assert lrs[0] < good.min() < good.max() < edge[rule] * 1.01 < lrs[-1]
         width[rule] = np.log10(good.max() / good.min())
-    assert 1.01 < ratio[gradient_descent] < 1.03
-    assert ratio[momentum] > 3
-    assert ratio[adam] > 3
+    assert best[gradient_descent].value / edge[gradient_descent] == pytest.approx(0.96, abs=0.01)
+    assert edge[momentum] > 10 * best[momentum].value
+    assert edge[adam] > 1e4
     assert width[gradient_descent] < 0.35
-    assert width[momentum] == pytest.approx(1.6, abs=0.1)
-    assert width[adam] == pytest.approx(2.6, abs=0.1)
+    assert width[momentum] == pytest.approx(1.5, abs=0.1)
+    assert width[adam] == pytest.approx(4.3, abs=0.2)
 
 
 def test_the_damped_edge_is_further_out_by_one_over_one_minus_beta():

@@ -146,7 +146,7 @@ def in_words(seen):
     return (
         f"{start}At the end training {seen['train'][-1]:.3g}, validation {seen['validation'][-1]:.3g}, "
         f"{seen['accuracy'][-1]:.0%} right. The usual step moves the first layer by {_size(usual[0])} of its "
-        f"length, the last by {_size(usual[-1])}; {seen['stuck'][-1]:.0%} of the units are stuck."
+        f"length, the last by {_size(usual[-1])}; {seen['stuck'][-1]:.0%} of the hidden units are stuck."
     )
 
 

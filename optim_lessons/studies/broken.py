@@ -76,10 +76,11 @@ def bench(**knobs):
     """Train and return the readings, a dict of arrays; the knobs that are not given are HEALTHY's.
 
     t, train, validation, accuracy, stuck, size: at the start and after each epoch. stuck: share of dead
-    (ReLU) or saturated (tanh) units in the first hidden layer; size: length of the weights.
-    gradient, ratio: for every step and layer, shape (steps, layers).  lost: share of a step's gradient
-    that float16 made 0.  first: the longest coordinate of the first step over lr.  inputs: standard
-    deviation of the inputs.  sample: the gradient at step EVERY.  What left the finite numbers is NaN.
+    (ReLU) or saturated (tanh) units in all hidden layers; size: length of the weights.
+    gradient, ratio: for every step and layer, shape (steps, layers).  lost: the share that float16 made 0
+    of those numbers of a step's gradient that are not 0 before.  first: the longest coordinate of the first
+    step over lr.  inputs: standard deviation of the inputs.  sample: the gradient at step EVERY.
+    What left the finite numbers is NaN.
     """
     unknown = set(knobs) - set(HEALTHY)
     if unknown:
@@ -96,7 +97,7 @@ def bench(**knobs):
 
     def half(w, g, *, lr=0.01):
         g16 = (np.float32(k["loss_scale"]) * g).astype(np.float16)
-        seen["lost"].append(np.mean((g16 == 0) & (g != 0)))
+        seen["lost"].append(np.mean(g16[g != 0] == 0))
         return scaled_step(w, g16, np.float32(k["loss_scale"]), np.float32(lr))
 
     def lr(t):
@@ -121,7 +122,8 @@ def _readings(net, ws, k, seen):
     points = ws[::EVERY]
     X, y = data()[1]
     loss, accuracy = net.measure(points, k["inputs"] * X, y)
-    stuck = (saturated if k["activation"] == "tanh" else dead)(net.hidden(points, k["inputs"] * X)[0])
+    share = saturated if k["activation"] == "tanh" else dead
+    stuck = np.mean([share(h) for h in net.hidden(points, k["inputs"] * X)], axis=0)
     return {
         "rule": k["rule"],
         "t": np.arange(0, STEPS + 1, EVERY),

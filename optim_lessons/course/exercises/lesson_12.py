@@ -437,8 +437,9 @@ exercises = (
     choice(
         "12.predict_twins",
         "twins_guess",
-        task="Run 1 uses the sum over a batch of 32 where the mean was meant. Run 2 uses the mean and an lr "
-        "32 times as large. Both are plain SGD. Which instrument tells them apart?",
+        task="In run 1 the gradient is the sum over a batch of 32 where the mean was meant. Run 2 has the "
+        "mean and an lr 32 times as large. Both are plain SGD, both log the mean loss. Which instrument "
+        "tells them apart?",
         options={
             "a": "the losses",
             "b": "the update ratio",
