@@ -1,11 +1,13 @@
 """Train the maps and the rivals of lesson 10 and write assets/weight_decay.npz.
 
-    python assets/make_weight_decay.py
+    python assets/make_weight_decay.py           # some minutes
+    python assets/make_weight_decay.py rivals    # the rivals alone; the maps stay as they are
 
 All seeds are fixed: the same machine writes the same numbers; another one's differ in the last digits, and
 where a learning rate is too large, in more.
 """
 
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +21,10 @@ OUT = Path(__file__).parent / "weight_decay.npz"
 def main():
     """Train every pixel of the three maps, then every rival on its own images."""
     begun, arrays = time.perf_counter(), {"train": [], "validation": [], "seeds": []}
-    for variant in VARIANTS:
+    if sys.argv[1:] == ["rivals"]:
+        with np.load(OUT) as stored:
+            arrays = {name: stored[name] for name in stored if name != "rivals"}
+    for variant in () if "rivals" in sys.argv[1:] else VARIANTS:
         losses = pixels(variant)
         for name in ("train", "validation"):
             arrays[name].append(np.minimum(losses[name][SHOWN].mean(axis=-1), 100))

@@ -297,9 +297,23 @@ def test_free_biases_are_the_42_biases_and_nothing_else():
     np.testing.assert_allclose(new, np.where(biases, 1.0, 2.0 * 0.95))
 
 
-def test_every_rival_has_sixteen_trials_on_each_set():
-    assert {len(entrant.knobs["lr"]) for entrant in overfitting.FIELD.values()} == {16}
-    assert len(overfitting.BATCHES) * len(overfitting._LR4) == 16
+def test_every_rival_has_32_trials_in_the_same_range_of_lr_on_each_set():
+    for entrant in overfitting.FIELD.values():
+        assert len(entrant.knobs["lr"]) == 32
+        np.testing.assert_allclose([min(entrant.knobs["lr"]), max(entrant.knobs["lr"])], [3e-5, 0.3])
+    assert len(overfitting.BATCHES) * len(overfitting._FEW_LRS) == 32
+
+
+def test_one_choice_of_42_stands_at_the_end_of_a_range_and_the_page_names_it():
+    at_edge = []
+    for name in RIVALS:
+        for part, choice in enumerate(overfitting.chosen(name), 1):
+            knobs = dict(word.split(" ") for word in choice.split(", "))
+            ranges = {"lr": (3e-5, 0.3), "weight_decay": (-1, 30), "l2": (-1, 1), "batch": (15, 151)}
+            for knob, value in knobs.items():  # no decay at all and all images are limits, not ends
+                if any(np.isclose(float(value), end, rtol=0.05) for end in ranges[knob]):
+                    at_edge.append((name, part, choice))
+    assert at_edge == [("AdamW and early stopping", 2, "lr 0.3, weight_decay 0.3")]
 
 
 def gains(name, over="Adam"):
@@ -309,8 +323,9 @@ def gains(name, over="Adam"):
 
 
 def test_early_stopping_beats_a_well_chosen_lr_on_all_six_sets_and_the_others_tie():
-    for name in ("early stopping", "AdamW and early stopping"):
-        assert (gains(name) < 0).all()
+    assert (gains("early stopping") < 0).all()
+    assert (gains("AdamW and early stopping") < 0).sum() == 4
+    assert gains("AdamW and early stopping").mean() > gains("early stopping").mean() + 0.02
     for name in ("batch size", "L2 in Adam", "AdamW", "AdamW, biases free"):
         error = gains(name).std(ddof=1) / np.sqrt(6)
         assert abs(gains(name).mean()) < max(2.6 * error, 0.02)  # 2.6: p = 0.05 of six pairs
@@ -320,13 +335,28 @@ def test_early_stopping_beats_a_well_chosen_lr_on_all_six_sets_and_the_others_ti
 
 
 def test_what_validation_chose_amounts_to_just_enough_steps():
-    assert overfitting.chosen("Adam") == ["lr 0.00048"] * 6
-    assert {float(c.split()[1].strip(",")) for c in overfitting.chosen("batch size")} == {0.0005}
+    lrs = {name: [float(c.split()[1].strip(",")) for c in overfitting.chosen(name)] for name in RIVALS}
+    assert set(lrs["Adam"]) == {0.00043, 0.00059}
+    assert set(lrs["batch size"]) == {0.00042}
     assert {c.split()[-1] for c in overfitting.chosen("batch size")} == {"30", "75"}
     assert {-(-150 // batch) * EPOCHS for batch in (30, 75)} == {1500, 600}
-    assert sum(c.startswith("lr 0.0005,") for c in overfitting.chosen("AdamW")) == 4
-    stopped = [float(c.split()[1]) for c in overfitting.chosen("early stopping")]
-    assert 25 <= min(stopped) / 0.00048 <= max(stopped) / 0.00048 <= 40
+    assert lrs["AdamW"].count(0.00042) == 4
+    ratios = np.array(lrs["early stopping"]) / lrs["Adam"]
+    assert ratios.min() == pytest.approx(15, abs=0.5)
+    assert ratios.max() == pytest.approx(65, abs=0.5)
+
+
+def test_the_thirty_lies_are_learned_with_every_batch_at_the_same_number_of_steps():
+    net, sizes = models.mlp(FEW.X, FEW.y, sizes=(64, 32, 10)), []
+    lied = FEW.y != FEW.right
+    for batch in (10, 50, 150):
+        run = train(adam, net, epochs=2 * batch, batch=batch, lr=0.01, seed=range(3), progress=False)
+        assert run.t == 300
+        said = net.outputs(run.w, FEW.X).argmax(axis=-1)
+        assert (said == FEW.y)[..., lied].mean() > 0.98
+        sizes.append(np.sqrt((run.w**2).mean()))
+    assert sizes[0] < sizes[1]  # with the small batch the weights have grown less
+    assert sizes[0] < sizes[2]
 
 
 # --- exercises ----------------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ def maps():
             ring = {"color": ALERT, "fillstyle": "none", "markersize": 11, "markeredgewidth": 2.5}
             rings.append(ax.plot([], [], "s", animated=True, **ring)[0])
         figure.axes[0].set_ylabel("decay")
-        beside = figure.add_axes((0.74, 0.145, 0.245, 0.755))
+        beside = figure.add_axes((0.74, 0.145, 0.245, 0.7))
         beside.set(xscale="log", xlim=(0.8, EPOCHS), ylim=(0, 2.8), xlabel="epoch", ylabel="loss")
         beside.set_xticks([1, 10, 100], ["1", "10", "100"])
         curves = [
@@ -256,7 +256,7 @@ def maps():
             for curve, name in zip(curves, ("train", "validation"), strict=True):
                 curve.set_data(np.maximum(SHOWN, 0.8), np.minimum(found[name][v, :, i, j], 9))
             now.set_xdata([epochs, epochs])
-            title.set_text(f"{variant}   lr {lr:.3g}   decay {decay:.3g}   epoch {epochs}")
+            title.set_text(f"{variant}   epoch {epochs}\nlr {lr:.3g}   decay {decay:.3g}")
             pair = [found[name][v, k, i, j] for name in ("train", "validation")]
             here = (
                 f"training loss {pair[0]:.2f}, validation loss {pair[1]:.2f}"

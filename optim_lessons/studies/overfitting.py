@@ -138,22 +138,23 @@ def pixels(variant, lrs=LRS, decays=DECAYS, seeds=SEEDS):
     return {name: history[f"{name}_loss"].reshape(shape) for name in ("train", "validation")}
 
 
-# The rivals. Each has 16 trials, ranges set by the map of part 0; the other parts are for the race.
+# The rivals. Each has 32 trials in the same range of lr; the other parts are for the race.
 PARTS, TUNING, FRESH = range(1, 7), (0, 1, 2), (100, 101, 102)
-_LR16, _LR4 = np.geomspace(3e-4, 0.3, 16), (5e-4, 2e-3, 1e-2, 5e-2)
+RACE_LRS = np.geomspace(3e-5, 0.3, 32)
+_FEW_LRS = np.geomspace(3e-5, 0.3, 8)  # where a second knob has four values
 
 
 def _pairs(knob, values):
-    lr, other = (a.ravel() for a in np.meshgrid(_LR4, values, indexing="ij"))
+    lr, other = (a.ravel() for a in np.meshgrid(_FEW_LRS, values, indexing="ij"))
     return {"lr": lr, knob: other}
 
 
-BATCHES = (15, 30, 75, 150)
+BATCHES = (15, 30, 75, 150)  # 150 is all that there is
 FIELD = {
-    "Adam": Entrant(adam, {"lr": _LR16}),
-    "L2 in Adam": Entrant(adam, _pairs("l2", (0.01, 0.03, 0.1, 0.3))),
-    "AdamW": Entrant(adamw, _pairs("weight_decay", (0.3, 1.0, 3.0, 10.0))),
-    "AdamW, biases free": Entrant(adamw_free_biases, _pairs("weight_decay", (0.3, 1.0, 3.0, 10.0))),
+    "Adam": Entrant(adam, {"lr": RACE_LRS}),
+    "L2 in Adam": Entrant(adam, _pairs("l2", (0.0, 0.01, 0.1, 1.0))),
+    "AdamW": Entrant(adamw, _pairs("weight_decay", (0.0, 0.3, 3.0, 30.0))),
+    "AdamW, biases free": Entrant(adamw_free_biases, _pairs("weight_decay", (0.0, 0.3, 3.0, 30.0))),
 }
 # The same runs, looked at where the validation loss is lowest.
 STOPPED = {"early stopping": "Adam", "AdamW and early stopping": "AdamW"}
@@ -182,10 +183,10 @@ def compete(part):
 
 
 def _batch_size(part):
-    entrant, tuned = Entrant(adam, {"lr": _LR4}), []
+    entrant, tuned = Entrant(adam, {"lr": _FEW_LRS}), []
     for batch in BATCHES:
         tuned.append(_or_inf(_validation(problem(part, batch), entrant, TUNING)[-1]))
-    i, trial = np.unravel_index(np.argmin(tuned), (len(BATCHES), len(_LR4)))
+    i, trial = np.unravel_index(np.argmin(tuned), (len(BATCHES), len(_FEW_LRS)))
     loss, accuracy, _ = _opened(problem(part, BATCHES[i]), entrant, int(trial))
     return loss, accuracy, int(trial * len(BATCHES) + i)
 
