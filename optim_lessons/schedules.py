@@ -79,8 +79,9 @@ def warm_up(schedule, steps, *, start=0.0):
 def one_cycle(peak, *, length, rise=0.3):
     """Return the schedule that rises from peak/25 to peak and falls to peak/250,000, each by half a cosine.
 
-    As in PyTorch, the peak is at t = rise·length − 1 and the end at t = length − 1, the last of length steps.
-    Source: Smith and Topin 2018, https://arxiv.org/abs/1708.07120
+    As in PyTorch and fastai, the peak is at t = rise·length − 1 and the end at t = length − 1, the last step.
+    The idea is Smith and Topin's, 2018, https://arxiv.org/abs/1708.07120: their cycle has three straight
+    phases, and momentum's beta goes the other way.
     """
     up = rise * length - 1
     _check("rise", rise)

@@ -425,7 +425,7 @@ exercises = (
         labels={
             "constant": "the loss comes to a level and trembles there to the end",
             "cosine": "the loss bends down smoothly, most of it late, and trembles less and less",
-            "step": "the loss falls at once where lr does, and the trembling ends there too",
+            "step": "where lr drops, the trembling shrinks at once and the loss bends down",
             "fell too fast": "the loss becomes a smooth, nearly level line, high up: nothing shakes, "
             "nothing moves",
         },
