@@ -8,8 +8,9 @@ or compares ("never", "twice") is carried by a test, and a line of tests/prose/N
     functions | every | a definition
 
 that is, the cell's id, the words (each as often as it stands there), then the tests, or in plain words why
-none is needed. A number that nothing shows has such a line too. Not looked at: formulas, code, headings,
-questions, quotations and what stands after ">" (it may be false on purpose), years, sources. It never edits.
+none is needed. A number that nothing shows has such a line too. A sentence that announces a code cell (it
+ends in a colon) is carried by what that cell does. Not looked at: formulas, code, headings, questions,
+quotations and what stands after ">" (it may be false on purpose), years, sources. It never edits.
 """
 
 import argparse
@@ -26,7 +27,8 @@ TIMES = "(?:two|three|four|five|six|seven|eight|nine|ten|twenty|hundred|thousand
 SHARES = "a (?:third|quarter|fifth|sixth|eighth|tenth|hundredth|thousandth)"
 CLAIM = rf"twice|{TIMES}|half (?:of|the|as)|{SHARES}|far|none|all|never|exactly|every|always|only"
 CLAIM = re.compile(rf"\b(?:{CLAIM}|at most|at least|no more than)\b", re.IGNORECASE)
-IDIOM = re.compile(r"\b(so far|as far as|at all|above all|after all|not only|run all)\b", re.IGNORECASE)
+IDIOM = "so far|as far as|how far|far away|at all|above all|after all|of all|all but|not only|run all|at once"
+IDIOM = re.compile(rf"\b(?:{IDIOM})\b", re.IGNORECASE)
 NUMBER = re.compile(
     r"(?<![A-Za-z_\d.])(\d{1,3}(?:[,_]\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?(?![\w]|\.\d)( ?%| per cent)?"
 )
@@ -41,6 +43,7 @@ NOT_PROSE = [
     r"\$[^$\n]*\$",
     r"`[^`\n]*`",
     r"\]\([^)\s]*\)",  # the address of a link
+    r"\| *none\b[^|\n]*(?=\|)",  # a library that has no such thing
     r'"[^"\n]*"',
     r"\b(1[6-9]|20)\d\d\b(?!\.\d)",  # years
     r"(?i)\b(section|exercise|claim|question|part|picture|trap|explanation)s? \d+((,| to| and) \d+)*",
@@ -93,11 +96,14 @@ def audit(path):
         if cell.cell_type != "markdown":
             continue
         for sentence in sentences(cell.source):
+            after = cells[place + 1] if place + 1 < len(cells) else cell
+            shows = sentence.endswith(":") and cell.source.rstrip().endswith(sentence[-20:])
+            announced = [f"announces {after.id}"] if shows and after.cell_type == "code" else []
             for words in numbers(sentence):
                 found = shown_by(words, path, place, sentence)
                 marks.append(Mark(cell.id, sentence, words, found or take(lines, cell.id, words)))
             for words in claims(sentence):
-                marks.append(Mark(cell.id, sentence, words, take(lines, cell.id, words)))
+                marks.append(Mark(cell.id, sentence, words, announced or take(lines, cell.id, words)))
     left = [f"{cell} | {words}: not on the page" for cell, words, _ in lines]
     return marks, wrong + [f"{ledger_of(path)}: {line}" for line in left]
 
