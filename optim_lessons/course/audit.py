@@ -103,7 +103,7 @@ def audit(path):
                 found = shown_by(words, path, place, sentence)
                 marks.append(Mark(cell.id, sentence, words, found or take(lines, cell.id, words)))
             for words in claims(sentence):
-                marks.append(Mark(cell.id, sentence, words, announced or take(lines, cell.id, words)))
+                marks.append(Mark(cell.id, sentence, words, take(lines, cell.id, words) or announced))
     left = [f"{cell} | {words}: not on the page" for cell, words, _ in lines]
     return marks, wrong + [f"{ledger_of(path)}: {line}" for line in left]
 
