@@ -76,6 +76,7 @@ export class ExplorerView {
     for (const observer of this.observers) observer.disconnect();
     this.unwatch();
     for (const timer of ["resting", "waiting", "stuck"]) clearTimeout(this[timer]);
+    this.root.replaceChildren(); // a page that still holds the element holds no picture
   }
 
   // Paint at the screen's own resolution.
@@ -167,7 +168,7 @@ export class ExplorerView {
     if (this.player.shown.words.length <= this.reserved.length) return;
     this.reserved.length = this.player.shown.words.length;
     sentence.style.minHeight = "";
-    const height = sentence.offsetHeight;
+    const { height } = sentence.getBoundingClientRect();
     if (height) sentence.style.minHeight = `${height}px`;
   }
 

@@ -32,6 +32,13 @@ export class Player {
     this.frames = new Map();
   }
 
+  // Leave nothing behind, whoever still holds this player.
+  close() {
+    this.forget(this.epoch);
+    this.shown = null;
+    this.views.clear();
+  }
+
   // Take in what pack_frames() wrote; id: of the question that it answers, if any.
   load(packed, id = null) {
     const { header, blobs } = unpack(packed);

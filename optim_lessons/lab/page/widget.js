@@ -54,7 +54,8 @@ function playerOf(model) {
 
 export default {
   initialize({ model }) {
-    playerOf(model);
+    const player = playerOf(model);
+    return () => player.close();
   },
   render({ model, el }) {
     const view = new ExplorerView(el, playerOf(model));
