@@ -3,7 +3,9 @@
 import { general, typed } from "./numbers.js";
 import { nearest } from "./player.js";
 
-let made = 0; // for the ids that join labels to controls
+// For the ids that join labels to controls: each explorer of a notebook has its own copy of this text.
+const mark = Math.random().toString(36).slice(2);
+let made = 0;
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -21,7 +23,7 @@ export function shownValue(knob, value) {
 const KEYS = { "data-lm-suppress-shortcuts": "true" };
 
 export function makeControl(knob, player, complain) {
-  const id = `optim-lessons-knob-${++made}`;
+  const id = `optim-lessons-${mark}-${++made}`;
   const label = element("label", { for: id, class: "ol-label" }, knob.label);
   const make = { switch: makeSwitch, choice: typeof knob.stops[0] === "string" ? makeList : makeSlider }[knob.kind] ?? makeSlider;
   const control = make(knob, player, id, complain);
@@ -54,7 +56,7 @@ function makeSlider(knob, player, id, complain) {
   });
   const name = `${knob.label}: back to ${shownValue(knob, knob.default)}`;
   const home = element("button", { type: "button", class: "ol-home", title: name, "aria-label": name }, "↺");
-  let stops = knob.stops;
+  let stops = knob.stops, typing = false;
 
   const refresh = (value) => {
     // A value between the stops, typed or set by code, is a stop of its own while it stands.
@@ -67,7 +69,7 @@ function makeSlider(knob, player, id, complain) {
     if (input.value !== at) input.value = at;
     const text = shownValue(knob, value);
     input.setAttribute("aria-valuetext", text);
-    if (document.activeElement !== number) number.value = text;
+    if (!typing) number.value = text;
     home.disabled = value === knob.default;
   };
   const back = () => player.turn(knob.name, knob.default);
@@ -79,14 +81,17 @@ function makeSlider(knob, player, id, complain) {
   input.addEventListener("dblclick", back);
   home.addEventListener("click", back);
   number.addEventListener("focus", () => number.select());
+  number.addEventListener("input", () => { typing = true; });
   number.addEventListener("keydown", (event) => {
     if (event.key === "Enter") take();
-    if (event.key === "Escape") { number.value = shownValue(knob, player.value(knob.name)); complain(""); }
+    if (event.key === "Escape") { typing = false; number.value = shownValue(knob, player.value(knob.name)); complain(""); }
     event.stopPropagation();
   });
   number.addEventListener("blur", take);
 
   function take() {
+    if (!typing) return;
+    typing = false;
     const text = number.value;
     const now = player.value(knob.name);
     if (text === shownValue(knob, now)) return;

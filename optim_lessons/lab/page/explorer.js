@@ -107,7 +107,7 @@ export class ExplorerView {
   move() {
     const { player } = this;
     this.controls.forEach((control, i) => control.refresh(player.values[i]));
-    if (!this.typing) this.complain("");
+    this.complain("");
     this.place();
     this.pause();
   }
