@@ -13,17 +13,16 @@ import sys
 
 import matplotlib
 import nbformat
+import numpy as np
 from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-import optim_lessons.course.check
-import optim_lessons.lab.datasets
-import optim_lessons.lab.live
-from optim_lessons.lab import nudges
+import optim_lessons.course.check  # noqa: F401 (loaded once for all)
+from optim_lessons.lab import datasets, live, nudges, plots
 
 matplotlib.use("Agg")
-optim_lessons.lab.datasets.digits()  # loads scikit-learn, once for all
+datasets.digits()  # read once for all
 
 
 class Hook(DisplayHook):
@@ -79,7 +78,9 @@ def under(seed, cells):
 
 
 def main(path, *seeds):
-    optim_lessons.lab.live.LiveFigure.png = lambda self: b""  # pictures are not looked at
+    # Nobody looks at the pictures: only what they say is worked out.
+    live.LiveFigure.frame = lambda self, values: live.Frame(self.draw(values), np.zeros(3, np.int16))
+    live.figure_png = plots.figure_png = lambda figure, moving=(): b""
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     print(json.dumps({seed: forked(lambda seed=seed: under(int(seed), cells)) for seed in seeds}))

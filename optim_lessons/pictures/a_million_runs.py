@@ -336,7 +336,7 @@ def edge():
                 return f"{inside.mean():.0%} of the runs stay; there is hardly an edge in this window."
             slope, level = np.polyfit(np.log(sizes), np.log(counts), 1)
             fit.set_data(sizes, np.exp(level + slope * np.log(sizes)))
-            return f"{inside.mean():.0%} of the runs stay. Slope of the box counts: {slope:.2f}."
+            return f"{inside.mean():.0%} of the runs stay. Slope of the box counts: {slope:.1f}."
 
         return move
 
@@ -520,11 +520,12 @@ def uncertain_runs(counts, eps, n):
         ax.set(xscale="log", yscale="log", ylim=(0.3 / n, 0.3), xlabel="how far a knob moves, of its range")
         ax.set_ylabel("share of runs that turn out otherwise")
         ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
-    said = [
-        f"{place}: {count[0]} of {n:,} at the largest, {count[-1]} at the smallest"
-        for place, count in counts.items()
-    ]
-    return Picture(figure, "Runs that turn out otherwise. " + "; ".join(said) + ".")
+    said = []
+    for place, count in counts.items():
+        d, error = dimension(eps, count)
+        said.append(f"{place} {d - 2 * error:.1f} to {d + 2 * error:.1f}")
+    text = "The share of uncertain runs, and lines fitted to it. Dimension of the edge: "
+    return Picture(figure, text + "; ".join(said) + ".")
 
 
 def edge_map(place, dtype=float):
