@@ -166,6 +166,10 @@ def test_the_heavy_balls_factor_is_the_root_of_beta_in_each_direction_that_swing
 def test_nesterov_damps_a_direction_that_swings_the_more_the_steeper_it_is_up_to_one(beta):
     x = np.linspace(((1 - beta) / (1 + beta)) ** 2, 1, 200)
     assert (np.diff(look_ahead.spectral_radius(x, beta)) < 0).all()
+    both = x[x > (1 - np.sqrt(beta)) ** 2]  # where the heavy ball swings too
+    assert (look_ahead.spectral_radius(both, beta) < heavy_ball.spectral_radius(both, beta)).all()
+    limit = picture.LIMITS["Nesterov"](beta)  # near it, the heavy ball is the calmer one
+    assert look_ahead.spectral_radius(0.999 * limit, beta) > heavy_ball.spectral_radius(0.999 * limit, beta)
     assert look_ahead.spectral_radius(1.1, beta) > look_ahead.spectral_radius(1.0, beta)
 
 
