@@ -372,11 +372,12 @@ def test_an_attack_earns_nothing_and_leaves_the_other_exercises_their_points(att
 
 def _visible_trials():
     """Return a rule that knows the trials of the notebook's own check by heart, and nothing else."""
-    from optim_lessons.course.judging.trials import run, trials
+    from optim_lessons.course.judging.trials import hard_trials, run, several_runs, trials
     from optim_lessons.gradient_descent import gradient_descent
 
     pairs = []
-    for case in trials(gradient_descent):
+    rule = gradient_descent
+    for case in [*trials(rule), *hard_trials(rule), several_runs(rule)]:
         w = case.w
         for g, (new, *_) in zip(case.gradients, run(gradient_descent, case), strict=True):
             pairs.append((w.tolist(), g.tolist(), new.tolist()))
@@ -385,7 +386,7 @@ def _visible_trials():
 KNOWN = {pairs!r}
 def my_gradient_descent(w, g, *, lr=0.01):
     for old, gradient, new in KNOWN:
-        if np.shape(old) == w.shape and np.allclose(old, w) and np.allclose(gradient, g):
+        if np.shape(old) == w.shape and np.array_equal(old, w) and np.array_equal(gradient, g):
             return np.array(new)
     return w
 """

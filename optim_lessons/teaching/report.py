@@ -37,7 +37,7 @@ _PHRASES = {  # of mistakes that can be made in every exercise, and so stand in 
     "writes-in-place": "The function writes into an array that it was given.",
     "read-only": "The function writes into an array that it was given.",
     "hard-input": "Right with ordinary numbers, but not with zeros, huge, tiny or single ones.",
-    "coordinates-mixed": "One coordinate's gradient changes another coordinate.",
+    "coordinates-mixed": "What happens in one coordinate changes another.",
     "hidden-memory": "The function keeps something between two calls.",
     "the-courses-own": "It is the course's own function.",
     "arguments": "The function takes other arguments than asked for.",

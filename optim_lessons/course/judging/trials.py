@@ -70,6 +70,7 @@ def trials(rule, seed=0):
         make("with the default knobs", (3,), (), {}),
         make("with long gradients", (3,), (), odd, slope=10.0),
         make("with short gradients", (3,), (), odd, slope=0.03),
+        make("with many weights", (24,), (), odd),  # where only signs differ, few weights may hide it
     ]
     return [*cases, several_runs(rule, seed)] if mixes(rule) else cases
 
@@ -307,9 +308,14 @@ def _seen(got, want, names, trial, step, i):
         apart = np.any(~np.isclose(got[step][i], want[step][i], rtol=1e-9, atol=0), axis=-1)
         run = np.unravel_index(np.argmax(apart), apart.shape)
 
+    many = trial.w.shape[-1] > 6
+    if many:  # of many weights, the first that differ
+        places = np.flatnonzero(~np.isclose(got[step][i][run], want[step][i][run], rtol=1e-9, atol=0))[:3]
+
     def shown(x, digits=4):
         x = np.asarray(x)
-        return text_of(x[run] if x.ndim > 1 else x, digits)
+        x = x[run] if x.ndim > 1 else x
+        return text_of(x[places] if many and x.shape == trial.w.shape[-1:] else x, digits)
 
     w, *state = want[step - 1] if step else (trial.w, *trial.state)
     given = dict(zip(names, (w, *state), strict=False))
