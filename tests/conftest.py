@@ -2,11 +2,11 @@
 
 import gc
 import os
-import re
 import sys
 
 import pytest
 from running_lab import GET_A_BROWSER, find_browser, private_environment, running_course
+from workload import LONGEST_FIRST, piece_of_work
 
 CI = bool(os.environ.get("CI"))
 
@@ -29,40 +29,10 @@ def pytest_configure(config):
         config.option.benchmark_disable = True
 
 
-# The longest come first, so that no worker is left alone with them at the end.
-LONGEST_FIRST = (
-    "test_browser.py",
-    "test_notebooks.py",
-    "test_nudges.py",
-    "test_grade.py",
-    "test_explore.py",
-    "test_cli.py",
-    "test_publish.py",
-    "test_summary.py",
-    "test_grade_folder.py",
-    "test_check_command.py",
-    "test_races.py",
-)
-
-
 def pytest_collection_modifyitems(items):
     """Sort the longest files to the front; within a file all stays as it is written."""
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
-
-
-def piece_of_work(nodeid):
-    """Return the name of what one worker runs in one go: a file, so that what its tests share is made once.
-
-    Notebooks share nothing, nudged or not: each run is a piece. Two workers share the lessons in the browser.
-    """
-    file = nodeid.partition("::")[0]
-    if file.endswith(("test_notebooks.py", "test_nudges.py")):
-        return nodeid
-    if file.endswith("test_browser.py"):
-        lesson = re.search(r"\[(\d\d)_", nodeid)
-        return f"{file}, {int(lesson[1]) % 2 if lesson else 0}"
-    return file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import LONGEST_FIRST, piece_of_work
+from workload import LONGEST_FIRST, piece_of_work
 
 TESTS = Path(__file__).parent
 
