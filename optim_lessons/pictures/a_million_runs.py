@@ -496,7 +496,8 @@ def maps(pictures, labels, sides=None, said=None):
                 ax.set_xticks([])
                 ax.set_yticks([])
     white = {title: np.mean(~x if x.dtype == bool else np.isnan(x)) for title, x in pictures.items()}
-    shares = "; ".join(f"{title}: {share:.0%} of the pixels are white" for title, share in white.items())
+    words = {title: "less than 1%" if 0 < x < 0.01 else f"{x:.0%}" for title, x in white.items()}
+    shares = "; ".join(f"{title}: {share} of the pixels are white" for title, share in words.items())
     return Picture(figure, said or shares + ".")
 
 
