@@ -4,6 +4,7 @@ The last axis of the weights is the space; all axes before it are independent ru
 """
 
 import itertools
+import math
 
 import numpy as np
 
@@ -72,17 +73,29 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
     unknown = [name for name in keep or () if name not in names]
     if unknown:
         raise ValueError(f"the rule has no state {unknown[0]!r}; its state is {', '.join(names) or 'empty'}")
-    walk = iterate(rule, grad, w0, project=project, **knobs)
-    w, *state = next(walk)
+    point, step = _bare_stepper(rule, grad, w0, project=project, **knobs)
+    w = point[0]
     kept = {"w": 0} | {name: i for i, name in enumerate(names, 1) if keep is None or name in keep}
-    history = {name: np.full_like(w, np.nan, shape=(steps + 1, *w.shape)) for name in kept}
-    for t, point in enumerate(itertools.chain([(w, *state)], itertools.islice(walk, steps))):
-        for name, i in kept.items():
-            history[name][t] = point[i]
-    lost = ~np.isfinite(history["w"]).all(axis=-1) if w.ndim else ~np.isfinite(history["w"])
-    if lost.any():
-        lost = np.cumsum(lost, axis=0) > 0  # what is lost stays lost
-        for values in history.values():
+    history = {name: np.empty_like(w, shape=(steps + 1, *w.shape)) for name in kept}
+    rows = [(history[name], i) for name, i in kept.items()]
+    for values, i in rows:
+        values[0] = point[i]
+    end, some_lost = steps + 1, False
+    with np.errstate(all="ignore"):  # one for the whole walk: entering it at each step costs as much as a sum
+        for t in range(steps):
+            point = step(t, *point)
+            if not _all_finite(point[0]):
+                if not _any_finite(point[0]):
+                    end = t + 1
+                    break
+                some_lost = True
+            for values, i in rows:
+                values[t + 1] = point[i]
+    for values, _ in rows:
+        values[end:] = np.nan
+    if some_lost:
+        lost = np.cumsum(~np.isfinite(history["w"]).all(axis=-1), axis=0) > 0  # what is lost stays lost
+        for values, _ in rows:
             values[lost] = np.nan
     return history
 
@@ -100,7 +113,7 @@ def _walk(point, step):
     yield tuple(map(_lent, point))
     for t in itertools.count():
         point = step(t, *point)
-        if not _any_finite(point[0]):
+        if not (_all_finite(point[0]) or _any_finite(point[0])):
             return
         yield tuple(map(_lent, point))
 
@@ -110,6 +123,17 @@ def stepper(rule, grad, w0, *, project=None, **knobs):
 
     It keeps nothing between two steps, so a walk can go on from any point. Else as for `path`.
     """
+    start_point, bare = _bare_stepper(rule, grad, w0, project=project, **knobs)
+
+    def step(t, w, *state):
+        with np.errstate(all="ignore"):
+            return bare(t, w, *state)
+
+    return start_point, step
+
+
+def _bare_stepper(rule, grad, w0, *, project=None, **knobs):
+    # As `stepper`; but the caller silences NumPy's warnings.
     check_names(rule, knobs)
     schedules = {name: value for name, value in knobs.items() if callable(value)}
     fixed = {name: check_value(name, value) for name, value in knobs.items() if name not in schedules}
@@ -118,33 +142,37 @@ def stepper(rule, grad, w0, *, project=None, **knobs):
     w0 = start(w0, fixed | first)
     slope = gradient(grad, w0)
     beginning = parts(rule).state
-    dtype, shape = w0.dtype, w0.shape
+    dtype, shape, count = w0.dtype, w0.shape, len(beginning)
 
+    def scheduled(t, w):
+        now = {name: check_value(name, schedule(t), f" at step {t}") for name, schedule in schedules.items()}
+        same_library(w, now)
+        return fixed | now
+
+    # Nearly all arrays pass `_like` at once; what does not is looked at closely, at whichever step it comes.
     def step(t, w, *state):
-        with np.errstate(all="ignore"):
-            g = slope(_lent(w), t)
-            if not fits(g, w):
-                refuse_gradient(g, w, t)
-            now = {
-                name: check_value(name, schedule(t), f" at step {t}") for name, schedule in schedules.items()
-            }
-            same_library(w, now)
-            try:
-                new = rule(*map(_lent, (w, nudged(g), *state)), **fixed, **now)
-            except ValueError as error:
-                if "read-only" in str(error):
-                    refuse_writing(rule, error)
-                raise
-            new_w, *state = new if isinstance(new, tuple) else (new,)
-            if not fits(new_w, w) or len(state) != len(beginning):
-                refuse_result(rule, new, shape)
-            w, *state = (_cast(x, dtype) for x in (new_w, *state))
-            if project is not None:
-                inside = project(w.copy())
-                if not fits(inside, w):
-                    refuse_projection(inside, shape)
-                w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
-        return (w, *state)
+        lent_w = _lent(w)
+        g = slope(lent_w, t)
+        if not (_like(g, w) or fits(g, w)):
+            refuse_gradient(g, w, t)
+        lent = map(_lent, (nudged(g), *state))
+        try:
+            new = rule(lent_w, *lent, **(scheduled(t, w) if schedules else fixed))
+        except ValueError as error:
+            if "read-only" in str(error):
+                refuse_writing(rule, error)
+            raise
+        new_w, *state = new if isinstance(new, tuple) else (new,)
+        if len(state) != count or not (_like(new_w, w) or fits(new_w, w)):
+            refuse_result(rule, new, shape)
+        w = _cast(new_w, dtype)
+        state = [_cast(x, dtype) for x in state]
+        if project is not None:
+            inside = project(w.copy())
+            if not fits(inside, w):
+                refuse_projection(inside, shape)
+            w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
+        return w, *state
 
     return (w0, *beginning.values()), step
 
@@ -154,16 +182,24 @@ def _lent(x):
     if not isinstance(x, np.ndarray):
         return x
     view = x.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
+def _like(x, w):
+    return type(x) is type(w) and x.dtype is w.dtype and x.shape == w.shape
+
+
+def _all_finite(w):
+    if type(w) is np.ndarray and w.ndim == 1 and len(w) < 20:  # for so few, NumPy's call is all the time
+        return all(map(math.isfinite, w.tolist()))
+    return np.isfinite(w).all() if w.ndim else math.isfinite(w)
+
+
 def _any_finite(w):
-    finite = np.isfinite(w)
-    return finite.all() or (w.ndim > 1 and finite.all(axis=-1).any())
+    return w.ndim > 1 and np.isfinite(w).all(axis=-1).any()
 
 
 def _cast(x, dtype):
-    if getattr(x, "dtype", dtype) == dtype or x.dtype.kind != "f":
-        return x
-    return x.astype(dtype)
+    own = getattr(x, "dtype", dtype)
+    return x if own is dtype or own == dtype or own.kind != "f" else x.astype(dtype)
