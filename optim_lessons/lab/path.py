@@ -73,31 +73,32 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
     unknown = [name for name in keep or () if name not in names]
     if unknown:
         raise ValueError(f"the rule has no state {unknown[0]!r}; its state is {', '.join(names) or 'empty'}")
-    point, step = _bare_stepper(rule, grad, w0, project=project, **knobs)
-    w = point[0]
-    kept = {"w": 0} | {name: i for i, name in enumerate(names, 1) if keep is None or name in keep}
-    history = {name: np.empty_like(w, shape=(steps + 1, *w.shape)) for name in kept}
-    rows = [(history[name], i) for name, i in kept.items()]
-    for values, i in rows:
-        values[0] = point[i]
+    w, state, step = _walker(rule, grad, w0, project=project, **knobs)
+    kept = [i for i, name in enumerate(names) if keep is None or name in keep]
+    ws, *rows = (np.empty_like(w, shape=(steps + 1, *w.shape)) for _ in ("w", *kept))
+    columns = list(zip(kept, rows, strict=True))
+    ws[0] = w
+    for i, values in columns:
+        values[0] = state[i]
     end, some_lost = steps + 1, False
-    with np.errstate(all="ignore"):  # one for the whole walk: entering it at each step costs as much as a sum
+    with np.errstate(all="ignore"):  # once: at each step it would take as long as a sum
         for t in range(steps):
-            point = step(t, *point)
-            if not _all_finite(point[0]):
-                if not _any_finite(point[0]):
+            w, state = step(t, w, state)
+            if not _all_finite(w):
+                if not _any_finite(w):
                     end = t + 1
                     break
                 some_lost = True
-            for values, i in rows:
-                values[t + 1] = point[i]
-    for values, _ in rows:
+            ws[t + 1] = w
+            for i, values in columns:
+                values[t + 1] = state[i]
+    for values in (ws, *rows):
         values[end:] = np.nan
     if some_lost:
-        lost = np.cumsum(~np.isfinite(history["w"]).all(axis=-1), axis=0) > 0  # what is lost stays lost
-        for values, _ in rows:
+        lost = np.cumsum(~np.isfinite(ws).all(axis=-1), axis=0) > 0  # what is lost stays lost
+        for values in (ws, *rows):
             values[lost] = np.nan
-    return history
+    return {"w": ws} | {names[i]: values for i, values in columns}
 
 
 def iterate(rule, grad, w0, *, project=None, **knobs):
@@ -123,17 +124,18 @@ def stepper(rule, grad, w0, *, project=None, **knobs):
 
     It keeps nothing between two steps, so a walk can go on from any point. Else as for `path`.
     """
-    start_point, bare = _bare_stepper(rule, grad, w0, project=project, **knobs)
+    w0, beginning, walker = _walker(rule, grad, w0, project=project, **knobs)
 
     def step(t, w, *state):
         with np.errstate(all="ignore"):
-            return bare(t, w, *state)
+            w, state = walker(t, w, state)
+        return w, *state
 
-    return start_point, step
+    return (w0, *beginning), step
 
 
-def _bare_stepper(rule, grad, w0, *, project=None, **knobs):
-    # As `stepper`; but the caller silences NumPy's warnings.
+def _walker(rule, grad, w0, *, project=None, **knobs):
+    """Return the start, its state and step(t, w, state), as `stepper` does, but NumPy's warnings stay on."""
     check_names(rule, knobs)
     schedules = {name: value for name, value in knobs.items() if callable(value)}
     fixed = {name: check_value(name, value) for name, value in knobs.items() if name not in schedules}
@@ -141,7 +143,7 @@ def _bare_stepper(rule, grad, w0, *, project=None, **knobs):
     first = {name: check_value(name, schedule(0), " at step 0") for name, schedule in schedules.items()}
     w0 = start(w0, fixed | first)
     slope = gradient(grad, w0)
-    beginning = parts(rule).state
+    beginning = list(parts(rule).state.values())
     dtype, shape, count = w0.dtype, w0.shape, len(beginning)
 
     def scheduled(t, w):
@@ -149,13 +151,14 @@ def _bare_stepper(rule, grad, w0, *, project=None, **knobs):
         same_library(w, now)
         return fixed | now
 
-    # Nearly all arrays pass `_like` at once; what does not is looked at closely, at whichever step it comes.
-    def step(t, w, *state):
-        lent_w = _lent(w)
+    # Nearly all arrays are of the weights' own kind, which is quickly seen; at whichever step one is not, it is
+    # looked at closely.
+    def step(t, w, state):
+        kind, lent_w = type(w), _lent(w)
         g = slope(lent_w, t)
-        if not (_like(g, w) or fits(g, w)):
+        if not ((type(g) is kind and g.dtype is dtype and g.shape == shape) or fits(g, w)):
             refuse_gradient(g, w, t)
-        lent = map(_lent, (nudged(g), *state))
+        lent = [_lent(x) for x in (nudged(g), *state)]
         try:
             new = rule(lent_w, *lent, **(scheduled(t, w) if schedules else fixed))
         except ValueError as error:
@@ -163,18 +166,21 @@ def _bare_stepper(rule, grad, w0, *, project=None, **knobs):
                 refuse_writing(rule, error)
             raise
         new_w, *state = new if isinstance(new, tuple) else (new,)
-        if len(state) != count or not (_like(new_w, w) or fits(new_w, w)):
+        same = type(new_w) is kind and new_w.dtype is dtype and new_w.shape == shape
+        if len(state) != count or not (same or fits(new_w, w)):
             refuse_result(rule, new, shape)
-        w = _cast(new_w, dtype)
-        state = [_cast(x, dtype) for x in state]
+        w = new_w if same else _cast(new_w, dtype)
+        for i, x in enumerate(state):
+            if getattr(x, "dtype", dtype) is not dtype:
+                state[i] = _cast(x, dtype)
         if project is not None:
             inside = project(w.copy())
             if not fits(inside, w):
                 refuse_projection(inside, shape)
             w = np.where(np.isfinite(w), _cast(inside, dtype), w)  # a box does not heal a lost run
-        return w, *state
+        return w, state
 
-    return (w0, *beginning.values()), step
+    return w0, beginning, step
 
 
 def _lent(x):
@@ -182,12 +188,8 @@ def _lent(x):
     if not isinstance(x, np.ndarray):
         return x
     view = x.view()
-    view.setflags(write=False)
+    view.setflags(False)
     return view
-
-
-def _like(x, w):
-    return type(x) is type(w) and x.dtype is w.dtype and x.shape == w.shape
 
 
 def _all_finite(w):
@@ -201,5 +203,6 @@ def _any_finite(w):
 
 
 def _cast(x, dtype):
-    own = getattr(x, "dtype", dtype)
-    return x if own is dtype or own == dtype or own.kind != "f" else x.astype(dtype)
+    if getattr(x, "dtype", dtype) == dtype or x.dtype.kind != "f":
+        return x
+    return x.astype(dtype)
