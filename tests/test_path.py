@@ -526,6 +526,43 @@ def test_a_rule_whose_weights_become_complex_or_whole_is_refused():
             path(rule, bowl, np.ones(2), 3)
 
 
+LATE = {
+    "weights of another shape": (lambda w: (w[:1], 5), ValueError, r"shape \(1,\), but was given \(2,\)"),
+    "complex weights": (lambda w: (w * 1j, 5), TypeError, "late returned weights of complex128"),
+    "whole weights": (lambda w: (w.astype(int), 5), TypeError, "late returned weights of int64"),
+    "a list": (lambda w: (w.tolist(), 5), TypeError, "late returned a list"),
+    "too little state": (lambda w: w, ValueError, r"late returned 1 value\(s\)"),
+    "nothing": (lambda w: None, NotImplementedError, "late returned None"),
+}
+
+
+@pytest.mark.parametrize("what", LATE)
+@pytest.mark.parametrize("walk", [path, lambda *args: list(itertools.islice(iterate(*args[:3]), 9))])
+def test_a_rule_that_turns_wrong_at_the_fifth_step_is_told_so(what, walk):
+    wrong, error, text = LATE[what]
+
+    def late(w, g, t=0, *, lr=0.1):
+        return (w - lr * g, t + 1) if t < 4 else wrong(w)
+
+    with pytest.raises(error, match=text):
+        walk(late, bowl, np.ones(2), 9)
+
+
+def test_a_rule_that_lifts_its_state_or_weights_to_float64_at_the_fifth_step_stays_in_float32():
+    def late(w, g, m=0.0, t=0, *, lr=0.1):
+        wide = np.float64(1) if t >= 4 else np.float32(1)
+        return w - lr * g * np.full(2, wide), m + g * np.full(2, wide), t + 1
+
+    points = list(itertools.islice(iterate(late, bowl, np.ones(2, np.float32)), 9))
+    assert {x.dtype for w, m, _ in points[1:] for x in (w, m)} == {np.dtype(np.float32)}
+
+
+def test_the_error_of_a_gradient_that_turns_wrong_late_names_its_step():
+    for wrong in (lambda w: w.tolist(), lambda w: w > 0, lambda w: w[:1]):
+        with pytest.raises((TypeError, ValueError), match=r"the gradient (at step 5|is a list)"):
+            path(adam, lambda w, t, wrong=wrong: wrong(w) if t == 5 else w, d2l.start, 10)
+
+
 def test_a_mistake_in_the_arguments_is_told_at_once_and_not_at_the_first_step():
     for bad in ({"lr": -1.0}, {"speed": 1.0}):
         with pytest.raises((TypeError, ValueError)):

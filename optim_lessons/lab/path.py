@@ -151,8 +151,8 @@ def _walker(rule, grad, w0, *, project=None, **knobs):
         same_library(w, now)
         return fixed | now
 
-    # Nearly all arrays are of the weights' own kind, which is quickly seen; at whichever step one is not, it is
-    # looked at closely.
+    # Nearly all arrays are of the weights' own kind, which is quickly seen; at whichever step one is not, it
+    # is looked at closely.
     def step(t, w, state):
         kind, lent_w = type(w), _lent(w)
         g = slope(lent_w, t)
@@ -185,11 +185,10 @@ def _walker(rule, grad, w0, *, project=None, **knobs):
 
 def _lent(x):
     """Return an array as a view that cannot be written to: whoever keeps the old weights keeps them."""
-    if not isinstance(x, np.ndarray):
-        return x
-    view = x.view()
-    view.setflags(False)
-    return view
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.setflags(False)
+    return x
 
 
 def _all_finite(w):
