@@ -10,6 +10,7 @@ this side works ahead and sends the frames of that slider's stops before they ar
 """
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -331,5 +332,7 @@ def _close_earlier_ones(explorer):
     if run != shell.execution_count:
         for earlier in explorers:
             earlier.close_all()
+        if explorers:
+            gc.collect()  # figures refer to themselves in circles: else several wait, 10 MB each
         explorers = []
     _open[cell] = (shell.execution_count, [*explorers, explorer])
