@@ -35,8 +35,11 @@ def drive(explorer):
         for a, b in (control.stops[:2], control.stops[-2:]):
             shown = {picture(explorer, explorer.values | {name: value}) for value in (a, b)}
             assert len(shown) == 2, f"{name}: {a} and {b} give the same picture"
-    for values in itertools.chain(corners(explorer), somewhere(explorer)):
-        picture(explorer, values)
+    everywhere = [*corners(explorer), *somewhere(explorer)]
+    for values in sorted(
+        everywhere, key=lambda values: repr([values[name] for name in explorer.scene.still])
+    ):
+        picture(explorer, values)  # a change of a still knob builds the picture anew
     explorer.set(**values)  # the same through the controls themselves
     assert explorer.problem == ""
 

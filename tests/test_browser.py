@@ -40,6 +40,7 @@ def lesson(browser, lab_server, request):
     lab.expected = readings_of(request.param)
     yield lab
     page.close()
+    lab_server.end_kernels()
 
 
 def test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back(lesson):
