@@ -96,6 +96,10 @@ class LabPage:
         self.page.wait_for_timeout(500)
         self.wait_idle()
         self.page.wait_for_timeout(1000)
+        self.watch()
+
+    def watch(self):
+        """Begin to note moves and painted pictures."""
         self.page.evaluate(_WATCH)
 
     def explorers(self):
