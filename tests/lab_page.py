@@ -121,7 +121,8 @@ class LabPage:
             self.page.wait_for_timeout(milliseconds)
 
     def picture(self, explorer):
-        """Return what the explorer shows now, as text that is the same for the same picture."""
+        """Return what the explorer shows for its values, as text that is the same for the same picture."""
+        self.page.wait_for_function("e => !e.hasAttribute('data-waiting')", arg=explorer.element_handle())
         return explorer.locator("canvas").evaluate(_DIGEST)
 
     def controls(self, explorer):

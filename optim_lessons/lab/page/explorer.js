@@ -110,6 +110,7 @@ export class ExplorerView {
     this.complain("");
     this.place();
     this.pause();
+    this.root.toggleAttribute("data-waiting", !player.agrees);
   }
 
   show() {
@@ -139,6 +140,7 @@ export class ExplorerView {
   }
 
   settle() {
+    this.root.toggleAttribute("data-waiting", !this.player.agrees);
     if (!this.player.agrees) return;
     clearTimeout(this.waiting);
     clearTimeout(this.stuck);
