@@ -61,3 +61,37 @@ def test_the_titles_of_pictures_fit_at_their_longest(module):
         if bad := list(faults(explorer.figure)):
             found[name] = bad
     assert found == {}
+
+
+def made_of_data():
+    """Return scenes of lessons 09 to 12 that are made from a network, from results or from knobs."""
+    from optim_lessons.lab import datasets, models
+    from optim_lessons.pictures import choosing, debugging, schedules
+    from optim_lessons.studies import guide, protocol
+    from optim_lessons.studies.broken import ADAM
+
+    raw, table = datasets.digits(scaled=False).train, protocol.results()
+    return {
+        "digits": schedules.digits(models.softmax(*datasets.digits().train, l2=0.01), 0.2144),
+        "first steps": schedules.first_steps(models.mlp(*raw, sizes=(64, 32, 10), activation="relu")),
+        "budget": choosing.budget(table),
+        "widths": choosing.widths(table, protocol.SWEEP),
+        "two rules": choosing.two_rules(table, guide.target),
+        "inputs": debugging.panel("inputs", "init", "activation"),
+        "rule": debugging.panel("decay", "corrected", "lr", **ADAM),
+        "fault": debugging.panel("fault", "rule", "lr"),
+    }
+
+
+def test_the_titles_of_pictures_that_are_made_of_data_fit_at_their_longest():
+    from optim_lessons.lab.explore import explore
+
+    found = {}
+    for name, scene in made_of_data().items():
+        explorer = explore(scene)
+        explorer.set(
+            **{k: longest(one.stops) for k, one in explorer.controls.items() if one.kind != "switch"}
+        )
+        explorer.figure.canvas.draw()
+        found[name] = list(faults(explorer.figure))
+    assert not any(found.values()), found
