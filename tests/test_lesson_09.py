@@ -381,7 +381,9 @@ def test_the_best_peak_of_a_schedule_is_two_to_four_times_the_best_constant_lr()
         lr = picture.shape(name, g["lr"], 204)
         w0 = np.zeros(net.n, np.float32)
         run = train(sgd, net, epochs=3, batch=16, w0=w0, progress=False, seed=g["seed"], lr=lr)
-        best[name] = peaks[(net(run.w) - lowest).mean(axis=0).argmin()]
+        found = best_of((net(run.w) - lowest).mean(axis=0), lr=peaks)
+        assert not found.at_edge
+        best[name] = found.value
     constant_lr = best.pop("constant")
     for peak in best.values():
         assert 1.6 < peak / constant_lr < 4.3  # one step of the sweep is a factor of 1.3

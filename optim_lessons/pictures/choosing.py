@@ -5,6 +5,7 @@ from textwrap import fill
 import numpy as np
 
 from optim_lessons.choosing import best_quantile, expected_best, good_width, paired_bootstrap, time_to_target
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, counted, look, new_figure
 
@@ -176,7 +177,7 @@ def widths(table, lrs):
             settings.set_text(f"{problem}, {schedule} lr; {SHORT[rule]}, factor {factor:.3g}")
             widest = max(reach, key=reach.get)
             return (
-                f"{problem}, {schedule} lr: {SHORT[rule]} is best at lr {lrs[np.argmin(rows[rule])]:.2g} and "
+                f"{problem}, {schedule} lr: {SHORT[rule]} is best at {best_of(rows[rule], lr=lrs)} and "
                 f"within {factor:.3g} times that over {reach[rule]:.2f} decades. "
                 f"Widest: {SHORT[widest]}, {reach[widest]:.2f}."
             )

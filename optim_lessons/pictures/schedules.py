@@ -6,6 +6,7 @@ import numpy as np
 
 from optim_lessons.adam import adam
 from optim_lessons.lab import models
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
@@ -335,14 +336,15 @@ def peaks_against_loss(peaks, losses, title):
             style = STYLES[name]
             ax.loglog(peaks, mean, label=name, markersize=4, **style)
             ax.fill_between(peaks, mean - error, mean + error, color=style["color"], alpha=0.18, linewidth=0)
-            best[name] = mean.min()
-        low = min(best.values())
+            best[name] = best_of(mean, lr=peaks)
+        low = min(found.score for found in best.values())
         ax.set(xlim=(peaks[0], peaks[-1]), ylim=(0.7 * low, 60 * low), xlabel="peak lr")
         ax.set_ylabel("loss − minimum at the end")
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
         ax.set_title(title, fontsize=11)
-    order = sorted(best, key=best.get)
-    words = ", ".join(f"{name} {best[name]:.2g}" for name in order)
+    order = sorted(best, key=lambda name: best[name].score)
+    edge = {name: f" ({found})" if found.at_edge else "" for name, found in best.items()}
+    words = ", ".join(f"{name} {best[name].score:.2g}{edge[name]}" for name in order)
     return Picture(figure, f"Each at its best peak, best first: {words}.")
 
 
