@@ -23,7 +23,6 @@ from optim_lessons.landscapes import d2l, quadratic
 from optim_lessons.pictures import rmsprop as picture
 from optim_lessons.pictures.adagrad import moving_minimum
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.studies.long_run import stroll
 
 ONE = np.ones(1)
 
@@ -235,7 +234,8 @@ def test_with_eps_above_half_of_lr_times_curvature_it_settles():
 
 def test_a_walk_that_came_too_near_is_not_back_after_3000_steps_whatever_its_last_digit():
     w0 = 1 + 2e-16 * np.arange(-100, 100)
-    ws, v = stroll(rmsprop, lambda w, t: w, w0, picture.STEPS, lr=0.01, beta=0.99, eps=0.004)
+    walk = record(rmsprop, lambda w: w, w0, picture.STEPS, lr=0.01, beta=0.99, eps=0.004)
+    ws, v = walk["w"], walk["v"]
     assert picture.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
     assert 0 < np.abs(ws[-300:]).max() < 1e-40
     assert (0.01 / (np.sqrt(v[-1]) + 0.004) > 2).all()  # above the limit: it is on its way out

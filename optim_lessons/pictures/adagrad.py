@@ -9,10 +9,10 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
-from optim_lessons.lab.path import path
+from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import ALERT, Picture, knob_values, look, new_figure, rule_label, rule_style
 from optim_lessons.momentum import momentum
-from optim_lessons.studies.long_run import BURST_AT, STEPS, effective_lr, follow, moving_minimum, stroll
+from optim_lessons.studies.long_run import BURST_AT, STEPS, effective_lr, follow, moving_minimum
 
 GROUND = "#8593a0"  # what is not a walk: a minimum that moves, a slope to compare with
 NOTE = "#5b6873"
@@ -83,8 +83,9 @@ def rare_and_frequent():
         def move(*, lr, eps, frequency, against, its_lr, seed):
             x, y = feature_stream(frequency, seed)
             slope = stream_slope(x, y)
-            ws, v = stroll(adagrad, slope, np.zeros(2), EXAMPLES, lr=lr, eps=eps)
-            other, _ = stroll(rivals[against], slope, np.zeros(2), EXAMPLES, lr=its_lr)
+            walk = record(adagrad, slope, np.zeros(2), EXAMPLES, lr=lr, eps=eps)
+            ws, v = walk["w"], walk["v"][1:]
+            other = path(rivals[against], slope, np.zeros(2), EXAMPLES, lr=its_lr)
             factors = effective_lr(v, lr=lr, eps=eps)
             factors = np.where(v > 0, np.clip(factors, 1e-9, 1e9), np.nan)
             for label in rivals:

@@ -31,7 +31,6 @@ from optim_lessons.lab.scenes import floor, reading
 from optim_lessons.landscapes import Landscape, quadratic, reddi, rosenbrock, saddle
 from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.studies.long_run import stroll
 
 ADAM = rule_style(adam)
 PLAIN = ADAM | {"marker": ""}
@@ -556,8 +555,8 @@ def long_walk(lr, beta1, beta2, eps, noise, steps=CALM):
     """Return w and √v̂ of Adam on the parabola ½w² from 1, with noise in the slope, after each step."""
     shaken = (noise * np.random.default_rng(0).standard_normal(steps)).tolist()
     knobs = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
-    ws, v = stroll(adam, lambda w, t: w + shaken[t], 1.0, steps, **knobs)
-    return ws[1:], np.sqrt(v / (1 - beta2 ** np.arange(1, steps + 1)))
+    walk = record(adam, lambda w, t: w + shaken[t], 1.0, steps, keep=["v"], **knobs)
+    return walk["w"][1:], np.sqrt(walk["v"][1:] / (1 - beta2 ** np.arange(1, steps + 1)))
 
 
 def settling():

@@ -6,9 +6,10 @@ from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Scene
+from optim_lessons.lab.path import record
 from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure, rule_label, rule_style
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.studies.long_run import BURST_AT, STEPS, follow, moving_minimum, stroll
+from optim_lessons.studies.long_run import BURST_AT, STEPS, follow, moving_minimum
 
 LINE = rule_style(rmsprop) | {"marker": ""}
 OTHER = rule_style(adagrad) | {"marker": ""}
@@ -20,8 +21,8 @@ SLOPES = np.array([0.1] * 9 + [-0.9])  # nine small ones and a large one: their 
 
 def fed(rule, slopes, **knobs):
     """Feed a rule with given slopes from w = 0; return its w, shape (steps + 1,), and v, shape (steps,)."""
-    slopes = slopes.tolist()
-    return stroll(rule, lambda w, t: slopes[t], np.float64(0.0), len(slopes), **knobs)
+    walk = record(rule, lambda w, t: slopes[t], 0.0, len(slopes), **knobs)
+    return walk["w"], walk["v"][1:]
 
 
 def slopes_with_burst(size, start, length):
@@ -299,8 +300,9 @@ def settling():
 
 
 def on_parabola(lr, beta, eps, curvature):
-    """Walk RMSProp from 1 down ½·curvature·w² for 3,000 steps; return w and v, as `stroll` does."""
-    return stroll(rmsprop, lambda w, t: curvature * w, np.float64(1.0), STEPS, lr=lr, beta=beta, eps=eps)
+    """Walk RMSProp from 1 down ½·curvature·w² for 3,000 steps; return w, and v after each step."""
+    walk = record(rmsprop, lambda w: curvature * w, 1.0, STEPS, lr=lr, beta=beta, eps=eps)
+    return walk["w"], walk["v"][1:]
 
 
 def eps_among_weights(roots):

@@ -1,33 +1,13 @@
-"""The long run of lessons 06 and 07, after a minimum that moves; and a quick walk for live pictures."""
+"""The long run of lessons 06 and 07, after a minimum that moves."""
 
 from functools import lru_cache
 
 import numpy as np
 
-from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.nudges import nudged
+from optim_lessons.lab.path import record
 
 STEPS = 3000  # of the long run
 BURST_AT = 1000  # its step with the burst
-
-
-def stroll(rule, slope, w, steps, **knobs):
-    """Walk a rule and return w before each step and at the end, and v after each step, None without one.
-
-    slope: a function of (w, t).  w: the start, a single number or an array. It is `record` without its
-    checks and its arrays, which makes it several times as fast: live pictures need that.
-    """
-    names = list(parts(rule).state)
-    at = names.index("v") if "v" in names else None
-    state, w = (), nudged(w)
-    ws, vs = [w], []
-    for t in range(steps):
-        new = rule(w, nudged(slope(w, t)), *state, **knobs)
-        w, *state = new if isinstance(new, tuple) else (new,)
-        ws.append(w)
-        if at is not None:
-            vs.append(state[at])
-    return np.array(ws), np.array(vs) if at is not None else None
 
 
 def effective_lr(v, *, lr, eps=0.0, beta2=None, **others):
@@ -57,6 +37,10 @@ def moving_minimum(season=300, noise=0.3, burst=0.0, steps=STEPS, seed=0):
 
 
 def follow(rule, c, added, **knobs):
-    """Walk a rule from 0 after a moving minimum; return w, shape (steps + 1,), and v as `stroll` does."""
+    """Walk a rule from 0 after a moving minimum; return w, shape (steps + 1,), and v after each step.
+
+    v: shape (steps,), or None for a rule without.
+    """
     pull = (added - c[:-1]).tolist()
-    return stroll(rule, lambda w, t: w + pull[t], np.float64(0.0), len(added), **knobs)
+    walk = record(rule, lambda w, t: w + pull[t], 0.0, len(added), **knobs)
+    return walk["w"], walk["v"][1:] if "v" in walk else None
