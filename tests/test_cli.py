@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -204,3 +205,58 @@ def test_the_first_page_shows_the_start_and_asks_no_questions(chromium, lab_serv
         assert {request.hostname for request in requests} <= {"127.0.0.1", None}
         assert not {"/lab/api/news", "/lab/api/update"} & {request.path for request in requests}
         browser.close()
+
+
+FOLDERS = {
+    "open": ["1", "--folder"],
+    "check": ["check", "--folder"],
+    "reset": ["reset", "1", "--folder"],
+    "summary": ["summary", "--out"],
+    "grade": ["grade"],
+    "grade --out": ["grade", ".", "--out"],
+    "hub": ["hub", "--folder"],
+    "nbgrader": ["nbgrader"],
+}
+
+
+@pytest.mark.parametrize("command", FOLDERS)
+def test_a_folder_of_a_user_who_is_not_there_is_refused_in_one_sentence(command, course, monkeypatch, capsys):
+    monkeypatch.chdir(course)
+    assert main([*FOLDERS[command], "~nosuchuser/x.html"]) == 2
+    error = capsys.readouterr().err
+    assert "'~nosuchuser/x.html' begins with a user's folder, and there is no user 'nosuchuser'" in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_whose_own_name_begins_with_a_tilde_is_that_folder(course, monkeypatch, capsys):
+    monkeypatch.chdir(course)
+    assert main(["--folder", "./~tilde"]) == 0
+    assert (course / "~tilde" / "00_start_here.ipynb").exists()
+    assert main(["reset", "1", "--folder", "./~tilde"]) == 0
+    assert main(["summary", "--out", "./~tilde.pdf"]) == 0
+    assert (course / "~tilde.pdf").exists()
+    (course / "~class").mkdir()
+    assert main(["grade", "./~class"]) == 2
+    assert "there is no notebook" in capsys.readouterr().err
+    assert main(["check", "--folder", "./~class"]) == 2
+    assert "there is no lesson in '~class'" in capsys.readouterr().err
+
+
+def test_a_tilde_alone_is_the_users_own_folder(course, monkeypatch):
+    monkeypatch.setenv("HOME", str(course / "home"))
+    monkeypatch.setenv("USERPROFILE", str(course / "home"))
+    assert main(["--folder", "~/copy"]) == 0
+    assert (course / "home" / "copy" / "00_start_here.ipynb").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+@pytest.mark.parametrize(
+    "command", [["guide", "4"], ["guide"], ["--help"], ["check", "--help"], ["--version"]]
+)
+def test_a_reader_who_has_seen_enough_ends_a_command_quietly(command):
+    here, there = os.pipe()
+    os.close(here)  # as head is gone before the command writes
+    ended = subprocess.run([*COMMAND, *command], stdout=there, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(there)
+    assert ended.stderr == ""
+    assert ended.returncode in ((141,) if "guide" in command else (0, 141))  # argparse may swallow it before

@@ -19,8 +19,8 @@ SYMBOLS = {"right": "✓", "wrong": "✗", "open": "○", "error": "✗", "not g
 def main(argv):
     """Run the command; return 0 if all answers are right, 1 if not, 2 if the request does not work."""
     request = _parser().parse_args(argv)
-    folder = Path(request.folder or workbook.default_folder()).expanduser()
     try:
+        folder = workbook.named_path(request.folder or workbook.default_folder())
         paths = notebooks(request.lesson, folder)
     except (LookupError, OSError) as error:
         print(f"optim-lessons check: {error}", file=sys.stderr)

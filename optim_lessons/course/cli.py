@@ -45,14 +45,25 @@ def main(argv=None):
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a folder's name may not fit the terminal's encoding
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in _MODULES:
-        return import_module(_MODULES[argv[0]]).main(argv[1:])
+    try:
+        try:
+            if argv and argv[0] in _MODULES:
+                return import_module(_MODULES[argv[0]]).main(argv[1:])
+            return _open(argv)
+        finally:
+            sys.stdout.flush()  # that a reader has gone is seen here, not when Python ends
+    except BrokenPipeError:  # whoever read along, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be written
+        return 141  # as the shell counts an end by a broken pipe
+
+
+def _open(argv):
     request = _parser().parse_args(argv)
     try:
         lesson = workbook.find_lesson(request.lesson)
+        folder = workbook.named_path(request.folder or workbook.default_folder()).absolute()
     except LookupError as error:
         return _refuse(error)
-    folder = Path(request.folder or workbook.default_folder()).expanduser().absolute()
     try:
         report = update(folder)
     except OSError as error:

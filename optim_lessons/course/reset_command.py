@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from optim_lessons.course.copies import workbook
 from optim_lessons.course.copies.upgrade import put_beside
@@ -11,8 +10,8 @@ from optim_lessons.course.copies.upgrade import put_beside
 def main(argv):
     """Run the command and return its exit status: 2 if the request does not work."""
     request = _parser().parse_args(argv)
-    folder = Path(request.folder or workbook.default_folder()).expanduser().absolute()
     try:
+        folder = workbook.named_path(request.folder or workbook.default_folder()).absolute()
         lesson = workbook.find_lesson(request.lesson)
         if not folder.is_dir():
             raise LookupError(

@@ -24,7 +24,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, write_over
+from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, named_path, write_over
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import report
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
@@ -48,8 +48,12 @@ The ways on:
 def main(argv):
     """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
     request = _parser().parse_args(argv)
-    folder = _absolute(request.folder)
-    out = _absolute(request.out) if request.out else Path(f"{folder}-graded")
+    try:
+        folder = _absolute(request.folder)
+        out = _absolute(request.out) if request.out else Path(f"{folder}-graded")
+    except LookupError as error:
+        print(f"optim-lessons grade: {error}", file=sys.stderr)
+        return 2
     try:
         return _grade(request, folder, out)
     except KeyboardInterrupt:
@@ -58,7 +62,7 @@ def main(argv):
 
 
 def _absolute(path):
-    return Path(os.path.abspath(Path(path).expanduser()))
+    return Path(os.path.abspath(named_path(path)))
 
 
 def _grade(request, given, out):

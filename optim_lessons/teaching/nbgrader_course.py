@@ -20,6 +20,7 @@ from optim_lessons.course.copies.workbook import (
     find_lesson,
     lessons,
     make_writable_folder,
+    named_path,
     pristine,
     write_new,
 )
@@ -66,8 +67,8 @@ class NotWritten(Exception):
 def main(argv):
     """Run the command; return 0 if the course is written, 2 for a request that does not work."""
     request = _parser().parse_args(argv)
-    folder = Path(request.folder).expanduser().absolute()
     try:
+        folder = named_path(request.folder).absolute()
         names = sorted({find_lesson(wanted) for wanted in request.lesson or ()}) or lessons()
         exercises = write_course(folder, names)
     except (LookupError, NotWritten) as error:

@@ -15,7 +15,6 @@ import json
 import re
 import sys
 from html import escape
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -27,7 +26,7 @@ from PIL import Image
 from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
-from optim_lessons.course.copies.workbook import find_lesson, pristine, write_over
+from optim_lessons.course.copies.workbook import find_lesson, named_path, pristine, write_over
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import plots
 from optim_lessons.lab.knobs import parts
@@ -450,7 +449,11 @@ def main(argv):
     parser.add_argument(
         "--out", metavar="FILE", default="summary_sheet.html", help="default: summary_sheet.html"
     )
-    out = Path(parser.parse_args(argv).out).expanduser()
+    try:
+        out = named_path(parser.parse_args(argv).out)
+    except LookupError as error:
+        print(f"optim-lessons summary: {error}", file=sys.stderr)
+        return 2
     kinds = {".html": lambda: page().encode(), ".pdf": (shipped("assets") / "summary_sheet.pdf").read_bytes}
     if out.suffix.lower() not in kinds:
         print(

@@ -45,6 +45,23 @@ def default_folder():
     return tree / "course" if tree else Path.cwd() / "optim-lessons-course"
 
 
+def named_path(text):
+    """Return the path that a user named; a ~ that it begins with is a user's folder, as in a shell.
+
+    Raises LookupError, with a sentence for the user, where there is no such user.
+    """
+    path = Path(text)
+    if not str(text).startswith("~"):  # Path drops the ./ of ./~tilde, which is no user's folder
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise LookupError(
+            f"{text!r} begins with a user's folder, and there is no user {path.parts[0][1:]!r}: "
+            "for a folder of that name, write ./ before it"
+        ) from error
+
+
 def pristine(lesson):
     """Return the bytes of a lesson's notebook as the installed course ships it."""
     return (shipped("notebooks") / f"{lesson}.ipynb").read_bytes()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from optim_lessons.course.copies.workbook import make_writable_folder
+from optim_lessons.course.copies.workbook import make_writable_folder, named_path
 
 CONFIG = Path(__file__).with_name("jupyterhub_config.py")
 _PROXY = "configurable-http-proxy"
@@ -32,9 +32,9 @@ def main(argv):
     if request.config:
         print(CONFIG)
         return 0
-    folder = Path(request.folder).expanduser().absolute()
     ports = [request.port, request.port + 1, request.port + 81]
     try:
+        folder = named_path(request.folder).absolute()
         if os.name == "nt":
             raise LookupError("JupyterHub does not run on Windows. Use Linux, macOS or WSL.")
         make_writable_folder(folder)
