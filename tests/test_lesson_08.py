@@ -251,7 +251,10 @@ def test_the_picture_of_the_four_rules_shows_these_walks():
     shown = picture.four_rules()
     for ax, rule in zip(shown.figure.axes, picture.BUILT_FROM, strict=True):
         np.testing.assert_array_equal(ax.lines[-1].get_xydata(), picture.reached(rule)[1])
-    assert "momentum 2e-03 (lr 6.7)" in shown.text
+    assert (
+        "gradient descent below 5e-02, momentum below 2e-03, RMSProp below 1e-02, Adam below 1e-04"
+        in shown.text
+    )
 
 
 def test_the_ground_with_two_troubles_is_a_turned_ravine_in_other_units():

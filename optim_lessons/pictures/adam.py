@@ -109,6 +109,12 @@ def reached(rule, ground=None, lrs=None):
     return best, ws[:, best.index]
 
 
+def above(score):
+    """Return the next larger of 1, 2, 5, 10, ...: what jitters is not told to the digit."""
+    power = 10.0 ** np.floor(np.log10(score))
+    return float(next(k * power for k in (1, 2, 5, 10) if k * power >= score))
+
+
 def four_rules():
     """Return the still picture of what Adam is built from: four rules, each at its best lr, on one ground."""
     ground, said = two_troubles(), []
@@ -119,11 +125,11 @@ def four_rules():
             ax = figure.add_axes((0.065 + 0.236 * place, 0.16, 0.215, 0.7))
             height_map(ax, ground)
             path_line(ax, rule).set_data(*ws.T)
-            ax.set_title(f"{rule_label(rule, first=True)}: {best.score:.0e}", fontsize=11)
+            ax.set_title(f"{rule_label(rule, first=True)}: below {above(best.score):.0e}", fontsize=10)
             if place:
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)
-            said.append(f"{rule_label(rule)} {best.score:.0e} (lr {best.value:.2g})")
+            said.append(f"{rule_label(rule)} below {above(best.score):.0e}")
     return Picture(
         figure,
         f"What is left of the loss, at worst in the last ten of {TROUBLED} steps: {', '.join(said)}.",

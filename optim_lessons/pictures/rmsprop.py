@@ -416,7 +416,7 @@ def four_runs(runs):
         axes[0, 0].set(ylabel="loss", ylim=(1e-5, 3e2))
         axes[1, 0].set(ylabel="length of the step", ylim=(3e-5, 10))
     ends = "; ".join(
-        f"{name}: loss {run['loss'][0]:.2g} to {run['loss'][-1]:.1g}, step {run['step'][-1]:.1g}"
+        f"{name}: loss {run['loss'][0]:.3g} to {run['loss'][-1]:.1g}, step {run['step'][-1]:.1g}"
         for name, run in runs.items()
     )
     return Picture(figure, f"Four runs. {ends}.")
