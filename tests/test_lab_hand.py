@@ -357,6 +357,7 @@ def test_a_hand_on_a_control_ends_the_play(lab, valley):
     valley.get_by_role("button", name="play steps").wait_for()
     settled(lab)
     stands = shown(valley, "steps")
+    assert stands < 100
     lab.page.wait_for_timeout(300)
     assert shown(valley, "steps") == stands
 
@@ -455,6 +456,8 @@ def test_two_views_of_one_explorer_show_the_same(lab, valley):
 
 
 def test_a_page_that_is_loaded_again_shows_the_whole_picture_and_its_values(lab, valley):
+    type_value(valley, "steps", "137")  # other numbers along the axis
+    wait_for(valley, steps=137)
     type_value(valley, "lr", "0.0123")
     wait_for(valley, lr=0.0123)
     settled(lab)
