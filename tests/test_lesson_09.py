@@ -308,7 +308,7 @@ def test_the_picture_of_powers_draws_way_and_noise():
     explorer = explore(picture.how_fast(), power=0.8, lr=0.3, length=50)
     right = lines(explorer, 1)
     way, shaken = picture.expected(picture.powers(0.3, 0.8, 50), 1.0, 10.0, 1.0)
-    for label, values in (("way left", way), ("noise", shaken), ("both", way + shaken)):
+    for label, values in (("distance left", way), ("noise", shaken), ("both", way + shaken)):
         np.testing.assert_allclose(right[label].get_ydata(), np.clip(values[picture.SHOWN], 1e-7, 1e6))
     np.testing.assert_allclose(right["σ²/t"].get_ydata(), 1 / picture.SHOWN)
 

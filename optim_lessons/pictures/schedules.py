@@ -225,7 +225,9 @@ def how_fast():
         curve = left.plot([], [], color=STYLES["linear"]["color"], linewidth=2.4, animated=True)[0]
         best = 1 / (SHOWN + 0.0)
         right.plot(SHOWN, best, color=PALE, linewidth=5, alpha=0.6, label="σ²/t")
-        way = right.plot([], [], color=ALERT, linestyle="--", linewidth=2, label="way left", animated=True)[0]
+        way = right.plot(
+            [], [], color=ALERT, linestyle="--", linewidth=2, label="distance left", animated=True
+        )[0]
         shaken = right.plot(
             [], [], color=STYLES["inverse time"]["color"], linestyle="-.", linewidth=2, label="noise",
             animated=True,
@@ -243,9 +245,9 @@ def how_fast():
             settings.set_text(f"lr {lr:.3g} / (1 + t/{length})^{power:.3g}")
             end = left_over[-1], noise[-1]
             return (
-                f"After {LONG:,} steps: way left {end[0]:.2g}, noise {end[1]:.2g}, together {sum(end):.2g}, "
-                f"which is {sum(end) * LONG:.3g} times σ²/t. The lrs add up to {lrs.sum():.4g}, "
-                f"their squares to {(lrs**2).sum():.3g}."
+                f"After {LONG:,} steps: distance left {end[0]:.2g}, noise {end[1]:.2g}, "
+                f"together {sum(end):.2g}, which is {sum(end) * LONG:.3g} times σ²/t. "
+                f"The lrs add up to {lrs.sum():.4g}, their squares to {(lrs**2).sum():.3g}."
             )
 
         return move

@@ -296,7 +296,7 @@ exercises = (
             ),
             Mistake(
                 "numerator-forgotten",
-                "You have 2/((1 + 2β)L): a factor is missing above the line.",
+                "You have 2/((1 + 2β)L): a factor is missing in the numerator.",
                 "at -1 the polynomial has two terms with beta.",
                 values=2 / (2.6 * 40),
             ),

@@ -230,12 +230,12 @@ exercises = (
                 "multiplied",
                 "You multiplied by the root of 1 - `beta`, or by 1 - `beta`. A `v` that is too small "
                 "makes the step too long, not too short.",
-                "`v` stands below the line.",
+                "`v` stands in the denominator.",
                 values=(0.004, 0.0008),
             ),
             Mistake(
                 "gradient-kept",
-                "The gradient should cancel: it stands above the line, and its size stands below it.",
+                "The gradient should cancel: it stands in the numerator, and its size in the denominator.",
                 "what is the root of a square?",
                 values=(0.7, 0.14, 3.5),
             ),
@@ -322,8 +322,8 @@ exercises = (
         answer="c",
         hint="along the axes each gradient is curvature times `w`; what does dividing by the root of `v` do "
         "to a constant factor?",
-        because="Each coordinate's curvature stands above and below the line and cancels. This holds "
-        "along the axes only.",
+        because="Each coordinate's curvature stands in the numerator and in the denominator, and cancels. "
+        "This holds along the axes only.",
         mistakes=[
             Mistake(
                 "descent",
