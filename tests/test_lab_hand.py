@@ -658,3 +658,34 @@ def test_in_notebook_7_sliders_move_the_picture(browser, lab_server):
     assert lab.complaints == []
     assert lab.strangers == []
     lab.page.close()
+
+
+def test_in_notebook_7_every_picture_of_lesson_01_follows_its_first_slider_and_comes_back(
+    browser, lab_server
+):
+    pytest.importorskip("notebook")
+    lab = LabPage(browser.new_page(viewport={"width": 1200, "height": 900}), lab_server.address)
+    lab.page.goto(lab_server.address("notebooks/01_gradient_descent.ipynb"))
+    idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+    lab.page.wait_for_selector(idle, timeout=60_000)
+    lab.page.wait_for_timeout(1000)
+    lab.complaints.clear()  # of Notebook itself, before anything has run
+    lab.page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    lab.page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    lab.page.wait_for_timeout(1000)
+    lab.page.wait_for_selector(idle, timeout=180_000)
+    lab.page.wait_for_timeout(1000)
+    lab.watch()
+    explorers = lab.explorers()
+    assert len(explorers) == 6
+    for explorer in explorers:
+        explorer.scroll_into_view_if_needed()
+        before, words = lab.picture(explorer), sentence(explorer)
+        slider = explorer.locator("input[type=range]").first
+        forth, back = lab.keys(slider)
+        lab.press(slider, forth)
+        assert lab.picture(explorer) != before
+        lab.press(slider, back)
+        assert (lab.picture(explorer), sentence(explorer)) == (before, words)
+    assert lab.complaints == []
+    lab.page.close()
