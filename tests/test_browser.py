@@ -43,7 +43,7 @@ def lesson(browser, lab_server, request):
     lab_server.end_kernels()
 
 
-def test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back(lesson):
+def test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back_and_has_a_name(lesson):
     explorers = lesson.explorers()
     readings = [explorer.locator("[role=status]").text_content() for explorer in explorers]
     assert readings == lesson.expected, "the page has moved a slider by itself"
@@ -54,6 +54,8 @@ def test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back(lesson):
         for control in controls:
             _by_key(lesson, explorer, control)
         _by_mouse(lesson, explorer)
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    assert axe.Axe().run(lesson.page, context=".optim-lessons-explorer").response["violations"] == []
     assert lesson.complaints == []
     assert lesson.strangers == []
 
