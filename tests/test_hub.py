@@ -1,5 +1,6 @@
 """Two people on the demo hub, at the same time, as their browsers would: by HTTP, cookies and websockets."""
 
+import contextlib
 import json
 import os
 import re
@@ -58,12 +59,29 @@ def test_without_the_proxy_the_command_says_what_to_type(tmp_path, without_start
     assert "optim-lessons hub --get-proxy" in capsys.readouterr().err
 
 
+@contextlib.contextmanager
+def listening_with_free_neighbours(beside):
+    """Listen on a port that is so far above a hub's, the other ports of which are free; yield it."""
+    while True:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            taken = other.getsockname()[1]
+            if all(is_free(taken - beside + place) for place in (0, 1, 81) if place != beside):
+                yield taken
+                return
+
+
+def is_free(port):
+    with socket.socket() as one, contextlib.suppress(OSError):
+        one.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
 @pytest.mark.parametrize("beside", [0, 1, 81])
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path, without_starting, capsys, beside):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        taken = other.getsockname()[1]
+    with listening_with_free_neighbours(beside) as taken:
         assert main(["hub", "--folder", str(tmp_path / "hub"), "--port", str(taken - beside)]) == 2
     error = capsys.readouterr().err
     assert f"the port {taken} cannot be had" in error

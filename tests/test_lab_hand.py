@@ -35,7 +35,7 @@ ran_before = True"""
 STUCK = """\
 import ctypes
 ctypes.PyDLL(None).sleep(globals().get("seconds", 0))  # nothing else runs in this kernel meanwhile
-seconds = 9"""
+seconds = 16"""
 MEMORY = """\
 from pathlib import Path
 from comm import get_comm_manager
