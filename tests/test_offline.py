@@ -37,7 +37,7 @@ def test_where_the_offline_tests_run_there_is_loopback_and_no_other_network():
 @pytest.mark.parametrize(
     "what",
     [
-        "test_browser.py::test_every_slider_of_a_lesson_moves_its_picture_and_the_last_picture_shows_the_last_value"
+        "test_browser.py::test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back_and_has_a_name"
         "[01_gradient_descent.ipynb]",
         "test_cli.py",
         "test_check_command.py::test_the_command_prints_a_line_for_each_answer_and_a_count",
