@@ -241,6 +241,7 @@ def figure_png(figure, moving=()):
         return _canvas_png(figure.canvas)
     finally:
         figure.set_dpi(usual)
+        figure.canvas.get_renderer()  # in the place of the fine one, which takes four times the memory
 
 
 def _canvas_png(canvas):
