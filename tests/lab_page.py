@@ -120,9 +120,10 @@ class LabPage:
         while count != (count := self.page.evaluate("() => window.paints.length")):
             self.page.wait_for_timeout(milliseconds)
 
-    def picture(self, explorer):
+    def picture(self, explorer, now=False):
         """Return what the explorer shows for its values, as text that is the same for the same picture."""
-        self.page.wait_for_function("e => !e.hasAttribute('data-waiting')", arg=explorer.element_handle())
+        if not now:  # that is, even while it waits for another
+            self.page.wait_for_function("e => !e.hasAttribute('data-waiting')", arg=explorer.element_handle())
         return explorer.locator("canvas").evaluate(_DIGEST)
 
     def controls(self, explorer):

@@ -35,7 +35,7 @@ ran_before = True"""
 STUCK = """\
 import ctypes
 ctypes.PyDLL(None).sleep(globals().get("seconds", 0))  # nothing else runs in this kernel meanwhile
-seconds = 16"""
+seconds = 12"""
 MEMORY = """\
 from pathlib import Path
 from comm import get_comm_manager
@@ -567,9 +567,9 @@ def test_while_the_kernel_is_stuck_the_page_plays_what_it_has_and_says_what_it_w
     assert valley.get_attribute("aria-busy") == "true"
     valley.locator("[role=alert]:visible").wait_for(timeout=6000)
     assert "waits for the kernel" in problem(valley)
-    assert (lab.picture(valley), sentence(valley)) == known
+    assert (lab.picture(valley, now=True), sentence(valley)) == known
     slider.press("ArrowLeft")
-    assert (lab.picture(valley), sentence(valley)) == known
+    assert (lab.picture(valley, now=True), sentence(valley)) == known
     wait_for(valley, lr=0.0777, steps=22)
     assert valley.get_attribute("aria-busy") is None
     assert problem(valley) == ""
