@@ -24,11 +24,12 @@ MOST_BYTES = 1_000_000
 
 def film(page, explorer):
     """Drag the slider lr to the right and back; return the pictures of the explorer."""
-    handle = explorer.locator(".noUi-handle").first
+    slider = explorer.locator('[data-knob="lr"]')
     explorer.evaluate("e => e.scrollIntoView({block: 'center'})")
     page.wait_for_timeout(500)
-    box, clip = handle.bounding_box(), explorer.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    box, clip = slider.bounding_box(), explorer.bounding_box()
+    part = slider.evaluate("one => one.value / one.max")
+    x, y = box["x"] + 8 + (box["width"] - 16) * part, box["y"] + box["height"] / 2
     frames = []
     page.mouse.move(x, y)
     page.mouse.down()
