@@ -145,6 +145,18 @@ def chromium():
     return find_browser() or pytest.skip(GET_A_BROWSER)
 
 
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Yield a running Chromium, one for each test file."""
+    from lab_page import CHROMIUM_ARGUMENTS
+
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def jupyter_environment(tmp_path_factory):
     """Return an environment in which Jupyter and IPython find no settings of the user's."""

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from lab_page import CHROMIUM_ARGUMENTS, LabPage
+from lab_page import LabPage
 
 from optim_lessons.lab.shipped import shipped
 
@@ -10,15 +10,6 @@ pytestmark = pytest.mark.browser
 
 NOTEBOOKS = sorted(path.name for path in shipped("notebooks").glob("*.ipynb"))
 START = "00_start_here.ipynb"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def readings_of(notebook):

@@ -6,7 +6,7 @@ import re
 
 import nbformat
 import pytest
-from lab_page import CHROMIUM_ARGUMENTS, LabPage
+from lab_page import LabPage
 
 pytestmark = pytest.mark.browser
 
@@ -50,15 +50,6 @@ def notebook(*sources):
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ import re
 import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
-from lab_page import CHROMIUM_ARGUMENTS
 from PIL import Image
 
 from optim_lessons import bridge, gradient_descent, momentum, nesterov, schedules
@@ -359,16 +358,6 @@ MEASURE = """() => {
     content: document.documentElement.scrollHeight / 96 * 25.4,
     fonts: [...document.fonts].map(f => f.status)};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ class Explorer(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode(page.widget()).tag(sync=True)
     _css = traitlets.Unicode(page.style()).tag(sync=True)
-    _sheet = traitlets.Dict().tag(sync=True)  # what does not change: controls, size, handles
+    _sheet = traitlets.Dict().tag(sync=True)  # what does not change: controls, size, play, light
     _values = traitlets.List().tag(sync=True)  # in the order of the controls
     _start = traitlets.Bytes().tag(sync=True)  # the first frame, for a page that meets this explorer
 
@@ -224,14 +224,17 @@ class Explorer(anywidget.AnyWidget):
         if grab != self._grab:
             self._grab, self._spent = grab, 0.0
         if not self._working:
-            self._working = True
-            self._work_soon()
+            self._working = self._work_soon()
+            if not self._working:  # there is no loop: this slice is all
+                self._work()
 
     def _work_soon(self):
+        """Have a slice of work done soon; return whether a loop runs that will."""
         try:
             asyncio.get_running_loop().call_later(PAUSE, self._work)
-        except RuntimeError:  # there is no loop: this slice is all
-            self._work()
+        except RuntimeError:
+            return False
+        return True
 
     def _work(self):
         """Make frames ahead of the hand for one slice of time, then give way to whatever else there is."""
@@ -242,10 +245,8 @@ class Explorer(anywidget.AnyWidget):
                 return
             if not _cells.running:
                 self._one_slice()
-            try:
-                asyncio.get_running_loop().call_later(PAUSE, self._work)
-                self._working = True
-            except RuntimeError:
+            self._working = self._work_soon()
+            if not self._working:
                 self._plan = []
 
     def _one_slice(self):
