@@ -200,6 +200,7 @@ def test_code_may_set_a_value_between_the_stops_and_the_stops_stay_as_they_are()
         ({"lr": None}, TypeError, "lr is None: give a number from 0.01 to 3"),
         ({"lr": [1]}, TypeError, r"lr is \[1\]: give a number from 0.01 to 3"),
         ({"lr": True}, TypeError, "lr is True: give a number from 0.01 to 3"),
+        ({"steps": float("inf")}, ValueError, "steps is inf: its slider runs from 1 to 300"),
         ({"steps": 2.5}, ValueError, "steps is 2.5: give a whole number from 1 to 300"),
         ({"batch": 3}, ValueError, "batch is 3: choose one of 4, 8"),
         ({"kind": "line"}, ValueError, "kind is 'line': choose one of step, cosine"),

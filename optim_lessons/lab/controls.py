@@ -69,10 +69,10 @@ class Control:
                 listed = ", ".join(f"{stop:g}" for stop in self.stops)
                 raise ValueError(f"{self.name} is {value!r}: choose one of {listed}")
             return self.stops[self.stops.index(value)]
-        if self.kind == WHOLE and value != int(value):
-            raise ValueError(f"{self.name} is {value!r}: give a whole number from {low} to {high}")
         if not low <= value <= high:
             raise ValueError(f"{self.name} is {value!r}: its slider runs from {low:g} to {high:g}")
+        if self.kind == WHOLE and value != int(value):
+            raise ValueError(f"{self.name} is {value!r}: give a whole number from {low} to {high}")
         return int(value) if self.kind == WHOLE else float(value)
 
     def spec(self):
