@@ -15,14 +15,14 @@ from discovery import RULES
 
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab import blocks, kernel
 from optim_lessons.lab import fused as module
-from optim_lessons.lab.compiled import compiled, compiler
 from optim_lessons.lab.fused import fused, gpu
-from optim_lessons.lab.kernel import print_c
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.path import grid, path
-from optim_lessons.lab.trace import NUMBERS, TRUTHS, CannotTrace, StandIn, Tape
+from optim_lessons.lab.tape import blocks, kernel
+from optim_lessons.lab.tape.compiled import compiled, compiler
+from optim_lessons.lab.tape.kernel import print_c
+from optim_lessons.lab.tape.trace import NUMBERS, TRUTHS, CannotTrace, StandIn, Tape
 from optim_lessons.landscapes import rosenbrock
 
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

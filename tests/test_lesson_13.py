@@ -14,8 +14,8 @@ from optim_lessons.lab.explore import explore
 from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.path import grid, path
-from optim_lessons.lab.points import trace_step
 from optim_lessons.lab.sweep import final
+from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.landscapes import hessian, himmelblau, quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.momentum import spectral_radius as momentum_radius

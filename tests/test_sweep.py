@@ -16,11 +16,12 @@ from strict_array import StrictArray
 from optim_lessons import landscapes as ground
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab import kernel, sweep
-from optim_lessons.lab.compiled import compiler, print_walk
+from optim_lessons.lab import sweep
 from optim_lessons.lab.path import grid, path
-from optim_lessons.lab.points import trace_step
 from optim_lessons.lab.sweep import final, traceable
+from optim_lessons.lab.tape import kernel
+from optim_lessons.lab.tape.compiled import compiler, print_walk
+from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.momentum import momentum
 
 GROUNDS = [

@@ -9,9 +9,9 @@ import pytest
 from discovery import RULES
 
 from optim_lessons.adam import adam
-from optim_lessons.lab import blocks
-from optim_lessons.lab.blocks import play
-from optim_lessons.lab.trace import NUMBERS, TRUTHS, CannotTrace, StandIn, Tape
+from optim_lessons.lab.tape import blocks
+from optim_lessons.lab.tape.blocks import play
+from optim_lessons.lab.tape.trace import NUMBERS, TRUTHS, CannotTrace, StandIn, Tape
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,17 @@
 """A rule in one pass over the memory: as one kernel on a GPU, in blocks that stay in the cache on the CPU.
 
-Both are read off the tape that `lab/trace.py` records; there is no second text of any formula.
+Both are read off the tape that `lab/tape/trace.py` records; there is no second text of any formula.
 """
 
 import functools
 
 import numpy as np
 
-from optim_lessons.lab.blocks import play
-from optim_lessons.lab.compiled import compiler
-from optim_lessons.lab.kernel import launch
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.trace import CannotTrace, StandIn, Tape
+from optim_lessons.lab.tape.blocks import play
+from optim_lessons.lab.tape.compiled import compiler
+from optim_lessons.lab.tape.kernel import launch
+from optim_lessons.lab.tape.trace import CannotTrace, StandIn, Tape
 
 # Weights from which on the CPU one pass beats the plain rule: compiled, and in blocks.
 COMPILED_PAYS, BLOCKS_PAY = 2**15, 2**18

@@ -8,13 +8,13 @@ the sweep is large enough to wait for it; else NumPy's functions on blocks of ru
 
 import numpy as np
 
-from optim_lessons.lab.blocks import blocks, share
-from optim_lessons.lab.compiled import compiled_walk
-from optim_lessons.lab.kernel import launch_walk
 from optim_lessons.lab.knobs import check_value, parts
 from optim_lessons.lab.path import stepper
-from optim_lessons.lab.points import RUN, STEP, WALK, trace_step
-from optim_lessons.lab.trace import CannotTrace
+from optim_lessons.lab.tape.blocks import blocks, share
+from optim_lessons.lab.tape.compiled import compiled_walk
+from optim_lessons.lab.tape.kernel import launch_walk
+from optim_lessons.lab.tape.points import RUN, STEP, WALK, trace_step
+from optim_lessons.lab.tape.trace import CannotTrace
 
 BLOCK = 2**14  # runs that are walked together: what they need stays in the cache
 SMALL_BLOCK = 2**10  # of the compiled loop

@@ -11,7 +11,6 @@ from matplotlib.colors import Normalize
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fused import gpu
-from optim_lessons.lab.kernel import print_walk
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
@@ -25,9 +24,10 @@ from optim_lessons.lab.plots import (
     rule_label,
     set_path,
 )
-from optim_lessons.lab.points import trace_step
 from optim_lessons.lab.scenes import floor
 from optim_lessons.lab.sweep import final
+from optim_lessons.lab.tape.kernel import print_walk
+from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.landscapes import himmelblau, quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov

@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 from optim_lessons.adam import adam  # noqa: E402
 from optim_lessons.lab.fused import fused, gpu  # noqa: E402
-from optim_lessons.lab.kernel import launch  # noqa: E402
-from optim_lessons.lab.trace import StandIn, Tape  # noqa: E402
+from optim_lessons.lab.tape.kernel import launch  # noqa: E402
+from optim_lessons.lab.tape.trace import StandIn, Tape  # noqa: E402
 
 LARGE = 100_000_000
 SIZES = [10**k for k in range(1, 9)]

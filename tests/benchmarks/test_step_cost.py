@@ -9,9 +9,9 @@ import pytest
 from steppers import STEPPERS
 
 from optim_lessons.adam import adam
-from optim_lessons.lab import blocks
 from optim_lessons.lab import fused as module
 from optim_lessons.lab.fused import fused
+from optim_lessons.lab.tape import blocks
 
 SIZES = [10**k for k in range(1, 8)]
 

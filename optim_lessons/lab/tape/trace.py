@@ -1,10 +1,11 @@
 """Record what a rule computes: call it once with stand-ins, which note each operation on a tape.
 
 The numbers between the arrays, such as 1 - beta2**t, are worked out by Python, in double precision.
-The tape knows nothing of what becomes of it: `lab/fused.py` prints it as a GPU kernel, or plays it in blocks.
+The tape knows nothing of what becomes of it: it is printed as a kernel or as a script, or played in blocks.
 """
 
 import linecache
+import os
 import sys
 
 import numpy as np
@@ -68,7 +69,7 @@ class Tape:
         return StandIn(self, index)
 
     def stack(self, parts, axis=0):
-        """Refuse to put coordinates together; `lab/points.py` has a tape that can."""
+        """Refuse to put coordinates together; `tape/points.py` has a tape that can."""
         refuse_whole("np.stack")
 
     def _sort_truths(self, name, operands, row):
@@ -192,13 +193,13 @@ def _define_operators():
 _define_operators()
 
 
-_TRACERS = (__name__, __name__.replace("trace", "points"))
+_NO_RULE = tuple(os.path.join(os.path.dirname(place), "") for place in (__file__, np.__file__))
 
 
 def refuse(why):
-    """Raise CannotTrace, naming the line of the rule: the innermost one outside the tracers and NumPy."""
+    """Raise CannotTrace, naming the line of the rule: the innermost one outside this room and NumPy."""
     frame = sys._getframe(1)
-    while (name := frame.f_globals.get("__name__", "")) in _TRACERS or name.partition(".")[0] == "numpy":
+    while frame.f_code.co_filename.startswith(_NO_RULE):
         frame = frame.f_back
     code, line = frame.f_code, frame.f_lineno
     text = linecache.getline(code.co_filename, line, frame.f_globals).strip()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optim_lessons.lab.trace import CannotTrace, StandIn, Tape, refuse, refuse_whole
+from optim_lessons.lab.tape.trace import CannotTrace, StandIn, Tape, refuse, refuse_whole
 
 # What a value of the tape differs with: the step alone, the run as well (a knob), or the walk itself.
 STEP, RUN, WALK = range(3)

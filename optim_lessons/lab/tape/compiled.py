@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from optim_lessons.lab.points import STEP, WALK
-from optim_lessons.lab.trace import TRUTHS
+from optim_lessons.lab.tape.points import STEP, WALK
+from optim_lessons.lab.tape.trace import TRUTHS
 
 
 @functools.cache

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from optim_lessons.lab.points import STEP, WALK
-from optim_lessons.lab.trace import TRUTHS
+from optim_lessons.lab.tape.points import STEP, WALK
+from optim_lessons.lab.tape.trace import TRUTHS
 
 # NumPy's names in C, where they are not the same but for "arc".
 _C = {
@@ -70,7 +70,7 @@ def _formula(name, operands):
 def print_walk(step, dtype):
     """Print all steps of a run as C, for cupy.ElementwiseKernel: inputs, outputs and the lines between.
 
-    step: see `lab/points.py`.  dtype: of the weights. In the text u is the step's table, h its hosts,
+    step: see `tape/points.py`.  dtype: of the weights. In the text u is the step's table, h its hosts,
     s the first values of the state, k the knobs, w the start, r what is carried from step to step.
     """
     real = "float" if dtype == np.float32 else "double"

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from optim_lessons.lab.compiled import compiled
-from optim_lessons.lab.trace import TRUTHS
+from optim_lessons.lab.tape.compiled import compiled
+from optim_lessons.lab.tape.trace import TRUTHS
 
 BLOCK = 2**17  # weights: smaller blocks fit a nearer cache, but cost more calls
 _shelf = []  # the buffers of results that nobody holds any more
