@@ -69,7 +69,10 @@ export class Player {
   // The maker could not make a frame: its message stands beside the controls until the next good value.
   failed(values, message, id = null) {
     this.answered(id);
-    if (keyOf(values) !== keyOf(this.values)) return this.ask();
+    if (keyOf(values) !== keyOf(this.values)) {
+      if (!this.agrees) this.ask();
+      return;
+    }
     this.problem = message;
     this.shownMove = this.moves;
     this.tell("fail");
