@@ -1,4 +1,4 @@
-"""What the page shows, and what it asks for, whenever answers come: early, late, in another order, or never."""
+"""What the page shows, and what it asks for, whenever answers come: early, late, in any order, or never."""
 
 import base64
 
