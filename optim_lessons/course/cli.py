@@ -23,6 +23,7 @@ _COMMANDS = """\
 optim-lessons check --help    check the answers in your copy
 optim-lessons reset --help    put a fresh copy of a lesson beside yours
 optim-lessons summary --help  write all rules on one page, to print
+optim-lessons site --help     write the course as a site, live in any browser
 for teachers:
 optim-lessons guide --help    the guide, with a page for each lesson
 optim-lessons grade --help    grade a class
@@ -35,6 +36,7 @@ _MODULES = {
     "grade": "optim_lessons.teaching.grade",
     "guide": "optim_lessons.teaching.guide_command",
     "summary": "optim_lessons.teaching.summary",
+    "site": "optim_lessons.site.command",
     "hub": "optim_lessons.teaching.hub.command",
     "nbgrader": "optim_lessons.teaching.nbgrader_course",
 }

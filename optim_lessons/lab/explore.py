@@ -74,11 +74,13 @@ class Explorer(anywidget.AnyWidget):
         values = [one.default for one in self.controls.values()]
         frame = self.live.frame(self._named(values))  # what fails at the start is the caller's to see
         self._reading, self._drawn = frame.reading, values
-        super().__init__(_values=values, _sheet=self._describe(), _start=self._packed([values], [frame]))
+        super().__init__(_values=values, _sheet=self.sheet, _start=self._packed([values], [frame]))
         self.on_msg(self._asked)
         _close_earlier_ones(self)
 
-    def _describe(self):
+    @property
+    def sheet(self):
+        """What the page is to know beside the frames: the controls, the picture's size, what is played."""
         figure, scene = self.live.figure, self.scene
         play = scene.play or ("steps" if "steps" in self.controls else None)
         return {

@@ -2,7 +2,8 @@
 //   ask(values, id)            wants one frame; the answer comes by load() or failed(), with the same id
 //   ahead(values, knob, from)  may send the frames of that knob's stops, those near stop number `from` first
 //   moved(values)              is told where the controls stand
-// All three may be missing. Values are lists in the order of the sheet's knobs.
+//   fitting(values, before)    the values that it can show nearest to these, when a hand moves them
+// All four may be missing. Values are lists in the order of the sheet's knobs.
 
 import { Book, unpack } from "./painter.js";
 
@@ -87,6 +88,7 @@ export class Player {
 
   // Move the controls to these values and show their frame as soon as there is one.
   wish(values, byHand = true) {
+    if (byHand && this.maker.fitting) values = this.maker.fitting(values, this.values);
     if (keyOf(values) === keyOf(this.values) && this.shownMove === this.moves) return;
     this.values = values;
     this.moves++;

@@ -1,0 +1,197 @@
+"""The course's notebooks as Sphinx's sources: pictures with their sentences, live figures, questions, ways out."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from optim_lessons.course.copies.workbook import pristine
+from optim_lessons.lab import page
+from optim_lessons.lab.shipped import shipped
+from optim_lessons.site import questions
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+_KNOB_ROW = 2.4  # em, about: a control's height, kept free below a still until its figure is live
+ABOUT = "A live course on optimizers: drag a learning rate, watch the walk change, write the rule yourself."
+
+
+class Lesson(NamedTuple):
+    """What the start page and the head of a page say of a lesson."""
+
+    name: str
+    title: str
+    about: str  # a sentence, plain
+
+
+def about_lesson(name):
+    """Return a Lesson from the first cell of its notebook."""
+    first = "".join(json.loads(pristine(name))["cells"][0]["source"])
+    title = first.splitlines()[0].lstrip("# ").strip()
+    said = re.search(r"\*\*You will\*\* (.*)", first)
+    return Lesson(name, title, plain("You " + said[1]) if said else ABOUT)
+
+
+def plain(text):
+    """Return a line of Markdown as plain text."""
+    return re.sub(r"[*`]|\$", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)).strip()
+
+
+def write_lesson(lesson, recordings, folder, repository):
+    """Write a lesson's page and what it shows into the folder of Sphinx's sources.
+
+    recordings: cell id → path.  repository: "owner/name" on GitHub, or None.
+    """
+    notebook = nbformat.reads(pristine(lesson), as_version=4)
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and _is_answer_of_a_choice(cell, notebook.cells):
+            continue
+        exercise = questions.asked(cell.source) if cell.cell_type == "code" else None
+        if exercise is not None and exercise.kind == "choice":
+            cells.append(_markdown_cell(questions.buttons(exercise)))
+            continue
+        if exercise is not None:
+            cell.outputs = [_shown(questions.in_lab(exercise))]
+        elif cell.cell_type == "code":
+            cell.outputs = [_output(lesson, cell, output, i, recordings, folder) for i, output in enumerate(cell.outputs)]
+        cells.append(cell)
+        if len(cells) == 1:
+            cells.append(_markdown_cell(ways(lesson, repository)))
+    notebook.cells = cells
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    _write(folder / f"{lesson}.ipynb", nbformat.writes(notebook))
+    answers = json.dumps(questions.answers(lesson), ensure_ascii=False)
+    _write(folder / f"_static/answers/{lesson[:2]}.js", f"optimLessons.answers({answers});\n")
+
+
+def _is_answer_of_a_choice(cell, cells):
+    """Return whether a cell holds nothing but the place of a letter: buttons stand for it."""
+    for other in cells:
+        exercise = questions.asked(other.source) if other.cell_type == "code" else None
+        if exercise is not None and exercise.kind == "choice" and cell.source.strip() == f"{exercise.name} = ...":
+            return True
+    return False
+
+
+def _markdown_cell(text):
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def _shown(text):
+    return nbformat.v4.new_output("display_data", {"text/html": text})
+
+
+def _output(lesson, cell, output, number, recordings, folder):
+    """Return an output as the page shows it: pictures get their sentence, explorers become live."""
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return output
+    about = output.metadata.get("image/png", {})
+    name = f"{lesson[:2]}-{cell.id}" + (f"-{number}" if number else "")
+    still = f"_static/stills/{name}.png"
+    _write(folder / still, base64.b64decode(data["image/png"]))
+    recording = recordings.get(cell.id)
+    if recording is None:
+        return _shown(f'<figure class="ol-plain">{image(still, about)}</figure>')
+    _write_recording(recording, name, folder)
+    return _shown(figure(name, recording, about))
+
+
+def _write_recording(recording, name, folder):
+    data = base64.b64encode(recording.read_bytes()).decode()
+    _write(folder / f"_static/explorers/{name}.js", f'optimLessons.frames("{name}", "{data}");\n')
+
+
+def image(still, about, lazy=True):
+    """Return a still as HTML."""
+    size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
+    when = ' loading="lazy" decoding="async"' if lazy else ""
+    return f'<img src="{still}" alt="{html.escape(about.get("alt", ""))}"{size}{when}>'
+
+
+def figure(name, recording, about, lazy=True, play=False):
+    """Return a live figure as HTML: its still and its sentence first, and where its frames are."""
+    version = hashlib.sha256(recording.read_bytes()).hexdigest()[:8]
+    source = f"_static/explorers/{name}.js?{version}"
+    plays = ' data-play="once"' if play else ""
+    return (
+        f'<figure class="ol-figure" id="{name}" data-frames="{source}"{plays}>'
+        f'<div class="optim-lessons-explorer" role="group" aria-label="live picture with controls">'
+        f'<div class="ol-picture">{image(f"_static/stills/{name}.png", about, lazy)}</div>'
+        f'<p class="ol-sentence">{html.escape(about.get("alt", ""))}</p></div>'
+        '<p class="ol-note" role="status"></p></figure>'
+    )
+
+
+def ways(lesson, repository):
+    """Return the links from a lesson's page to its notebook, as HTML."""
+    links = [(f"notebooks/{lesson}.ipynb", "Download the notebook", " download")]
+    if repository:
+        file = f"notebooks/{lesson}.ipynb"
+        links += [
+            (f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab%2Ftree%2F{file.replace('/', '%2F')}", "Binder", ""),
+            (f"https://colab.research.google.com/github/{repository}/blob/HEAD/{file}", "Colab", ""),
+            (f"https://github.com/{repository}/blob/HEAD/{file}", "Source", ""),
+        ]
+    shown = " · ".join(f'<a href="{address}"{how}>{words}</a>' for address, words, how in links)
+    return f'<p class="ol-ways">{shown}</p>'
+
+
+def write_start(lessons, recordings, folder, repository):
+    """Write the start page: the race on top, how to install, the lessons."""
+    race = next(
+        (cell, output)
+        for cell in nbformat.reads(pristine("00_start_here"), as_version=4).cells
+        if cell.cell_type == "code" and "race()" in cell.source
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    )
+    cell, output = race
+    about = output.metadata.get("image/png", {})
+    name = f"00-{cell.id}"
+    _write(folder / f"_static/stills/{name}.png", base64.b64decode(output.data["image/png"]))
+    _write_recording(recordings[cell.id], name, folder)
+    clone = f"git clone https://github.com/{repository} && cd {repository.split('/')[1]}\n" if repository else ""
+    rows = "\n".join(f"| [{lesson.title}]({lesson.name}.ipynb) | {lesson.about} |" for lesson in lessons)
+    entries = "\n".join(lesson.name for lesson in lessons)
+    text = (_HERE / "start.md").read_text(encoding="utf-8")
+    for word, value in {
+        "RACE": figure(name, recordings[cell.id], about, lazy=False, play=True),
+        "CLONE": clone,
+        "ROWS": rows,
+        "ENTRIES": entries,
+    }.items():
+        text = text.replace(f"@{word}@", value)
+    _write(folder / "index.md", text)
+
+
+def write_static(folder):
+    """Write the scripts and style sheets that all pages share."""
+    static = folder / "_static"
+    script = f'"use strict";\n(() => {{\n{page.script()}{(STATIC / "site.js").read_text(encoding="utf-8")}}})();\n'
+    _write(static / "explorers.js", script)
+    _write(static / "loader.js", (STATIC / "loader.js").read_text(encoding="utf-8"))
+    _write(static / "site.css", page.style() + (STATIC / "site.css").read_text(encoding="utf-8"))
+
+
+def write_extra(lessons, folder):
+    """Write what stands beside the pages as it is: the notebooks and the summary sheet."""
+    for lesson in lessons:
+        _write(folder / f"notebooks/{lesson}.ipynb", pristine(lesson))
+    for sheet in ("summary_sheet.html", "summary_sheet.pdf"):
+        _write(folder / sheet, (shipped("assets") / sheet).read_bytes())
+    _write(folder / ".nojekyll", "")
+
+
+def _write(path, content):
+    """Write a file unless it holds this already, so that Sphinx sees what has changed."""
+    data = content if isinstance(content, bytes) else content.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_bytes() != data:
+        path.write_bytes(data)
