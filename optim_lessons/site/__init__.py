@@ -1,1 +1,1 @@
-"""The course as a static site: every lesson a page, every explorer live without a kernel and without a network."""
+"""The course as a static site: each lesson a page, each explorer live, without a kernel or a network."""

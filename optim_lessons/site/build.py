@@ -21,8 +21,8 @@ def build(folder, wanted, stops, repository, cache, katex=None):
     """Build the site of some lessons in a folder.
 
     stops: of each control.  repository: "owner/name" or None.  cache: where recordings and Sphinx's own files
-    are kept.  katex: npm's package, if somebody has it. Raises LookupError if the folder holds something else,
-    NotBuilt if a part cannot be made.
+    are kept.  katex: npm's package, if somebody has it.
+    Raises LookupError if the folder holds something else, NotBuilt if a part cannot be made.
     """
     require_own(folder)
     wanted = sorted({"00_start_here", *wanted})
@@ -33,7 +33,7 @@ def build(folder, wanted, stops, repository, cache, katex=None):
     recorded = recordings(wanted, stops, cache)
     about = [pages.about_lesson(lesson) for lesson in wanted]
     for lesson in wanted:
-        pages.write_lesson(lesson, recorded[lesson], sources, repository)
+        pages.write_lesson(lesson, recorded[lesson], sources, repository, wanted)
     pages.write_start(about, recorded["00_start_here"], sources, repository)
     pages.write_static(sources)
     pages.write_extra(wanted, extra)
@@ -75,7 +75,11 @@ def _run_sphinx(sources, work, about, extra, repository):
             warning=warnings,
         )
         with tqdm(desc="pages", unit=" pages", total=len(app.project.discover())) as bar:
-            app.connect("html-page-context", lambda *_: bar.update())
+
+            def count(*_):  # what is returned here would be taken for a template
+                bar.update()
+
+            app.connect("html-page-context", count)
             app.build()
     except SphinxError as error:
         raise NotBuilt(f"the pages could not be made: {error}") from None
@@ -105,6 +109,7 @@ def settings(about, extra, repository):
         "html_math_renderer": "for_katex",
         "html_theme": "furo",
         "html_static_path": ["_static"],
+        "html_favicon": "_static/favicon.svg",
         "html_extra_path": [str(extra)],
         "html_css_files": ["katex/katex.min.css", "site.css"],
         "html_js_files": [

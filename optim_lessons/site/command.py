@@ -4,14 +4,14 @@ import argparse
 import re
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from optim_lessons.course.copies.workbook import find_lesson, lessons, named_path
 
 STOPS = 60
 _ABOUT = """\
 Write the course as a static site: every lesson a page, every picture live, without a kernel and without a
-network. It works from any web server and by a double click on index.html. A second run redoes what changed."""
+network. It works from any web server, and from a disk by a double click on index.html. A second run redoes
+what changed."""
 _NEEDED = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "Furo"}
 
 
@@ -26,7 +26,7 @@ def main(argv):
 
     try:
         folder = named_path(request.folder).absolute()
-        cache = named_path(request.cache).absolute() if request.cache else _default_cache()
+        cache = named_path(request.cache).absolute() if request.cache else default_cache()
         wanted = [find_lesson(word) for word in request.lesson] if request.lesson else lessons()
         build(folder, sorted(set(wanted)), request.stops, request.repository, cache, request.katex)
     except LookupError as error:
@@ -49,24 +49,42 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="optim-lessons site", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", metavar="FOLDER", help="where the site goes: a new folder, or one made before")
     parser.add_argument(
-        "--stops", type=_stops, default=STOPS, metavar="N", help=f"recorded of each control, at most (default: {STOPS})"
+        "folder", metavar="FOLDER", help="where the site goes: a new folder, or one made before"
     )
     parser.add_argument(
-        "--repository", type=_repository, metavar="OWNER/NAME", help="on GitHub, for links to Binder, Colab and the source"
+        "--stops",
+        type=_stops,
+        default=STOPS,
+        metavar="N",
+        help=f"recorded of each control, at most (default: {STOPS})",
     )
     parser.add_argument(
-        "--lesson", action="append", metavar="LESSON", help="only this one, and page 00 (may be given several times)"
+        "--repository",
+        type=_repository,
+        metavar="OWNER/NAME",
+        help="on GitHub, for links to Binder, Colab and the source",
     )
-    parser.add_argument("--cache", metavar="PLACE", help="where recordings are kept (default: your cache folder)")
-    parser.add_argument("--katex", metavar="FILE", help="npm's package of KaTeX, where there is no network to get it")
+    parser.add_argument(
+        "--lesson",
+        action="append",
+        metavar="LESSON",
+        help="only this one, and page 00 (may be given several times)",
+    )
+    parser.add_argument(
+        "--cache", metavar="PLACE", help="where recordings are kept (default: your cache folder)"
+    )
+    parser.add_argument(
+        "--katex", metavar="FILE", help="npm's package of KaTeX, where there is no network to get it"
+    )
     return parser
 
 
 def _stops(text):
     if not text.isdecimal() or not 3 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of stops: give a whole number from 3 to 1000")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of stops: give a whole number from 3 to 1000"
+        )
     return int(text)
 
 
@@ -76,7 +94,8 @@ def _repository(text):
     return text
 
 
-def _default_cache():
+def default_cache():
+    """Return where recordings, Sphinx's own files and npm's package are kept."""
     from platformdirs import user_cache_path  # Jupyter brings it
 
     return user_cache_path("optim_lessons") / "site"

@@ -13,7 +13,7 @@ from pathlib import Path
 from optim_lessons.site.recordings import NotBuilt
 
 VERSION = "0.16.22"
-_PACKAGE = f"katex-{VERSION}.tgz"
+PACKAGE = f"katex-{VERSION}.tgz"
 _SHA512 = "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
 _WANTED = ("package/dist/katex.min.js", "package/dist/katex.min.css", "package/LICENSE")
 
@@ -24,17 +24,17 @@ def put_katex(folder, cache, given=None):
     cache: a folder in which npm's package is kept.  given: a file that somebody has got already. Raises
     NotBuilt if the package is not there and cannot be got, or is another one.
     """
-    package = Path(given) if given else cache / _PACKAGE
+    package = Path(given) if given else cache / PACKAGE
     if not package.is_file():
         if given:
             raise NotBuilt(f"there is no file {str(package)!r}. `npm pack katex@{VERSION}` makes it")
-        _get(package)
+        get_package(package)
     try:
         digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     except OSError as error:
         raise NotBuilt(f"{str(package)!r} cannot be read: {error.strerror}") from None
     if digest != _SHA512:
-        raise NotBuilt(f"{str(package)!r} is not npm's {_PACKAGE}: remove it, or get it anew")
+        raise NotBuilt(f"{str(package)!r} is not npm's {PACKAGE}: remove it, or get it anew")
     with tarfile.open(package) as archive:
         for member in archive:
             name = member.name.removeprefix("package/dist/").removeprefix("package/")
@@ -44,11 +44,14 @@ def put_katex(folder, cache, given=None):
                 path.write_bytes(archive.extractfile(member).read())
 
 
-def _get(package):
+def get_package(package):
+    """Get npm's package, by npm, and put it at this path. Raises NotBuilt if that fails."""
     beside = str(Path(sys.executable).parent)
     npm = shutil.which("npm", path=beside) or shutil.which("npm")
     if not npm:
-        raise NotBuilt('there is no npm, which gets the formulas\' script. Type: pip install "optim_lessons[site]"')
+        raise NotBuilt(
+            'there is no npm, which gets the formulas\' script. Type: pip install "optim_lessons[site]"'
+        )
     package.parent.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([beside, os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory(dir=package.parent) as folder:
@@ -59,7 +62,7 @@ def _get(package):
         if done.returncode:
             raise NotBuilt(
                 f"npm could not get katex@{VERSION}, which sets the formulas: is the network there?\n"
-                f"{done.stderr.strip()}\nWhere it is not: optim-lessons site FOLDER --katex FILE takes the file "
-                f"that `npm pack katex@{VERSION}` makes elsewhere."
+                f"{done.stderr.strip()}\n"
+                f"Where it is not, give the file that `npm pack katex@{VERSION}` makes elsewhere: --katex FILE"
             )
-        os.replace(Path(folder) / _PACKAGE, package)
+        os.replace(Path(folder) / PACKAGE, package)

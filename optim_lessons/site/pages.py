@@ -1,4 +1,4 @@
-"""The course's notebooks as Sphinx's sources: pictures with their sentences, live figures, questions, ways out."""
+"""The course's notebooks as Sphinx's sources: stills with their sentences, live figures, questions, links."""
 
 import base64
 import hashlib
@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import nbformat
 
@@ -17,7 +18,7 @@ from optim_lessons.site import questions
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-_KNOB_ROW = 2.4  # em, about: a control's height, kept free below a still until its figure is live
+_LINK = re.compile(r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb[^)]*\)")
 ABOUT = "A live course on optimizers: drag a learning rate, watch the walk change, write the rule yourself."
 
 
@@ -42,14 +43,16 @@ def plain(text):
     return re.sub(r"[*`]|\$", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)).strip()
 
 
-def write_lesson(lesson, recordings, folder, repository):
+def write_lesson(lesson, recordings, folder, repository, lessons):
     """Write a lesson's page and what it shows into the folder of Sphinx's sources.
 
-    recordings: cell id → path.  repository: "owner/name" on GitHub, or None.
+    recordings: cell id → path.  repository: "owner/name" on GitHub, or None.  lessons: those of the site.
     """
     notebook = nbformat.reads(pristine(lesson), as_version=4)
     cells = []
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _without_dead_links(cell.source, lessons)
         if cell.cell_type == "code" and _is_answer_of_a_choice(cell, notebook.cells):
             continue
         exercise = questions.asked(cell.source) if cell.cell_type == "code" else None
@@ -59,7 +62,9 @@ def write_lesson(lesson, recordings, folder, repository):
         if exercise is not None:
             cell.outputs = [_shown(questions.in_lab(exercise))]
         elif cell.cell_type == "code":
-            cell.outputs = [_output(lesson, cell, output, i, recordings, folder) for i, output in enumerate(cell.outputs)]
+            cell.outputs = [
+                _output(lesson, cell, output, i, recordings, folder) for i, output in enumerate(cell.outputs)
+            ]
         cells.append(cell)
         if len(cells) == 1:
             cells.append(_markdown_cell(ways(lesson, repository)))
@@ -70,11 +75,20 @@ def write_lesson(lesson, recordings, folder, repository):
     _write(folder / f"_static/answers/{lesson[:2]}.js", f"optimLessons.answers({answers});\n")
 
 
+def _without_dead_links(text, lessons):
+    """Return Markdown in which links to lessons that the site lacks are words."""
+    return _LINK.sub(lambda link: link[0] if link[2] in lessons else link[1], text)
+
+
 def _is_answer_of_a_choice(cell, cells):
     """Return whether a cell holds nothing but the place of a letter: buttons stand for it."""
     for other in cells:
         exercise = questions.asked(other.source) if other.cell_type == "code" else None
-        if exercise is not None and exercise.kind == "choice" and cell.source.strip() == f"{exercise.name} = ...":
+        if (
+            exercise is not None
+            and exercise.kind == "choice"
+            and cell.source.strip() == f"{exercise.name} = ..."
+        ):
             return True
     return False
 
@@ -134,8 +148,13 @@ def ways(lesson, repository):
     links = [(f"notebooks/{lesson}.ipynb", "Download the notebook", " download")]
     if repository:
         file = f"notebooks/{lesson}.ipynb"
+        binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath="
         links += [
-            (f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab%2Ftree%2F{file.replace('/', '%2F')}", "Binder", ""),
+            (
+                binder + quote(f"lab/tree/{file}", safe=""),
+                "Binder",
+                "",
+            ),
             (f"https://colab.research.google.com/github/{repository}/blob/HEAD/{file}", "Colab", ""),
             (f"https://github.com/{repository}/blob/HEAD/{file}", "Source", ""),
         ]
@@ -157,7 +176,9 @@ def write_start(lessons, recordings, folder, repository):
     name = f"00-{cell.id}"
     _write(folder / f"_static/stills/{name}.png", base64.b64decode(output.data["image/png"]))
     _write_recording(recordings[cell.id], name, folder)
-    clone = f"git clone https://github.com/{repository} && cd {repository.split('/')[1]}\n" if repository else ""
+    clone = (
+        f"git clone https://github.com/{repository} && cd {repository.split('/')[1]}\n" if repository else ""
+    )
     rows = "\n".join(f"| [{lesson.title}]({lesson.name}.ipynb) | {lesson.about} |" for lesson in lessons)
     entries = "\n".join(lesson.name for lesson in lessons)
     text = (_HERE / "start.md").read_text(encoding="utf-8")
@@ -174,9 +195,12 @@ def write_start(lessons, recordings, folder, repository):
 def write_static(folder):
     """Write the scripts and style sheets that all pages share."""
     static = folder / "_static"
-    script = f'"use strict";\n(() => {{\n{page.script()}{(STATIC / "site.js").read_text(encoding="utf-8")}}})();\n'
+    script = (
+        f'"use strict";\n(() => {{\n{page.script()}{(STATIC / "site.js").read_text(encoding="utf-8")}}})();\n'
+    )
     _write(static / "explorers.js", script)
     _write(static / "loader.js", (STATIC / "loader.js").read_text(encoding="utf-8"))
+    _write(static / "favicon.svg", (STATIC / "favicon.svg").read_text(encoding="utf-8"))
     _write(static / "site.css", page.style() + (STATIC / "site.css").read_text(encoding="utf-8"))
 
 

@@ -21,7 +21,9 @@ def asked(source):
 def answers(lesson):
     """Return what a lesson's page says to each letter of each question: id → letter → HTML."""
     return {
-        exercise.id: {letter: as_html(exercise.judge(letter)._repr_markdown_()) for letter, _ in options(exercise)}
+        exercise.id: {
+            letter: as_html(exercise.judge(letter)._repr_markdown_()) for letter, _ in options(exercise)
+        }
         for exercise in EXERCISES.values()
         if exercise.id.startswith(lesson[:2]) and exercise.kind == "choice"
     }
@@ -37,7 +39,8 @@ def buttons(exercise):
     lines = [
         f'<fieldset class="ol-question" data-question="{exercise.id}"><legend>Your answer</legend>',
         *(
-            f'<button type="button" value="{letter}" aria-pressed="false"><b>{letter}</b> {inline(text)}</button>'
+            f'<button type="button" value="{letter}" aria-pressed="false">'
+            f"<b>{letter}</b> {inline(text)}</button>"
             for letter, text in options(exercise)
         ),
         '<div class="ol-answer" role="status"></div></fieldset>',
@@ -50,9 +53,9 @@ def in_lab(exercise):
     number = int(exercise.id[:2])
     return (
         '<p class="ol-in-lab">✎ You answer this one in JupyterLab: '
-        f"<code>optim-lessons {number}</code> opens this lesson there. Write your answer in the place of the dots "
-        f"of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what is right "
-        'and what is not. <a href="index.html#start">How to install</a></p>'
+        f"<code>optim-lessons {number}</code> opens this lesson there. Put your answer in the place of the dots "
+        f"of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what is "
+        'right and what is not. <a href="index.html#start">How to install</a></p>'
     )
 
 

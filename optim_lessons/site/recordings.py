@@ -41,7 +41,9 @@ def recordings(lessons, stops, cache):
     places = {lesson: cache / f"{lesson}-{stops}" for lesson in lessons}
     due = [lesson for lesson in lessons if not _is_fresh(lesson, places[lesson])]
     due.sort(key=_explorers_in, reverse=True)  # so that no core is left alone with a long one at the end
-    with tqdm(total=sum(map(_explorers_in, due)), desc="recording", unit=" explorers", disable=not due) as bar:
+    with tqdm(
+        total=sum(map(_explorers_in, due)), desc="recording", unit=" explorers", disable=not due
+    ) as bar:
         joblib.Parallel(n_jobs=-1, prefer="threads")(
             joblib.delayed(_record)(lesson, stops, places[lesson], bar) for lesson in due
         )
@@ -65,7 +67,12 @@ def _record(lesson, stops, place, bar):
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         last = deque(maxlen=40)
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=environment
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            env=environment,
         ) as process:
             for line in process.stdout:
                 last.append(line)
