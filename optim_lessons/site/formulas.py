@@ -63,6 +63,6 @@ def get_package(package):
             raise NotBuilt(
                 f"npm could not get katex@{VERSION}, which sets the formulas: is the network there?\n"
                 f"{done.stderr.strip()}\n"
-                f"Where it is not, give the file that `npm pack katex@{VERSION}` makes elsewhere: --katex FILE"
+                f"Where it is not: --katex FILE takes what `npm pack katex@{VERSION}` makes elsewhere"
             )
         os.replace(Path(folder) / PACKAGE, package)

@@ -53,8 +53,8 @@ def in_lab(exercise):
     number = int(exercise.id[:2])
     return (
         '<p class="ol-in-lab">✎ You answer this one in JupyterLab: '
-        f"<code>optim-lessons {number}</code> opens this lesson there. Put your answer in the place of the dots "
-        f"of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what is "
+        f"<code>optim-lessons {number}</code> opens this lesson there. Put your answer in the place of the "
+        f"dots of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what is "
         'right and what is not. <a href="index.html#start">How to install</a></p>'
     )
 
