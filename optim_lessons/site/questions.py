@@ -54,8 +54,8 @@ def in_lab(exercise):
     return (
         '<p class="ol-in-lab">✎ You answer this one in JupyterLab: '
         f"<code>optim-lessons {number}</code> opens this lesson there. Put your answer in the place of the "
-        f"dots of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what is "
-        'right and what is not. <a href="index.html#start">How to install</a></p>'
+        f"dots of <code>{html.escape(exercise.name)}</code> and run both cells; <code>check</code> says what "
+        'is right and what is not. <a href="index.html#start">How to install</a></p>'
     )
 
 
