@@ -62,9 +62,8 @@ def quadratic(*, condition=10.0, angle=0.0):
     condition: κ, steepest over flattest curvature, at least 1.  angle: degrees, anticlockwise.
     """
     _check_condition(condition)
-    c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    c, s = np.cos(np.deg2rad(angle)).item(), np.sin(np.deg2rad(angle)).item()
     a, b, d = c * c / condition + s * s, c * s * (1 / condition - 1), s * s / condition + c * c
-    a, b, d = float(a), float(b), float(d)
 
     def f(w):
         x, y = _xy(w)

@@ -5,4 +5,6 @@ points.py      the same for a whole step of many runs: the gradient and the rule
 kernel.py      prints a tape as C, for a GPU
 compiled.py    prints it as a Python loop, for Numba
 blocks.py      plays it by NumPy's functions, in blocks that stay in the cache
+grounds.py     the tape of a landscape, with its own knobs left open
+javascript.py  prints a rule and a landscape for a page
 """

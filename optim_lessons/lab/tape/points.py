@@ -36,7 +36,7 @@ class Point(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_function__(self, function, types, args, kwargs):
         """Record where, clip and their like, coordinate by coordinate."""
-        rows = [[x.parts[i] if type(x) is Point else x for x in args] for i in range(len(self.parts))]
+        rows = [[x.parts[i] if isinstance(x, Point) else x for x in args] for i in range(len(self.parts))]
         return Point(self.tape, [function(*row, **kwargs) for row in rows])
 
     def __getitem__(self, key):
@@ -57,10 +57,10 @@ class _StepTape(Tape):
 
     def record(self, name, operands):
         operands = [self._vector(x) if isinstance(x, np.ndarray) else x for x in operands]
-        points = [x for x in operands if type(x) is Point]
+        points = [x for x in operands if isinstance(x, Point)]
         if points:
             sizes = range(len(points[0].parts))
-            rows = ([x.parts[i] if type(x) is Point else x for x in operands] for i in sizes)
+            rows = ([x.parts[i] if isinstance(x, Point) else x for x in operands] for i in sizes)
             return Point(self, [self.record(name, row) for row in rows])
         if any(type(x) is StandIn for x in operands):
             return super().record(name, operands)
@@ -81,7 +81,8 @@ class _StepTape(Tape):
 class Step:
     """One step on a tape.
 
-    n: coordinates; their registers are 0, ..., n - 1.  state: for each register of the state its first value.
+    n: coordinates; their registers are 0, ..., n - 1.  slopes: the registers of the gradient, if it is given
+    and not worked out by the step itself.  state: for each register of the state its first value.
     knobs, schedules: name → register.  carried: register → the operand that it holds in the next step.
     ops, hosts: as on a tape.  levels: of every operand: STEP, RUN or WALK.  truths: true or false ones.
     """
@@ -95,6 +96,7 @@ class Step:
     hosts: tuple
     levels: tuple
     truths: frozenset
+    slopes: tuple = ()
 
     @property
     def inputs(self):
@@ -148,13 +150,15 @@ class Step:
 def trace_step(rule, grad, n, state, knobs, schedules=()):
     """Return one step of a rule on a landscape as a Step; raise CannotTrace, naming the line, if it is none.
 
-    grad: function of w.  n: coordinates.  state: name → first value.  knobs: name → value; arrays differ from
-    run to run.  schedules: names of knobs that differ from step to step.
+    grad: function of w; None: the gradient comes from outside.  n: coordinates.  state: name → first value.
+    knobs: name → value; arrays differ from run to run.  schedules: names of knobs that differ from step to
+    step.
     """
     wide = set()  # the names of the state with a number for each coordinate
     while True:
         tape = _StepTape((n,), np.dtype(float))
         w = Point(tape, [tape.array(i) for i in range(n)])
+        slopes = () if grad else tuple(tape.array("slope").index for _ in range(n))
         given, registers, first = [], [], dict.fromkeys(range(n))
         for name, x in state.items():
             if isinstance(x, bool) or not isinstance(x, int | float):
@@ -165,7 +169,8 @@ def trace_step(rule, grad, n, state, knobs, schedules=()):
             given.append(Point(tape, parts) if name in wide else parts[0])
         arrays = {name: tape.array(name) for name, x in knobs.items() if np.ndim(x)}
         columns = {name: tape.array(name) for name in schedules}
-        new = rule(w, grad(w), *given, **knobs | arrays | columns)
+        g = grad(w) if grad else Point(tape, [StandIn(tape, i) for i in slopes])
+        new = rule(w, g, *given, **knobs | arrays | columns)
         new_w, *new_state = new if isinstance(new, tuple) else (new,)
         found = {name for name, x in zip(state, new_state, strict=True) if type(x) is Point}
         if found <= wide:
@@ -173,15 +178,16 @@ def trace_step(rule, grad, n, state, knobs, schedules=()):
         wide |= found
     if type(new_w) is not Point or len(new_w.parts) != n:
         raise CannotTrace(f"the new weights do not have {n} coordinates")
-    kept = [np.where(np.isfinite(x), y, x) for x, y in zip(w.parts, new_w.parts, strict=True)]  # lost is lost
-    flat = [*kept]
+    flat = [*new_w.parts]
+    if grad:
+        flat = [np.where(np.isfinite(x), y, x) for x, y in zip(w.parts, flat, strict=True)]  # lost is lost
     for name, x in zip(state, new_state, strict=True):
         parts = x.parts if type(x) is Point else (x,) * (n if name in wide else 1)
         flat += [part if type(part) is StandIn else tape.record("positive", (part,)) for part in parts]
     carried = dict(zip([*range(n), *registers], [x.index for x in flat], strict=True))
     state = {i: first[i] for i in registers}
     knobs, schedules = ({name: x.index for name, x in its.items()} for its in (arrays, columns))
-    levels = _levels(tape, n, carried, knobs)
+    levels = _levels(tape, (*range(n), *slopes), carried, knobs)
     return Step(
         n,
         state,
@@ -192,14 +198,17 @@ def trace_step(rule, grad, n, state, knobs, schedules=()):
         tuple(tape.hosts),
         levels,
         frozenset(tape.truths),
+        slopes,
     )
 
 
-def _levels(tape, n, carried, knobs):
+def _levels(tape, walking, carried, knobs):
     """Return what each operand differs with: as much as anything it is made from."""
     levels = [STEP] * (len(tape.arrays) + len(tape.ops))
-    for i in (*range(n), *knobs.values()):
-        levels[i] = WALK if i < n else RUN
+    for i in knobs.values():
+        levels[i] = RUN
+    for i in walking:
+        levels[i] = WALK
     while True:
         for i, (_, *operands) in enumerate(tape.ops, len(tape.arrays)):
             levels[i] = max(levels[j] if j >= 0 else STEP for j in operands)

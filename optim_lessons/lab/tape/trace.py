@@ -51,6 +51,8 @@ class Tape:
         """Note one operation and return the stand-in of its result."""
         if name == "power" and isinstance(operands[1], int | float) and operands[1] in _POWERS:
             name, operands = _POWERS[operands[1]], operands[:1]
+        if name in ("deg2rad", "radians"):
+            name, operands = "multiply", (operands[0], np.pi / 180)
         row = [name]
         for x in operands:
             if type(x) is not StandIn:
@@ -71,6 +73,18 @@ class Tape:
     def stack(self, parts, axis=0):
         """Refuse to put coordinates together; `tape/points.py` has a tape that can."""
         refuse_whole("np.stack")
+
+    def truth(self, x):
+        """Refuse to say whether a stand-in is true; `tape/grounds.py` has a tape that knows some values."""
+        refuse("It asks for a value, which differs from weight to weight: use np.where or np.maximum")
+
+    def number(self, x):
+        """Refuse to give a stand-in's value as a plain number."""
+        refuse("It needs one plain number: use NumPy's function, such as np.sqrt for math.sqrt")
+
+    def item(self, x):
+        """Refuse to take a stand-in for a single number."""
+        refuse_whole(".item")
 
     def _sort_truths(self, name, operands, row):
         """Tell numbers from truths: NumPy adds, inverts and ands the two kinds differently."""
@@ -135,18 +149,22 @@ class StandIn:
         return refuse_whole(f".{name}")
 
     def __bool__(self):
-        """Refuse `if`, `while`, `and`, `or`, `not` on values."""
-        refuse("It asks for a value, which differs from weight to weight: use np.where or np.maximum")
+        """Ask the tape, on `if`, `while`, `and`, `or`, `not`."""
+        return self.tape.truth(self)
 
     def __float__(self):
-        """Refuse what wants one number."""
-        refuse("It needs one plain number: use NumPy's function, such as np.sqrt for math.sqrt")
+        """Ask the tape for one number."""
+        return self.tape.number(self)
 
     __int__ = __index__ = __complex__ = __float__
 
     def __array__(self, dtype=None, copy=None):
-        """Refuse to become an array."""
-        refuse("It needs the array's values")
+        """Ask the tape for an array of one number."""
+        return np.asarray(self.tape.number(self), dtype)
+
+    def item(self):
+        """Ask the tape for one number, which may stay a stand-in."""
+        return self.tape.item(self)
 
     def __getitem__(self, key):
         """Refuse to pick weights."""
