@@ -8,6 +8,7 @@ The other way, `torch_optimizer` puts a rule of the course, or your own, into a 
 import numpy as np
 
 from optim_lessons.adam import adam
+from optim_lessons.beyond_adam import orthogonalised
 from optim_lessons.lab.frameworks import torch_optimizer as torch_optimizer
 from optim_lessons.momentum import momentum
 
@@ -121,6 +122,25 @@ def amsgrad_of_corrected(w, g, m=0.0, v=0.0, v_max=0.0, t=0, *, lr=1e-3, beta1=0
     v_max = np.maximum(v_max, v / (1 - beta2**t))
     w = w - lr * m / (1 - beta1**t) / (np.sqrt(v_max) + eps)
     return w, m, v, v_max, t
+
+
+def muon_corrected(w, g, m=0.0, t=0, *, lr=1e-3, beta=0.95, weight_decay=0.0):
+    """Muon whose average and newest gradient are each corrected for their start, before they are mixed.
+
+        t ← t + 1        m ← β·m + (1 − β)·g
+        O = Newton-Schulz of  β·m / (1 − βᵗ⁺¹) + (1 − β)·g / (1 − βᵗ)
+
+    Newton-Schulz does not see the length of what it gets, only the mix: after the first few dozen steps this
+    is `muon`. optax stores matrices as inputs × outputs: it is this with both arrays turned.
+    Source: optax.contrib.muon; its eps is added to the norm, 1e-8, where PyTorch has a least norm of 1e-7.
+    """
+    t = t + 1
+    m = beta * m + (1 - beta) * g
+    mixed = beta * m / (1 - beta ** (t + 1)) + (1 - beta) * g / (1 - beta**t)
+    O = orthogonalised(mixed)
+    rows, cols = w.shape[-2:]
+    w = w - lr * weight_decay * w - lr * max(1, rows / max(1, cols)) ** 0.5 * O
+    return w, m, t
 
 
 def adam_decay_without_lr(

@@ -4,6 +4,8 @@ import importlib
 import inspect
 import pkgutil
 
+import numpy as np
+
 import optim_lessons
 from optim_lessons import landscapes
 
@@ -29,6 +31,15 @@ def rules():
     return found
 
 
+def sees_matrices(rule):
+    """Say whether a rule refuses a vector of weights: it works on the last two axes, not weight by weight."""
+    try:
+        rule(np.ones(2), np.ones(2))
+    except ValueError:
+        return True
+    return False
+
+
 def factories():
     """Return name → function for the landscapes that have knobs of their own."""
     found = {}
@@ -46,5 +57,7 @@ def all_landscapes():
     return ready | {name: make() for name, make in factories().items()}
 
 
-RULES = rules()
+_FOUND = rules()
+MATRIX_RULES = {name: rule for name, rule in _FOUND.items() if sees_matrices(rule)}
+RULES = {name: rule for name, rule in _FOUND.items() if name not in MATRIX_RULES}
 LANDSCAPES = all_landscapes()

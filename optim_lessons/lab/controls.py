@@ -110,7 +110,7 @@ def control(name, default, wish=None):
         return Control(name, WHOLE, int(default), tuple(range(int(low), int(high) + 1)))
     if name.startswith("beta") and not isinstance(wish, tuple):
         return Control(name, NUMBER, float(default), tuple(sorted({*BETAS, float(default)})))
-    round_numbers = logarithmic_stops if name in LOGARITHMIC else even_stops
+    round_numbers = logarithmic_stops if name.removesuffix("_rest") in LOGARITHMIC else even_stops
     between = (stop for stop in round_numbers(low, high) if low < stop < high)
     return Control(
         name, NUMBER, float(default), tuple(sorted({float(low), float(high), float(default), *between}))
@@ -129,6 +129,7 @@ def _range(name, default, wish):
         return low, high, wish[2] if len(wish) == 3 else min(max(default, low), high)
     if wish is not None:
         default = wish
+    name = name.removesuffix("_rest")  # of by_layer: lr_rest runs where lr does
     if name in RANGES:
         return *RANGES[name], default
     if isinstance(default, Real):

@@ -24,10 +24,10 @@ def fused(rule):
         w, m, v, t = step(w, g, m, v, t, lr=1e-3)
 
     rule: any update rule that treats all weights alike, yours included; CannotTrace names the line if it
-    does not. CuPy arrays take one kernel per step. Large NumPy arrays take one loop compiled by Numba, or
-    without it go block by block through the cache; small ones take the rule itself. Weights and state keep
-    the dtype of w, float32 or float64. No argument is written to. Raises TypeError or ValueError where the
-    arrays do not fit together.
+    does not: rules for whole matrices, such as Muon. CuPy arrays take one kernel per step. Large NumPy arrays
+    take one loop compiled by Numba, or without it go block by block through the cache; small ones take the
+    rule itself. Weights and state keep the dtype of w, float32 or float64. No argument is written to. Raises
+    TypeError or ValueError where the arrays do not fit together.
     """
     if hasattr(rule, "fused"):
         return rule
@@ -87,7 +87,7 @@ def _try(rule, state):
     """Trace two steps, the first with the starting state, so that what cannot be traced is said at once."""
     try:
         for _ in range(2):
-            tape = Tape((1,), np.dtype(float))
+            tape = Tape((1, 1), np.dtype(float))  # for rules that ask for a matrix, too
             w, g = tape.array(None), tape.array(None)
             given = [tape.array(None) if type(x) is StandIn else x for x in state.values()]
             with np.errstate(all="ignore"):

@@ -61,7 +61,11 @@ def _parts(rule):
 
 
 def limits(name):
-    """Return the Limits of a knob, from its name: lr, eps, weight_decay, anything that begins with beta."""
+    """Return the Limits of a knob, from its name: lr, eps, weight_decay, anything that begins with beta.
+
+    A name that ends in _rest, of `by_layer`, is what it is without it.
+    """
+    name = name.removesuffix("_rest")
     if name.startswith("beta"):
         return Limits(0.0, 1.0, "below 0 the memory changes sign each step, from 1 on it never forgets")
     if name == "lr":

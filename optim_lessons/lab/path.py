@@ -90,6 +90,8 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
                     break
                 some_lost = True
             ws[t + 1] = w
+            if t == 0:
+                _check_beside(w, {names[i]: state[i] for i in kept})
             for i, values in columns:
                 values[t + 1] = state[i]
     for values in (ws, *rows):
@@ -99,6 +101,16 @@ def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
         for values in (ws, *rows):
             values[lost] = np.nan
     return {"w": ws} | {names[i]: values for i, values in columns}
+
+
+def _check_beside(w, state):
+    for name, x in state.items():
+        shape = np.shape(x)
+        if shape and shape != w.shape and (len(shape) != w.ndim or shape[-1] != 1):  # a sweep's knob fits
+            raise ValueError(
+                f"the state {name} has shape {shape}, the weights {w.shape}: it does not fit beside them; "
+                "name those that do, keep=[...], or walk by iterate"
+            )
 
 
 def iterate(rule, grad, w0, *, project=None, **knobs):

@@ -40,6 +40,11 @@ PROPER_NAMES = {
     "amsgrad": "AMSGrad",
     "adamw": "AdamW",
     "nadam": "NAdam",
+    "lion": "Lion",
+    "shampoo": "Shampoo",
+    "muon": "Muon",
+    "schedule_free": "Schedule-Free SGD",
+    "schedule_free_adam": "Schedule-Free Adam",
 }
 OWN_STYLE = {"color": "#6a3d9a", "linestyle": "-", "marker": "o"}
 ALERT = "#b3261e"
@@ -72,7 +77,8 @@ def rule_label(rule, first=False, batches=False):
 
     first: of a sentence.  batches: on minibatches, where gradient descent is SGD.
     """
-    words = _name(rule, batches).split("_")
+    name = _name(rule, batches)
+    words = [name] if name in PROPER_NAMES else name.split("_")
     label = " ".join(PROPER_NAMES.get(word, word) for word in words)
     return label[:1].upper() + label[1:] if first else label
 

@@ -57,12 +57,14 @@ class Entrant:
 
     knobs: knob → values, shape (trials,), or one number for all; "l2" is the model's penalty, all others are
     the rule's.  schedule: a function (lr, length=steps) that returns a function of t, such as
-    schedules.cosine; lr stays constant without one.
+    schedules.cosine; lr (and lr_rest of `by_layer`) stays constant without one.  measured: a function of
+    (w, *state), the weights that are measured where these are others than w, as for `train`.
     """
 
     rule: Callable
     knobs: dict
     schedule: Callable | None = None
+    measured: Callable | None = None
 
     def __post_init__(self):
         """Give each knob one value per trial."""
@@ -166,7 +168,7 @@ def cost(problem, rule, steps=200):
         point = step(t, *point)
         gradients.append(between - before)
         whole.append(time.perf_counter() - between)
-    state = sum(x.nbytes for x in point[1:] if np.shape(x) == w.shape)
+    state = sum(x.nbytes for x in point[1:] if np.ndim(x))
     return Cost(float(np.median(gradients)), float(np.median(whole)), state)
 
 
@@ -186,7 +188,8 @@ def run(problem, entrant, seeds, part, fingerprint=None):
     if "l2" in knobs:
         net = replace(net, l2=knobs.pop("l2"))
     if entrant.schedule is not None:
-        knobs["lr"] = entrant.schedule(knobs["lr"], length=problem.steps)
+        for name in knobs.keys() & {"lr", "lr_rest"}:
+            knobs[name] = entrant.schedule(knobs[name], length=problem.steps)
     trained = train(
         entrant.rule,
         net,
@@ -195,6 +198,7 @@ def run(problem, entrant, seeds, part, fingerprint=None):
         seed=np.reshape(seeds, (1, -1, 1)),
         dtype=problem.dtype,
         progress=False,
+        measured=entrant.measured,
         **{part: getattr(problem, part)},
         **knobs,
     )
@@ -228,7 +232,7 @@ def _fingerprint(problem, entrant):
     net = problem.net
     data = [np.asarray(part) for part in (net.X, net.y, *problem.validation, *problem.test)]
     shape = (net.sizes, net.activation, net.loss, net.l2, problem.epochs, problem.batch, problem.dtype)
-    code = [_code(function) for function in (entrant.rule, entrant.schedule)]
+    code = [_code(function) for function in (entrant.rule, entrant.schedule, entrant.measured)]
     return joblib.hash((__version__, code, entrant.knobs, data, shape))
 
 

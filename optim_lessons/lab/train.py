@@ -49,7 +49,7 @@ class _Plan(NamedTuple):
     """What stays the same all through a training."""
 
     step: Callable  # (t, w, *state) → the gradient at w, and the next (w, *state)
-    measure: Callable  # w → losses and accuracies by name
+    measure: Callable  # (w, *state) → losses and accuracies by name
     per_epoch: int
     epochs: int
     names: tuple  # of the state
@@ -78,6 +78,7 @@ def train(
     validation=None,
     test=None,
     clip=None,
+    measured=None,
     progress=True,
     **knobs,
 ):
@@ -85,8 +86,10 @@ def train(
 
     epochs: passes over the data.  batch: examples per step.  seed: of the start and the batches, or an
     axis of seeds.  w0: the start, instead of net.init(seed, dtype).  validation, test: pairs (X, y) to
-    measure.  clip: the largest length of a gradient; longer ones are shortened to it.  progress: show a
-    bar if it takes more than a second.  knobs: numbers, functions of t, or an axis, from grid(...).
+    measure.  clip: the largest length of a gradient; longer ones are shortened to it.  measured: a function
+    of (w, *state) that returns the weights to measure, where they are not w, as `averaged` of Schedule-Free.
+    progress: show a bar if it takes more than a second.  knobs: numbers, functions of t, or an axis, from
+    grid(...).
     Stopping the kernel ends the training and not your program: the Run says so, and `resume` goes on.
     Raises TypeError or ValueError before the first step if something does not fit.
     """
@@ -104,7 +107,8 @@ def train(
         g = seen["g"] = slope(w, t)
         return g if clip is None else clipped(g, clip)
 
-    def measure(w):
+    def measure(w, *state):
+        w = w if measured is None else measured(w, *state)
         row = _name("train", net.measure(w))
         for name, part in held_out.items():
             row |= _name(name, net.measure(w, *part))
@@ -196,7 +200,7 @@ def _all_lost(point):
 
 
 def _row(plan, point):
-    row = plan.measure(point.w)
+    row = plan.measure(point.w, *point.state)
     for values in row.values():
         for run in point.failures:
             values[run] = np.nan
