@@ -9,8 +9,9 @@ import pytest
 
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.judging.kinds import function
+from optim_lessons.course.judging.kinds import Function
 from optim_lessons.course.judging.mistakes import Mistake
+from optim_lessons.course.judging.words import Words
 
 
 def mean_of_rows(X, rows):
@@ -25,20 +26,18 @@ def draw(rng):
     }
 
 
-EXERCISE = function(
-    "99.mean_of_rows",
-    mean_of_rows,
-    inputs=draw,
-    task="",
+WORDS = Words(
+    id="99.mean_of_rows",
     hint="one number per column.",
-    mistakes=[
+    mistakes=(
         Mistake("sum", "A sum.", "divide.", [("X[rows].sum(axis=0) / len(rows)", "X[rows].sum(axis=0)")]),
         Mistake("all-rows", "All.", "some.", [("X[rows].sum(axis=0) / len(rows)", "X.mean(axis=0)")]),
         Mistake("along-columns", "Columns.", "rows.", [("axis=0", "axis=1")]),
         Mistake("rows-shifted", "Shifted.", "from 0.", [("X[rows]", "X[rows - 1]")]),
         Mistake("negative", "Less.", "more.", [("/ len(rows)", "/ -len(rows)")]),
-    ],
+    ),
 )
+EXERCISE = Function(WORDS, mean_of_rows, inputs=draw)
 
 
 def test_another_form_of_the_function_is_right():
