@@ -21,7 +21,7 @@ def test_nothing_in_a_lessons_prose_is_carried_by_nothing(path):
 def lesson(tmp_path):
     """Return a function that writes a small lesson, its outputs and its list, and returns what audit says."""
 
-    def write(prose, shown="", reasons="", tests=""):
+    def write(prose, shown="", reasons="", tests="", code="go(lr=0.3)"):
         for folder in ("notebooks", "tests/prose", "optim_lessons/course/exercises"):
             (tmp_path / folder).mkdir(parents=True)
         output = {"output_type": "stream", "name": "stdout", "text": shown}
@@ -31,7 +31,7 @@ def lesson(tmp_path):
                 "cell_type": "code",
                 "id": "run",
                 "metadata": {},
-                "source": "go(lr=0.3)",
+                "source": code,
                 "execution_count": 1,
                 "outputs": [output],
             },
@@ -76,6 +76,29 @@ def test_a_number_that_rounds_to_something_else_carries_nothing(lesson, said, sh
 def test_code_and_tests_carry_numbers_too(lesson):
     marks, _ = lesson("The lr is 0.3, the limit 1.9.", tests="assert limit == 1.9")
     assert marks == {"0.3": ["code of run"], "1.9": ["tests/test_lesson_01.py"]}
+
+
+@pytest.mark.parametrize("shown", ["AdaGrad wins in 2 of 3", "Here 2 of 3 runs, there 3 of 4"])
+def test_two_of_three_is_carried_by_an_output_that_says_so(lesson, shown):
+    assert lesson("It wins in two of the three.", shown)[0] == {"two of the three": ["output of run"]}
+
+
+@pytest.mark.parametrize("shown", ["2, 3", "3 of 2", "12 of 3", "2 of 30"])
+def test_two_of_three_is_not_carried_by_other_numbers(lesson, shown):
+    assert lesson("It wins in two of three.", shown)[0] == {"two of three": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "carried"),
+    [
+        ("four learning rates", "for lr in (1, 2, 3, 4):\n    go(lr)", True),
+        ("three learning rates", "for lr in (1, 2, 3, 4):\n    go(lr)", False),
+        ("three seeds", "go(range(3))", True),
+        ("two seeds", "go(range(3))", False),
+    ],
+)
+def test_few_learning_rates_are_counted_in_the_code_close_by(lesson, said, code, carried):
+    assert lesson(f"We try {said}.", code=code)[0] == {said: ["code of run"] if carried else []}
 
 
 @pytest.mark.parametrize("word", ["never", "Twice", "at most", "all", "ten times", "a third", "half of"])

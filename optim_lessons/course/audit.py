@@ -8,12 +8,15 @@ or compares ("never", "twice") is carried by a test, and a line of tests/prose/N
     functions | every | a definition
 
 that is, the cell's id, the words (each as often as it stands there), then the tests, or in plain words why
-none is needed. A number that nothing shows has such a line too. A sentence that announces a code cell (it
+none is needed. A number that nothing shows has such a line too. "Two
+of three" is carried by an output that says "2 of 3", "four learning rates" by a code cell close by which has
+four of them. A sentence that announces a code cell (it
 ends in a colon) is carried by what that cell does. Not looked at: formulas, code, headings, questions,
 quotations and what stands after ">" (it may be false on purpose), years, sources. It never edits.
 """
 
 import argparse
+import ast
 import re
 import sys
 from dataclasses import dataclass, field
@@ -34,7 +37,12 @@ NUMBER = re.compile(
 )
 SPELLED = {"five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}
 SPELLED |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100}
+SMALL = {"two": 2, "three": 3, "four": 4} | SPELLED
 SPELLED_NUMBER = re.compile(rf"\b({'|'.join(SPELLED)})\b(?! times)", re.IGNORECASE)
+WORD = "|".join(SMALL)
+PART_OF = re.compile(rf"\b({WORD}) of (?:the |its |our |these |all )?({WORD}|\d[\d,]*)\b", re.IGNORECASE)
+COUNTED = "learning rates|lrs|values of lr|betas|batch sizes|seeds"
+COUNTED = re.compile(rf"\b(two|three|four) (?:fresh |other )?(?:{COUNTED})\b", re.IGNORECASE)
 NOT_PROSE = [
     r"(?s)```.*?```",  # code
     r"(?s)\*\*Sources\b.*",
@@ -102,6 +110,9 @@ def audit(path):
             for words in numbers(sentence):
                 found = shown_by(words, path, place, sentence)
                 marks.append(Mark(cell.id, sentence, words, found or take(lines, cell.id, words)))
+            for words in counts(sentence):
+                found = counted_by(words, path, place)
+                marks.append(Mark(cell.id, sentence, words, found or take(lines, cell.id, words)))
             for words in claims(sentence):
                 marks.append(Mark(cell.id, sentence, words, take(lines, cell.id, words) or announced))
     left = [f"{cell} | {words}: not on the page" for cell, words, _ in lines]
@@ -120,7 +131,8 @@ def numbers(sentence):
     """Return the numbers of a sentence as they are written, with their per cent."""
     sentence = re.sub(r"\b[Ll]essons? \d\d((,| to| and) \d\d)*", "", sentence)
     digits = [match[0].strip() for match in NUMBER.finditer(sentence)]
-    return digits + [match[0] for match in SPELLED_NUMBER.finditer(sentence)]
+    spelled = [match[0] for match in SPELLED_NUMBER.finditer(PART_OF.sub("", sentence))]
+    return digits + spelled
 
 
 def claims(sentence):
@@ -128,6 +140,35 @@ def claims(sentence):
     if sentence.endswith("?") or set(sentence) <= set("|-: "):
         return []
     return [match[0].lower() for match in CLAIM.finditer(IDIOM.sub("", sentence))]
+
+
+def counts(sentence):
+    """Return the small numbers of a sentence that count: "two of three", "four learning rates"."""
+    return [match[0] for pattern in (PART_OF, COUNTED) for match in pattern.finditer(sentence)]
+
+
+def counted_by(words, path, place):
+    """Return what carries a small number: an output "2 of 3", or code close by that has so many things."""
+    cells = read(path.read_bytes()).cells
+    if match := PART_OF.match(words):
+        part, whole = (SMALL.get(word.lower(), word) for word in match.groups())
+        shown = re.compile(rf"\b{part} of {whole}\b")
+        texts = {cell.id: texts_of(output) for cell in cells for output in cell.get("outputs", [])}
+        return [f"output of {name}" for name, its in texts.items() if shown.search("\n".join(its))][:2]
+    many = SMALL[words.split()[0].lower()]
+    near = [cell for cell in cells[max(0, place - 1) : place + 3] if cell.cell_type == "code"]
+    return [f"code of {cell.id}" for cell in near if many in lengths_in(cell.source)]
+
+
+def lengths_in(source):
+    """Return how many things the tuples, lists and ranges of a program hold."""
+    lengths = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Tuple | ast.List):
+            lengths.add(len(node.elts))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "range":
+            lengths |= {len(range(*(ast.literal_eval(limit) for limit in node.args)))}
+    return lengths
 
 
 def shown_by(words, path, place, sentence):
