@@ -79,10 +79,14 @@ def under(seed, cells):
         return words(cells)
 
 
-def main(path, *seeds):
-    # Nobody looks at the pictures: only what they say is worked out.
+def without_pictures():
+    """Nobody looks at the pictures: only what they say is worked out."""
     live.LiveFigure.frame = lambda self, values: live.Frame(self.draw(values), np.zeros(3, np.int16))
     live.figure_png = plots.figure_png = lambda figure, moving=(): b""
+
+
+def main(path, *seeds):
+    without_pictures()
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     print(json.dumps({seed: forked(lambda seed=seed: under(int(seed), cells)) for seed in seeds}))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from optim_lessons.adam import adam
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure
@@ -194,7 +195,7 @@ def pulls():
 def best_decays(variant, epochs=EPOCHS):
     """Return for each lr of the map the decay with the lowest validation loss after so many epochs."""
     losses = results()["validation"][list(VARIANTS).index(variant), list(SHOWN).index(epochs)]
-    return DECAYS[np.nan_to_num(losses, nan=np.inf).argmin(axis=-1)]
+    return np.array([best_of(row, weight_decay=DECAYS).value for row in losses])
 
 
 CHOICES = [int(e) for e in SHOWN if e]

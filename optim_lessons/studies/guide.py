@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optim_lessons.choosing import best_and_ties, counted, good_width, paired_bootstrap, time_to_target
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.races import Entrant
 from optim_lessons.studies.protocol import FRESH_SEEDS, GOOD, PROBLEMS, RULES, SCHEDULES, SWEEP, problem
@@ -167,7 +168,7 @@ def _thin(table):
         for p in PROBLEMS
         for s in SCHEDULES
         for r in RULES
-        if np.argmin(table[p, s, r].swept) in (0, len(SWEEP) - 1)
+        if best_of(table[p, s, r].swept, lr=SWEEP).at_edge
     ]
     if edges:
         yield f"- The best lr was the end of the range, so the range was wrong for: {', '.join(edges)}."

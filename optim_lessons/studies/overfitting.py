@@ -11,6 +11,7 @@ import numpy as np
 from optim_lessons.adam import adam
 from optim_lessons.bridge import adam_decay_without_lr
 from optim_lessons.lab import datasets, models
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.path import stepper
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
@@ -174,10 +175,10 @@ def compete(part):
     found, here = {}, problem(part)
     for name, entrant in FIELD.items():
         losses = _validation(here, entrant, TUNING)
-        found[name] = _opened(here, entrant, int(_or_inf(losses[-1]).argmin()))
+        found[name] = _opened(here, entrant, _best_trial(entrant, _or_inf(losses[-1])))
         for stopped in (s for s, of in STOPPED.items() if of == name):
             best = _or_inf(np.nanmin(losses, axis=0))
-            found[stopped] = _opened(here, entrant, int(best.argmin()), stop=True)
+            found[stopped] = _opened(here, entrant, _best_trial(entrant, best), stop=True)
     found["batch size"] = _batch_size(part)
     return found
 
@@ -186,9 +187,16 @@ def _batch_size(part):
     entrant, tuned = Entrant(adam, {"lr": _FEW_LRS}), []
     for batch in BATCHES:
         tuned.append(_or_inf(_validation(problem(part, batch), entrant, TUNING)[-1]))
-    i, trial = np.unravel_index(np.argmin(tuned), (len(BATCHES), len(_FEW_LRS)))
-    loss, accuracy, _ = _opened(problem(part, BATCHES[i]), entrant, int(trial))
-    return loss, accuracy, int(trial * len(BATCHES) + i)
+    i, trial = best_of(tuned, limits={"batch": (1, BATCHES[-1])}, batch=BATCHES, lr=_FEW_LRS).index
+    loss, accuracy, _ = _opened(problem(part, BATCHES[i]), entrant, trial)
+    return loss, accuracy, trial * len(BATCHES) + i
+
+
+def _best_trial(entrant, losses):
+    """Return the number of the trial with the lowest loss, chosen by what knows the ranges of its knobs."""
+    ranges = {knob: np.unique(values) for knob, values in entrant.knobs.items()}
+    shape = [len(values) for values in ranges.values()]
+    return int(np.ravel_multi_index(np.atleast_1d(best_of(losses.reshape(shape), **ranges).index), shape))
 
 
 def _validation(here, entrant, seeds):
