@@ -69,6 +69,17 @@ def test_the_map_shows_these_losses_and_the_cross_its_run():
     assert f"{(losses < 1e-3).mean():.0%} end within" in explorer.reading
 
 
+def test_on_the_ravines_map_no_step_of_adam_is_longer_than_nine_lr_and_no_run_is_lost():
+    ground = picture.GROUNDS["ravine"]
+    sides = {name: picture.axis(name, adam, "ravine") for name in ("lr", "memory")}
+    w0 = np.broadcast_to(np.array([-3.0, ground.start[1]]), (len(sides["memory"]), len(sides["lr"]), 2))
+    knobs = picture.knobs_of(adam, sides["memory"][:, None, None])
+    ws = path(adam, ground.grad, w0, 200, lr=sides["lr"][:, None], **knobs)
+    longest = (np.abs(np.diff(ws, axis=0)).max(axis=-1) / sides["lr"]).max()
+    assert 8.5 < longest < 9
+    assert ws.shape[1:3] == (100, 100)
+
+
 def test_lost_runs_are_white_and_lower_losses_darker():
     pixels = picture.coloured(np.array([1e-7, 1e-3, 1.0, np.nan])).astype(int).sum(axis=-1)
     assert (np.diff(pixels) > 0).all()
