@@ -194,7 +194,8 @@ def sources(path):
             result.append((0, place, f"output of {cell.id}", values_in("\n".join(texts))))
             result.append((1, place, f"code of {cell.id}", values_in(cell.source)))
     root, lesson = path.parent.parent, path.stem[:2]
-    for name in (f"optim_lessons/course/exercises/lesson_{lesson}.py", f"tests/test_lesson_{lesson}.py"):
+    exercises = f"optim_lessons/course/exercises/lesson_{lesson}"
+    for name in (f"{exercises}.py", f"{exercises}.txt", f"tests/test_lesson_{lesson}.py"):
         if (root / name).exists():
             result.append((2, 0, name, values_in((root / name).read_text(encoding="utf-8"))))
     return result
