@@ -15,7 +15,7 @@ import pytest
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging import rules
-from optim_lessons.course.judging.functions import results
+from optim_lessons.course.judging.functions import cases_of, results
 from optim_lessons.course.judging.mistakes import source_of
 from optim_lessons.course.judging.trials import hard_trials, run, several_runs, trials
 
@@ -51,6 +51,25 @@ def test_the_reference_stays_finite_in_every_trial_of_a_rule(exercise):
     ):
         assert word in titles
     assert any(not case.gradients[0].flags.c_contiguous for case in cases)
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=ids)
+def test_a_function_of_arrays_is_tried_in_float32_and_with_parts_of_larger_arrays(exercise):
+    drawn = [x for x in next(iter(exercise.inputs(np.random.default_rng(0)).values())) if np.ndim(x)]
+    arrays = [[x for x in args if np.ndim(x)] for args in cases_of(exercise).values()]
+    apart = any(not x.flags.c_contiguous for case in arrays for x in case if x.shape[-1] > 1)
+    single = any(x.dtype == np.float32 for case in arrays for x in case)
+    assert apart == any(x.dtype == float for x in drawn)
+    assert single == (apart and exercise.id != "02.numerical_gradient")  # whose page asks for float64
+
+
+def test_an_answer_that_takes_only_arrays_in_one_piece_is_told_which_do_not_work():
+    def glued(w, X, y, rows):
+        X = np.frombuffer(X.tobytes() if X.flags.c_contiguous else X.base.tobytes(), X.dtype, X.size)
+        X = X.reshape(-1, len(w))
+        return X[rows].T @ (X[rows] @ w - y[rows]) / len(rows)
+
+    assert "parts of larger ones" in check("03.batch_gradient", glued).text
 
 
 @pytest.mark.parametrize("exercise", FUNCTIONS, ids=ids)
@@ -236,15 +255,28 @@ def test_an_array_that_the_words_ask_for_has_to_be_one():
 
 # --- numbers -----------------------------------------------------------------------------------------
 
-# What follows from the numbers on the page, in each reasonable way.
+# What follows from the numbers on the page, in each reasonable way: other formulas, approximations, steps
+# that are rounded on the way, a count that is rounded up.
 FOLLOWS = {
+    "00.first_check": [(3.01**2 - 2.99**2) / 0.02, (3.001**2 - 9) / 0.001],
+    "01.largest_lr": [2 / 40],
     "01.ravine_steps": [np.log(10) / -np.log(99 / 101), 116, np.ceil(115.1), np.log(0.1) / np.log(0.98)],
     "02.best_h": [(3 * 6e-8) ** (1 / 3), 0.0056, 0.00565],
     "03.ball_radius": [0.8 * np.sqrt(0.1 / (4 * 1.6)), 0.1],
+    "03.critical_batch": [32 * (2200 / 200 - 1), 1280 * (250 / 200 - 1)],
+    "04.best_beta": [(9 / 11) ** 2, 0.818**2, 0.82**2],
+    "05.nesterov_limit": [3.6 / 104, 0.0346],
+    "06.steps_to_travel": [(2 / 0.02) ** 2, ((2 / 0.01 + 1.46) / 2) ** 2],  # by the integral, by the sum
+    "07.first_step": [0.02 / np.sqrt(0.04), 0.02 / 0.2],
+    "07.forget_burst": [np.log(100) / 0.01, np.log(99.99) / -np.log(0.99), 69 * 6.64, 69.3 * 6.64, 459],
+    "08.steady_from": [np.log(0.02) / np.log(0.999), np.log(0.02) / -0.001, np.log(0.0197) / -0.001, 3925],
+    "08.longest_step": [0.003 * 0.2 / 0.02],
+    "08.reddi_beta2": [0.317, 0.32, 0.31],
     "09.beats_from": [2 / 0.006 - 1, 2 / 0.006, 332, 333],
     "09.per_epoch": [1.7e-4, 1.73e-4, 0.1 - 0.09983],
     "10.half_life": [np.log(2) / 1e-4, np.log(0.5) / np.log(1 - 1e-4), 6931, 6932, 0.69 / 1e-4],
     "10.decay_for": [np.log(10) / 9, 100 * (1 - 0.1 ** (1 / 900))],
+    "11.trials_needed": [np.log(0.05) / np.log(0.8), 14],
     "11.images_needed": [
         *(2 * 0.0291 * (1.96 / 0.005) ** 2, 8942, 9000),
         (0.97 * 0.03 + 0.975 * 0.025) * (1.96 / 0.005) ** 2,
@@ -252,32 +284,48 @@ FOLLOWS = {
     ],
     "12.first_loss": [np.log(27), 3.3],
     "12.smallest_half": [2.0**-24, 5.96e-8, 6e-8],
+    "13.edge_lr": [3.4 / 5],
     "13.converging_part": [3 / 8, 0.37, 0.38],
 }
-ENDS = {
-    "11.images_needed": (8200, 9680),
-    "09.per_epoch": (1.69e-4, 1.765e-4),
-    "01.ravine_steps": (113, 120),
-}
+# Where two digits are too few, the check says so.
+ROUNDED_TOO_FAR = {"05.nesterov_limit"}
 
 
-@pytest.mark.parametrize("id", FOLLOWS)
-def test_what_follows_from_the_numbers_on_the_page_in_a_reasonable_way_is_right(id):
-    for value in FOLLOWS[id]:
-        assert check(id, value), value
+def found(exercise):
+    exec(exercise.solution, names := {"np": np})
+    return float(names[exercise.name])
 
 
-@pytest.mark.parametrize("id", ENDS)
-def test_both_ends_are_right_and_one_step_outside_is_not(id):
-    low, high = ENDS[id]
+@pytest.mark.parametrize("exercise", NUMBERS, ids=ids)
+def test_what_follows_from_the_numbers_on_the_page_in_a_reasonable_way_is_right(exercise):
+    for value in FOLLOWS.get(exercise.id, []):
+        assert check(exercise.id, value), value
+
+
+@pytest.mark.parametrize("exercise", NUMBERS, ids=ids)
+def test_both_ends_of_a_window_are_right_and_one_step_outside_is_not(exercise):
+    low, high = exercise.accept
     for value, right in ((low, True), (high, True), (0.9999 * low, False), (1.0001 * high, False)):
-        assert bool(check(id, value)) == right, value
+        assert bool(check(exercise.id, value)) == right, value
+
+
+@pytest.mark.parametrize("exercise", NUMBERS, ids=ids)
+def test_a_right_number_may_be_rounded_to_two_three_or_four_digits(exercise):
+    value = found(exercise)
+    for digits in (2, 3, 4):
+        verdict = check(exercise.id, float(f"{value:.{digits}g}"))
+        if digits == 2 and exercise.id in ROUNDED_TOO_FAR:
+            assert verdict.mistake == "rounded-too-far"
+        else:
+            assert verdict, digits
+    if value > 50:  # a count of steps
+        assert check(exercise.id, np.floor(value))
+        assert check(exercise.id, np.ceil(value))
 
 
 @pytest.mark.parametrize("exercise", NUMBERS, ids=ids)
 def test_a_number_has_a_clear_window_and_a_mistake_never_stands_in_it(exercise):
-    exec(exercise.solution, names := {"np": np})
-    value = float(names[exercise.name])
+    value = found(exercise)
     whole = exercise.id == "11.trials_needed"  # a count is a whole number, or the number before rounding up
     for error in (0, 1e-12, -1e-12, *(() if whole else (1e-4, -1e-4))):
         assert check(exercise.id, value * (1 + error))
@@ -468,7 +516,7 @@ def test_a_rule_whose_first_answer_is_of_another_kind_ends_in_a_verdict(first, l
 @pytest.mark.parametrize("exercise", FUNCTIONS, ids=ids)
 def test_a_function_that_changes_its_answer_is_told_so(exercise):
     names = ", ".join(inspect.signature(exercise.reference).parameters)
-    cases = len(exercise.inputs(np.random.default_rng(0)))
+    cases = len(cases_of(exercise))
     source = source_of(exercise.reference, "inner")
     head = source.splitlines()[0].replace("inner", "answer")
     source += f"calls = []\n{head}\n    calls.append(1)\n    return inner({names}) + (len(calls) > {cases})\n"

@@ -7,7 +7,7 @@ import numpy as np
 from optim_lessons.course.judging.failures import nothing_returned, raised, remembers
 from optim_lessons.course.judging.mistakes import variant
 from optim_lessons.course.judging.rules import first, named, refused_unseen
-from optim_lessons.course.judging.trials import TOLERANCE, read_only, text_of
+from optim_lessons.course.judging.trials import TOLERANCE, TOLERANCE_32, read_only, text_of
 from optim_lessons.course.judging.verdict import is_open, quote, right, wrong
 from optim_lessons.course.sandbox.watchdog import SECONDS, guarded
 
@@ -27,7 +27,7 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
     refused = refused_unseen(exercise, answer)
     if refused is not None:
         return refused
-    cases, stage = exercise.inputs(np.random.default_rng(seed)), []
+    cases, stage = cases_of(exercise, seed), []
 
     def attempt():
         got = []
@@ -62,10 +62,34 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
     )
 
 
+def cases_of(exercise, seed=0):
+    """Return what a function is tried on, title → arguments: what is drawn, and its first in other arrays."""
+    cases = exercise.inputs(np.random.default_rng(seed))
+    first = next(iter(cases.values()))
+    if any(map(_is_exact, first)):
+        cases["with arrays that are parts of larger ones"] = tuple(map(_apart, first))
+    if any(map(_is_exact, first)) and not any(map(callable, first)):
+        cases["in `float32`"] = tuple(x.astype(np.float32) if _is_exact(x) else x for x in first)
+    return cases
+
+
+def _is_exact(x):
+    return isinstance(x, np.ndarray) and x.dtype == np.float64
+
+
+def _apart(x):
+    """Return an array whose numbers are every second ones of a larger array; all else as it is."""
+    if not isinstance(x, np.ndarray):
+        return x
+    larger = np.repeat(x, 2, axis=-1)
+    larger.flags.writeable = False
+    return larger[..., ::2]
+
+
 def results(f, cases):
     """Return what a function gives for each of the inputs, a dict title → arguments."""
     with np.errstate(all="ignore"):
-        return [_call(f, args) for args in cases.values()]
+        return [_wanted(f, args) for args in cases.values()]
 
 
 def _as_array(exercise, result):
@@ -80,7 +104,18 @@ def _as_array(exercise, result):
 
 
 def _call(f, args):
-    return f(*(read_only(x) for x in args))
+    return f(*(x if _cannot_be_written(x) else read_only(x) for x in args))
+
+
+def _cannot_be_written(x):
+    return isinstance(x, np.ndarray) and not x.flags.writeable
+
+
+def _wanted(f, args):
+    """Return what a reference gives; where it was given float32, with as many digits as that has."""
+    result = _call(f, args)
+    single = any(getattr(x, "dtype", None) == np.float32 for x in args)
+    return np.asarray(result, np.float32) if single else result
 
 
 def alike(got, want):
@@ -88,7 +123,8 @@ def alike(got, want):
     if not _is_real(got) or np.shape(got) != np.shape(want):
         return False
     size = np.abs(np.where(np.isfinite(want), want, 0)).max(initial=0)
-    return np.allclose(got, want, rtol=0, atol=TOLERANCE * size, equal_nan=True)
+    near = TOLERANCE_32 if np.asarray(want).dtype == np.float32 else TOLERANCE
+    return np.allclose(got, want, rtol=0, atol=near * size, equal_nan=True)
 
 
 def _is_real(x):
@@ -100,7 +136,7 @@ def _behaves_like(exercise, mistakes, got, cases):
     try:
         with np.errstate(all="ignore"):
             # Nearly all differ in the first case, and stop there.
-            return all(alike(mine, _call(f, args)) for mine, args in zip(got, cases.values(), strict=True))
+            return all(alike(mine, _wanted(f, args)) for mine, args in zip(got, cases.values(), strict=True))
     except Exception:  # some pairs of mistakes cannot run: then nobody made them
         return False
 
@@ -145,7 +181,8 @@ def _not_finite(exercise, got, wanted, cases):
 
 def _digits_lost(name, got, wanted):
     """Return a verdict if all results are right but for the digits that their type cannot hold."""
-    kinds = [np.asarray(mine).dtype for mine in got]
+    exact = [np.asarray(want).dtype == np.float64 for want in wanted]
+    kinds = [np.asarray(mine).dtype for mine, held in zip(got, exact, strict=True) if held]
     for kind in kinds:
         short = [np.asarray(want).astype(kind) for want in wanted]
         if kind != np.float64 and all(np.allclose(m, w, rtol=1e-2) for m, w in zip(got, short, strict=True)):
