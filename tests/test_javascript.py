@@ -5,12 +5,12 @@ import base64
 import numpy as np
 import pytest
 from discovery import LANDSCAPES, RULES, factories
+from steady import steady
 
 from optim_lessons import landscapes as ground
 from optim_lessons.adam import adam
 from optim_lessons.lab.controls import RANGES
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.path import path
 from optim_lessons.lab.tape.grounds import knobs_of, trace_ground
 from optim_lessons.lab.tape.javascript import formula, number, print_ground, print_rule
 from optim_lessons.lab.tape.trace import NUMBERS, TRUTHS, CannotTrace
@@ -69,25 +69,11 @@ def _ranges(make):
     return {} if hasattr(make, "grad") else {name: RANGES.get(name, ()) for name in knobs_of(make)}
 
 
-def steady(rule, landscape, knobs, start, steps):
-    """Return the path, and how many of its points are the same to 1e-13 where its start moves by one ulp.
-
-    Beyond them the ground is chaotic: whatever rounds in another way walks elsewhere.
-    """
-    ws = path(rule, landscape.grad, start, steps, **knobs)
-    same = np.ones(len(ws), bool)
-    for nudge in (np.inf, -np.inf):
-        nudged = path(rule, landscape.grad, np.nextafter(np.asarray(start, float), nudge), steps, **knobs)
-        with np.errstate(all="ignore"):
-            same &= ~(np.abs(nudged - ws) > 1e-13 * np.maximum(np.abs(ws), 1)).any(axis=-1)
-    return ws, len(ws) if same.all() else int(np.argmin(same))
-
-
 def compare(job, result):
     make, rule, knobs, start, steps = job
     landscape = make if hasattr(make, "grad") else make(**{name: knobs[name] for name in knobs_of(make)})
     its = {name: knobs[name] for name in parts(rule).knobs}
-    ws, known = steady(rule, landscape, its, start, steps)
+    ws, known = steady(rule, landscape.grad, start, steps, **its)
     got, heights, end, holds = result
     assert holds
     np.testing.assert_allclose(got[:known], ws[:known], rtol=CLOSE, atol=CLOSE)

@@ -115,7 +115,7 @@ def drawn(live, ratio):
         figure.set_dpi(ratio * usual)
         try:
             figure.canvas.draw()
-            for artist in live._slow + live._quick:
+            for artist in live.slow + live.quick:
                 artist.axes.draw_artist(artist)
             picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
             texts = figure.findobj(lambda one: isinstance(one, Text) and one.get_visible() and one.get_text())

@@ -5,8 +5,9 @@ explore(gradient_descent, quadratic)             # ... and for every knob of the
 explore(adam, rosenbrock, lr=0.05, beta1=(0.5, 0.9))
 explore(scene)                                   # any picture with knobs
 
-The page paints by itself (lab/page/): it asks for the frames that it lacks, and when a reader takes a slider,
-this side works ahead and sends the frames of that slider's stops before they are asked for.
+The page paints by itself (lab/page/). Of a walk it gets the formulas (lab/printed.py) and needs no more. Else
+it asks for the frames that it lacks, and when a reader takes a slider, this side works ahead and sends the
+frames of that slider's stops before they are asked for.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from optim_lessons.lab.controls import control
 from optim_lessons.lab.frames import pack_frames
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.plots import DPI, light_card, shown
+from optim_lessons.lab.printed import program
 from optim_lessons.lab.scenes import walk
 
 SLICE = 0.02  # seconds of work between two looks at what else there is to do
@@ -70,7 +72,7 @@ class Explorer(anywidget.AnyWidget):
         self.live = LiveFigure(scene)
         self._epoch, self._sent, self._counts, self._bytes = 0, set(), None, 0
         self._plan, self._spent, self._grab, self._working = [], 0.0, None, False
-        self._drawn = None
+        self._drawn, self._programs = None, {}
         values = [one.default for one in self.controls.values()]
         frame = self.live.frame(self._named(values))  # what fails at the start is the caller's to see
         self._reading, self._drawn = frame.reading, values
@@ -167,8 +169,12 @@ class Explorer(anywidget.AnyWidget):
                 if content["epoch"] != self._epoch or len(self._sent) > 1:
                     self._restart()
                     self._show(self._values)
+                self._programs = {}
+                self._send_program(self._values)
             elif content["ask"] == "frame":
-                self._show(self._accepted(content["values"]), content["id"])
+                values = self._accepted(content["values"])
+                self._show(values, content["id"])
+                self._send_program(values)
             elif content["ask"] == "ahead":
                 self._look_ahead(
                     self._accepted(content["values"]), content["knob"], content["grab"], content["from"]
@@ -193,6 +199,15 @@ class Explorer(anywidget.AnyWidget):
             self._restart()
             frames = [self.live.frame(self._named(values)) for values in keys]
         self.send({"tell": "frames", "id": asked}, [self._packed(keys, frames)])
+
+    def _send_program(self, values):
+        """Send what the page needs to work out pictures by itself, once for each setting of still knobs."""
+        values = self._named(values)
+        still = tuple(values[name] for name in self.scene.still)
+        if still not in self._programs:
+            self._programs[still] = program(self.live, self.controls, values)
+            if self._programs[still] is not None and self.comm is not None:
+                self.send({"tell": "program"}, [self._programs[still]])
 
     def _packed(self, keys, frames):
         """Return frames, with what the page's book lacks for them, as bytes."""

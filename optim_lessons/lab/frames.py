@@ -14,6 +14,7 @@ calls. Positions are eighths of a pixel, from the upper left corner. The calls:
     4 IMAGE  style, image, x, y, then width and height in pixels
 """
 
+import copy
 import functools
 import io
 import itertools
@@ -108,6 +109,12 @@ class Recorder(RendererBase):
         self._seen = Bbox([[-MARGIN, -MARGIN], [self.width + MARGIN, self.height + MARGIN]])
         self._calls = []
         self._sizes, self._layouts = {}, {}
+
+    def into(self, book):
+        """Return another renderer for the same figure, which writes into another book."""
+        other = copy.copy(self)
+        other.book, other._layouts = book, {}
+        return other
 
     def record(self, artists):
         """Let artists draw themselves; return the calls as an int16 array."""
@@ -234,6 +241,21 @@ class Recorder(RendererBase):
         _forget_if_many(self._layouts)
         self._layouts[key] = layout
         return layout
+
+    def word(self, prop, s):
+        """Return a text's letters, [outline in the book, place] each, and its width in pixels, twice.
+
+        The width is given as the outlines have it, and as the stills have it, whose letters are fitted to
+        pixels.
+        """
+        scale = self.points_to_pixels(prop.get_size_in_points()) / text_to_path.FONT_SCALE
+        letters, outlines, wide = _letters(_face(prop), s)
+        rows = [
+            [self.book.note("glyphs", name, lambda name=name: _outline(*outlines[name])), round(x * scale, 3)]
+            for name, x, *_ in letters
+            if len(outlines[name][0])
+        ]
+        return [rows, round(wide * scale, 3), self.get_text_width_height_descent(s, prop, False)[0]]
 
     # How it is written.
 

@@ -14,6 +14,7 @@ A scene says how to build the picture and how to move it::
 Whatever is to move is made with animated=True.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -49,6 +50,8 @@ class Scene:
     the usual one does not fit.  size: inches.  handles: Handles, places in the picture that a hand can
     move; or a function of all values that returns them, where they depend on a still knob.
     play: the knob that the play button moves from its start to its value; None: steps, if there is one.
+    formulas: formulas(controls, **still) returns what a page needs to work the picture out by itself (see
+    lab/printed.py), or raises CannotTrace; controls: knob → Control.
     """
 
     build: Callable
@@ -58,6 +61,7 @@ class Scene:
     size: tuple = (9.6, 4.0)
     handles: tuple | Callable = ()
     play: str | None = None
+    formulas: Callable | None = None
 
 
 class Frame(NamedTuple):
@@ -70,7 +74,8 @@ class Frame(NamedTuple):
 class LiveFigure:
     """A scene on its figure.
 
-    book: what its frames refer to; `restart` begins a new one.
+    book: what its frames refer to; `restart` begins a new one.  slow, quick: the artists that move, those
+    that seldom change (landscapes and axes) and the others, in the order in which they are drawn.
     """
 
     def __init__(self, scene):
@@ -84,6 +89,19 @@ class LiveFigure:
         self.book = Book()
         self._recorder = Recorder(self.figure, self.book)
         self._ground = self._under = None
+
+    @contextlib.contextmanager
+    def apart(self):
+        """Give the frames that are made inside a book of their own."""
+        kept = self.book, self._recorder, self._ground
+        self.book = Book()
+        self._recorder = self._recorder.into(self.book)
+        self._ground = self._under = None
+        try:
+            yield
+        finally:
+            self.book, self._recorder, self._ground = kept
+            self._under = None
 
     def draw(self, values):
         """Set the figure to a dict of all knobs; return the reading."""
@@ -100,20 +118,29 @@ class LiveFigure:
             if self._ground is None:
                 with look():
                     self._ground = self._recorder.layer([self.figure])
-            if self._under is None or any(artist.stale for artist in self._slow):
-                self._under = self._recorder.layer(self._slow)
-                for artist in self._slow:
+            if self._under is None or any(artist.stale for artist in self.slow):
+                self._under = self._recorder.layer(self.slow)
+                for artist in self.slow:
                     artist.stale = False
-            numbers = self._recorder.record(self._quick)
+            numbers = self._recorder.record(self.quick)
         places = self._places(values)
         below = [self._ground, self._under, self.book.note("places", repr(places), lambda: places)]
         return Frame(reading, np.concatenate([np.array(below, np.int16), numbers]))
+
+    def calls(self, artists):
+        """Return what some artists write down now, as an int16 array."""
+        with np.errstate(all="ignore"):
+            return self._recorder.record(artists)
+
+    def word(self, prop, text):
+        """Return a text's letters and its widths: as `Recorder.word`."""
+        return self._recorder.word(prop, text)
 
     def png(self):
         """Return what was drawn last as a small PNG, with two pixels for each of the picture's."""
         with look(), np.errstate(all="ignore"):
             try:
-                return figure_png(self.figure, self._slow + self._quick)
+                return figure_png(self.figure, self.slow + self.quick)
             finally:
                 self._under = None
 
@@ -124,9 +151,9 @@ class LiveFigure:
             self._move = self.scene.build(self.figure, **still)
         moving = self.figure.findobj(lambda artist: artist.get_animated() and artist.axes is not None)
         moving.sort(key=lambda artist: artist.get_zorder())
-        # Landscapes and axes seldom change: they are a layer of their own.
-        self._slow = [artist for artist in moving if isinstance(artist, AxesImage | Axis)]
-        self._quick = [artist for artist in moving if artist not in self._slow]
+        # What seldom changes is a layer of its own.
+        self.slow = [artist for artist in moving if isinstance(artist, AxesImage | Axis)]
+        self.quick = [artist for artist in moving if artist not in self.slow]
         self._ground = self._under = None
         self._built_for = still
 
@@ -141,14 +168,14 @@ class LiveFigure:
                 {
                     "knobs": [x, y],
                     "box": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
-                    "x": _measure(axes.get_xlim(), axes.get_xscale(), logs),
-                    "y": _measure(axes.get_ylim(), axes.get_yscale(), logs),
+                    "x": measure(axes.get_xlim(), axes.get_xscale(), logs),
+                    "y": measure(axes.get_ylim(), axes.get_yscale(), logs),
                 }
             )
         return places
 
 
-def _measure(limits, scale, logs):
+def measure(limits, scale, logs=False):
     """Return an axis's ends and its scale, of the knob that it shows."""
     low, high = map(float, limits)
     return [10**low, 10**high, "log"] if logs else [low, high, scale]

@@ -10,8 +10,9 @@ from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Handle, Scene
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
+    BANDS,
+    HEIGHTS,
     RULE_STYLES,
-    counted,
     height_bands,
     height_map,
     inside,
@@ -23,6 +24,10 @@ from optim_lessons.lab.plots import (
     set_loss,
     set_path,
 )
+from optim_lessons.lab.printed import allowed
+from optim_lessons.lab.reading import race_reading, reading
+from optim_lessons.lab.tape.javascript import print_ground, print_rule
+from optim_lessons.lab.tape.trace import CannotTrace
 
 
 def walk(rule, landscape):
@@ -39,14 +44,16 @@ def walk(rule, landscape):
         above = figure.add_axes((0.075, 0.135, 0.49, 0.77), title=first.name)
         beside = figure.add_axes((0.655, 0.135, 0.32, 0.77))
         ground = height_map(above, first, animated=bool(shape))
-        line = path_line(above, rule, animated=True)
-        end = above.plot([], [], "o", color=rule_style(rule)["color"], markersize=8, animated=True)[0]
+        ground.set_gid("ground")
+        line = path_line(above, rule, animated=True, gid="path")
+        color = rule_style(rule)["color"]
+        end = above.plot([], [], "o", color=color, markersize=8, animated=True, gid="end")[0]
         lowest, level = floor(first)
         loss_axis(beside, float(first(first.start)), lowest, log=level)
         _height_label(beside, first)
-        beside.xaxis.set_animated(True)
-        loss_line = beside.plot([], [], animated=True, **rule_style(rule) | {"marker": ""})[0]
-        settings = beside.set_title("", fontsize=10, loc="right", animated=True)
+        beside.xaxis.set(animated=True, gid="steps")
+        loss_line = beside.plot([], [], animated=True, gid="losses", **rule_style(rule) | {"marker": ""})[0]
+        settings = beside.set_title("", fontsize=10, loc="right", animated=True, gid="settings")
         shown = [shape, first]
 
         def move(*, start_x, start_y, steps, **knobs):
@@ -68,9 +75,23 @@ def walk(rule, landscape):
 
         return move
 
+    def formulas(controls):
+        if any(isinstance(x, bool) for x in shape.values()):
+            raise CannotTrace("a knob of the landscape is on or off")
+        ends = {name: (controls[name].stops[0], controls[name].stops[-1]) for name in shape}
+        return {
+            "kind": "walk",
+            "ground": print_ground(landscape, ends),
+            "rule": print_rule(rule),
+            "label": rule_label(rule, first=True),
+            "settings": [*parts(rule).knobs, *shape],
+            "shape": [*shape],
+            "allowed": allowed(parts(rule).knobs),
+        } | about(first)
+
     ranges = dict(zip(start, first.box, strict=True))
     knobs = parts(rule).knobs | shape | start | {"steps": 60}
-    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),))
+    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),), formulas=formulas)
 
 
 def race(rules, landscapes, noisy):
@@ -99,25 +120,28 @@ def race(rules, landscapes, noisy):
         surface, best = landscapes[landscape], tuned_lrs(landscape)
         above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
         beside = figure.add_axes((0.565, 0.13, 0.245, 0.78), title="loss against step")
-        height_map(above, surface)
+        height_map(above, surface).set_gid("ground")
         lowest, level = floor(surface)
         base = lowest if level else 0.0
         loss_axis(beside, float(surface(surface.start)), lowest, log=level)
         _height_label(beside, surface)
-        beside.xaxis.set_animated(True)
+        beside.xaxis.set(animated=True, gid="steps")
         slope = float(np.linalg.norm(surface.grad(surface.start)))
         looks = {label: _race_style(label, rule) for label, rule in rules.items()}
         paths = {
-            label: path_line(above, rules[label], animated=True, **look) for label, look in looks.items()
+            label: path_line(above, rules[label], animated=True, gid=f"path of {label}", **look)
+            for label, look in looks.items()
         }
         losses = {
-            label: beside.plot([], [], animated=True, label=label, **look | {"marker": ""})[0]
+            label: beside.plot(
+                [], [], animated=True, label=label, gid=f"losses of {label}", **look | {"marker": ""}
+            )[0]
             for label, look in looks.items()
         }
         beside.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), handlelength=2.6)
 
         def move(*, lr_scale, noise, noise_for_all, seed, steps):
-            final, away = {}, []
+            ends = {}
             shaken = noisy(surface.grad, noise * slope, seed)
             for label, rule in rules.items():
                 grad = shaken if noise_for_all or label == "SGD" else surface.grad
@@ -125,31 +149,53 @@ def race(rules, landscapes, noisy):
                 heights = surface(ws)
                 set_path(paths[label], ws, surface.box)
                 set_loss(losses[label], heights, lowest)
-                if stays_inside(ws, surface.box):
-                    final[label] = settled(heights) - base
-                else:
-                    away.append(label)
+                ends[label] = settled(heights) - base if stays_inside(ws, surface.box) else None
             _set_steps(beside, steps)
-            order = sorted(final, key=lambda label: max(final[label], ROUNDING))
-            places = ", ".join(f"{label} {_height(final[label])}" for label in order)
-            *_, height, unit = surface.units
-            measure = "loss above the minimum" if level else height + f" in{unit}" * bool(unit)
-            last = len(last_tenth(heights))
-            when = f"The {measure} after" if last == 1 else f"The highest {measure} in the last {last} of"
-            ranks = f"{when} {counted(steps, 'step')}, best first: {places}."
-            lost = f"Left the map: {', '.join(away)}."
-            return " ".join([ranks] * bool(final) + [lost] * bool(away))
+            return race_reading(ends, steps, len(last_tenth(heights)), measured(surface, level))
 
         return move
 
-    return Scene(build, moving, {"landscape": names[0]}, {"landscape": names}, size=(10.6, 4.2))
+    def formulas(controls, *, landscape):
+        surface, best = landscapes[landscape], tuned_lrs(landscape)
+        lowest, level = floor(surface)
+        slope = float(np.linalg.norm(surface.grad(surface.start)))
+        return {
+            "kind": "race",
+            "ground": print_ground(surface),
+            "rules": [[label, print_rule(rule), dict(parts(rule).knobs)] for label, rule in rules.items()],
+            "noisy": "SGD",
+            "lrs": best,
+            "slope": slope,
+            "base": lowest if level else 0.0,
+            "measure": measured(surface, level),
+        } | about(surface)
+
+    return Scene(
+        build, moving, {"landscape": names[0]}, {"landscape": names}, size=(10.6, 4.2), formulas=formulas
+    )
 
 
-ROUNDING = 1e-12  # what is lower has arrived, and has no rank
+def measured(landscape, level):
+    """Return what a race is judged by, in words.  level: whether all minima are as low as the lowest."""
+    *_, height, unit = landscape.units
+    return "loss above the minimum" if level else height + f" in{unit}" * bool(unit)
 
 
-def _height(loss):
-    return f"below {ROUNDING:g}" if loss < ROUNDING else f"{loss:.3g}"
+def about(landscape):
+    """Return what a page is to know of a landscape beside its formulas."""
+    return {
+        "box": landscape.box,
+        "units": landscape.units,
+        "start": landscape.start.tolist(),
+        "minima": landscape.minima.tolist(),
+        "lowest": floor(landscape)[0],
+        "colours": band_colours(),
+    }
+
+
+def band_colours():
+    """Return the colours of a landscape's bands, from the lowest up: red, green, blue of 255."""
+    return [[round(255 * x) for x in HEIGHTS(band / (BANDS - 1))[:3]] for band in range(BANDS)]
 
 
 LRS = np.geomspace(1e-5, 10, 50)
@@ -197,34 +243,6 @@ def floor(landscape):
     """Return the height of a landscape's lowest minimum, and whether all its minima are that low."""
     heights = landscape(landscape.minima)
     return float(heights.min()), bool(np.ptp(heights) < 1e-9)
-
-
-def reading(name, ws, losses, landscape):
-    """Say in words how the path of a rule, shape (steps + 1, 2), went on a landscape."""
-    box, (x_unit, y_unit, height, unit) = landscape.box, landscape.units
-    steps = len(ws) - 1
-    lost = np.flatnonzero(~(np.isfinite(ws).all(axis=-1) & np.isfinite(losses)))
-    out = inside(ws, box)
-    if lost.size:
-        return (
-            f"{name} left the picture at step {out} and the finite numbers at step {lost[0]}. "
-            "Each step overshoots more than the last: try a smaller lr."
-        )
-    x, y = ws[-1]
-    end = (
-        f"after {counted(steps, 'step')} the {height} is {losses[-1]:.3g}{unit}, "
-        f"at ({x:.3g}{x_unit}, {y:.3g}{y_unit})."
-    )
-    if out <= steps and unit:
-        return (
-            f"{name} left the map at step {out}: beyond its edge the land is only mirrored. Try a smaller lr."
-        )
-    if out <= steps:
-        if losses[-1] > losses[0]:
-            return f"{name} left the picture at step {out}; {end} The steps overshoot: try a smaller lr."
-        back = " and came back" if inside(ws[-1:], box) else ""
-        return f"{name} left the picture at step {out}{back}; {end}"
-    return f"{name}: {end}"
 
 
 def _factory(landscape):

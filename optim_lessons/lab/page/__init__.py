@@ -2,6 +2,10 @@
 
 painter.js   paints frames (lab/frames.py) on a canvas, at the screen's own resolution, in light and dark
 numbers.js   numbers as Python prints them, and as people type them
+calls.js     writes frames, as Matplotlib's artists would
+reading.js   what a picture of walks says in words: lab/reading.py in the page
+noise.js     NumPy's random numbers in the page
+walks.js     walks and races that the page works out by itself, from printed formulas
 player.js    what is to be shown, what is known, and what is asked for, whoever makes the frames
 controls.js  sliders, boxes, lists, switches and the play button
 explorer.js  picture, controls and sentence on a page; the hand on the picture
@@ -13,7 +17,8 @@ import re
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-PARTS = ("painter.js", "numbers.js", "player.js", "controls.js", "explorer.js")
+PARTS = ("painter.js", "numbers.js", "calls.js", "reading.js", "noise.js", "walks.js")
+PARTS += ("player.js", "controls.js", "explorer.js")
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

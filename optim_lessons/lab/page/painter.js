@@ -1,7 +1,7 @@
 // Paints frames on a canvas. The form of a frame and of the book is described in lab/frames.py.
 
-const PATH = 1, MARKS = 2, TEXT = 3, IMAGE = 4;
-const UNIT = 8, CLOSED = 1, SNAP = 2;
+export const PATH = 1, MARKS = 2, TEXT = 3, IMAGE = 4;
+export const UNIT = 8, CLOSED = 1, SNAP = 2;
 
 // Bytes of lab/frames.py, pack(): a header and byte strings.
 export function unpack(data) {
@@ -39,6 +39,7 @@ export class Book {
 
   decode(png) {
     const number = this.images.push(null) - 1;
+    if (!png.byteLength) return; // who reads the book paints it
     this.undecoded++;
     const decoded = createImageBitmap(new Blob([png], { type: "image/png" })).then((image) => {
       this.images[number] = image;

@@ -94,7 +94,19 @@ export class Player {
     this.moves++;
     this.tell("move");
     if (byHand) this.maker.moved?.(values);
-    const frame = this.frames.get(keyOf(values));
+    const frame = this.frame(values);
+    if (frame) this.present(frame, this.moves);
+    else this.ask();
+  }
+
+  // The frame of some values, if it is known or can be worked out here.
+  frame(values) {
+    return this.maker.make?.(values) ?? this.frames.get(keyOf(values));
+  }
+
+  // The maker knows more than before.
+  again() {
+    const frame = this.frame(this.values);
     if (frame) this.present(frame, this.moves);
     else this.ask();
   }

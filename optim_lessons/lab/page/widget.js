@@ -1,9 +1,11 @@
-// The explorer in a notebook: its kernel makes the frames.
+// The explorer in a notebook: its kernel makes the frames, or sends the formulas of which the page makes them.
 
 import { ExplorerView } from "./explorer.js";
 import { Player } from "./player.js";
+import { Printed } from "./walks.js";
 
 const TELL = 60; // milliseconds of rest before the kernel is told where the controls stand
+const REST = 250; // ... where nothing is asked of it
 const AGAIN = 150; // ... between two words about the same slider in hand
 
 class Kernel {
@@ -11,6 +13,15 @@ class Kernel {
     this.model = model;
     this.grab = 0;
     this.told = { knob: null, at: 0 };
+    this.programs = [];
+  }
+
+  make(values) {
+    return this.program(values)?.make(values) ?? null;
+  }
+
+  program(values) {
+    return this.programs.find((program) => program.holds(values));
   }
 
   ask(values, id) {
@@ -22,10 +33,11 @@ class Kernel {
     this.timer = setTimeout(() => {
       this.model.set("_values", values);
       this.model.save_changes();
-    }, TELL);
+    }, this.program(values) ? REST : TELL);
   }
 
   ahead(values, knob, from) {
+    if (this.program(values)) return;
     const now = performance.now();
     if (knob.name === this.told.knob && now - this.told.at < AGAIN) return;
     if (knob.name !== this.told.knob || now - this.told.at > 2000) this.grab++;
@@ -38,10 +50,11 @@ const players = new WeakMap(); // model → player: several views of one explore
 
 function playerOf(model) {
   if (!players.has(model)) {
-    const player = new Player(model.get("_sheet"), model.get("_values"), new Kernel(model));
+    const kernel = new Kernel(model), player = new Player(model.get("_sheet"), model.get("_values"), kernel);
     players.set(model, player);
     model.on("msg:custom", (message, buffers) => {
       if (message.tell === "frames") player.load(buffers[0], message.id);
+      if (message.tell === "program") kernel.programs.push(new Printed(buffers[0]));
       if (message.tell === "failed") player.failed(message.values, message.message, message.id);
     });
     model.on("change:_values", () => player.wish(model.get("_values"), false));

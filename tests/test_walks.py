@@ -1,0 +1,157 @@
+"""What the page works out by itself is what Python shows: sentences, frames, landscapes, the noise."""
+
+import base64
+import itertools
+import json
+import zlib
+
+import numpy as np
+import pytest
+from drive import somewhere
+from scipy.spatial import KDTree
+from steady import steady
+
+from optim_lessons import landscapes
+from optim_lessons.adam import adam
+from optim_lessons.gradient_descent import gradient_descent
+from optim_lessons.lab import page as course_page
+from optim_lessons.lab.explore import explore
+from optim_lessons.lab.frames import IMAGE, MARKS, PATH, TEXT, UNIT
+from optim_lessons.lab.knobs import parts
+from optim_lessons.lab.printed import computed
+from optim_lessons.lab.tape.grounds import knobs_of
+from optim_lessons.momentum import momentum
+from optim_lessons.rmsprop import rmsprop
+from optim_lessons.sgd import sgd
+
+browser_test = pytest.mark.browser
+
+WALKS = {
+    "a valley": (adam, landscapes.rosenbrock, {}),
+    "a ravine with knobs of its own": (gradient_descent, landscapes.quadratic, {}),
+    "a saddle, above and below 0": (momentum, landscapes.saddle, {}),
+    "a plateau with a ravine": (rmsprop, landscapes.plateau, {}),
+    "real land": (gradient_descent, landscapes.terrain(), {"lr": (1e-4, 0.003)}),
+}
+RACERS = {"SGD": sgd, "momentum": momentum, "Adam": adam}
+GROUNDS = {"ravine": landscapes.quadratic(condition=100, angle=20), "Beale": landscapes.beale}
+
+_MAKE = """(values) => {
+  const frame = maker.make(values);
+  if (!frame) return null;
+  const { words, numbers, book } = frame;
+  return [words, [...numbers], [0, 1].map((k) => [...book.layers[numbers[k]]])];
+}"""
+_LOAD = """(payload) => {
+  window.maker = new Programs(payload);
+  return maker.ready.then(() => 1);
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    page = browser.new_page()
+    page.add_script_tag(content=course_page.script())
+    return page
+
+
+def ready(page, explorer):
+    """Let the page get an explorer's formulas; return what the numbers in its frames refer to."""
+    payload = computed(explorer)
+    page.evaluate(_LOAD, payload)
+    packed = zlib.decompress(base64.b64decode(payload["programs"][0]))
+    assert len(packed) < 100_000
+    return json.loads(packed[4 : 4 + int.from_bytes(packed[:4], "little")])["news"]
+
+
+def made(page, values):
+    """Return the sentence, the numbers and the two layers below that the page makes of values, or None."""
+    return page.evaluate(_MAKE, list(values.values()))
+
+
+def read(calls, news):
+    """Return calls with what they refer to: (kind, style, what, points in pixels of shape (n, 2)) each."""
+    calls, at, found = np.asarray(calls), 0, []
+
+    def points(at, n):
+        return calls[at : at + 2 * n].reshape(2, n).T / UNIT
+
+    while at < len(calls):
+        kind, style = int(calls[at]), news["styles"][calls[at + 1]]
+        if kind == PATH:
+            parts, at, its = calls[at + 2], at + 3, []
+            for _ in range(parts):
+                its.append(points(at + 2, calls[at]))
+                at += 2 + 2 * calls[at]
+            found.append((kind, style, None, its))
+        elif kind == MARKS:
+            n = calls[at + 3]
+            found.append((kind, style, news["shapes"][calls[at + 2]], points(at + 4, n)))
+            at += 4 + 2 * n
+        elif kind == TEXT:
+            n, corner = calls[at + 5], calls[at + 2 : at + 4] / UNIT
+            letters = calls[at + 6 : at + 6 + 4 * n].reshape(n, 4)
+            outlines = [news["glyphs"][i] for i in letters[:, 0]]
+            found.append((kind, style, (int(calls[at + 4]), outlines), corner + letters[:, 1:3] / UNIT))
+            at += 6 + 4 * n
+        else:
+            assert kind == IMAGE
+            found.append((kind, style, calls[at + 5 : at + 7].tolist(), calls[at + 3 : at + 5][None] / UNIT))
+            at += 7
+    return found
+
+
+def along(parts):
+    """Return points on lines, at most a pixel apart."""
+    pieces = [np.empty((0, 2))]
+    for points in parts:
+        for a, b in itertools.pairwise(points):
+            n = int(np.abs(b - a).max()) + 2
+            pieces.append(a + (b - a) * np.linspace(0, 1, n)[:, None])
+    return np.concatenate(pieces)
+
+
+def apart(a, b):
+    """Return how far, in pixels, the farthest point of one set is from the nearest of the other."""
+    if not (len(a) and len(b)):
+        return 0 if len(a) == len(b) else np.inf
+    return max(KDTree(a).query(b)[0].max(), KDTree(b).query(a)[0].max())
+
+
+def assert_alike(got, told):
+    """Assert that two readings of calls show the same within a pixel."""
+    assert [(kind, style) for kind, style, *_ in got] == [(kind, style) for kind, style, *_ in told]
+    for (kind, _, what, places), (_, _, its, there) in zip(got, told, strict=True):
+        assert what == its
+        if kind == PATH:
+            assert apart(along(places), along(there)) < 1.5  # the points along a line are a pixel apart
+        elif kind == MARKS:
+            assert apart(places, there) <= 1
+        else:
+            assert np.abs(places - there).max() <= 1
+
+
+def assert_same_picture(page, explorer, values, here):
+    told, (words, numbers, layers) = explorer.live.frame(values), made(page, values)
+    assert words == told.reading
+    there = explorer.live.book.news()
+    assert_alike(read(numbers[3:], here), read(told.numbers[3:], there))
+    for got, its in zip(layers, told.numbers[:2], strict=True):
+        assert_alike(read(got, here), read(np.frombuffer(there["layers"][its], np.int16), there))
+
+
+@browser_test
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_s_sentence_and_frame_in_the_page_are_python_s(page, name):
+    rule, landscape, knobs = WALKS[name]
+    explorer = explore(rule, landscape, **knobs)
+    here, compared = ready(page, explorer), 0
+    own = {} if hasattr(landscape, "grad") else knobs_of(landscape)
+    for values in itertools.islice(somewhere(explorer), 12):
+        ground = landscape(**{k: values[k] for k in own}) if own else landscape
+        start = np.array([values["start_x"], values["start_y"]], float)
+        its = {k: values[k] for k in parts(rule).knobs}
+        if steady(rule, ground.grad, start, values["steps"], **its)[1] > values["steps"]:
+            assert_same_picture(page, explorer, values, here)
+            compared += 1
+    assert compared >= 5, "most random walks are steady"
