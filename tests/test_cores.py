@@ -88,3 +88,14 @@ def test_a_part_that_is_marked_as_deeper_is_not_counted():
     assert "Write the rule." in text
     assert "in hindsight" not in text
     assert "## 4 · " in text
+
+
+@every_lesson
+def test_the_bridge_and_the_claims_of_a_lesson_are_at_most_a_thousand_words(path):
+    paragraphs, inside = [], False
+    for cell in read(path.read_bytes()).cells:
+        for paragraph in re.split(r"\n\s*\n", cell.source) if cell.cell_type == "markdown" else []:
+            if paragraph.startswith(("## ", "**Sources.**")):
+                inside = bool(re.search(r"bridge|claims|what others say", paragraph))
+            paragraphs += [paragraph] if inside else []
+    assert 300 < words(paragraphs) <= 1_000
