@@ -45,7 +45,7 @@ def batches(examples, size, *, order="reshuffled", seed=0):
             return np.random.default_rng((seed, t)).integers(examples, size=size)
         epoch, batch = divmod(t, per_epoch)
         cards = deal(epoch) if order == "reshuffled" else np.arange(examples)
-        return cards[batch * size : (batch + 1) * size]
+        return cards[batch * size : (batch + 1) * size].copy()  # the cards stay as they were dealt
 
     return rows
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optim_lessons.lab.kept import kept
+
 
 class Part(NamedTuple):
     """Examples X, shape (examples, features), and what is to be predicted, y: `X, y = data.train`."""
@@ -155,6 +157,4 @@ def _centred(X, train):
 
 
 def _part(X, y):
-    for a in (X, y):
-        a.flags.writeable = False  # every caller gets the same arrays
-    return Part(X, y)
+    return Part(*kept(X, y))  # every caller gets the same arrays

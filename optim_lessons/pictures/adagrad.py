@@ -7,6 +7,7 @@ import numpy as np
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path, record
@@ -31,7 +32,7 @@ def feature_stream(frequency=0.02, seed=0, examples=EXAMPLES):
     rng = np.random.default_rng(seed)
     x = np.stack([np.ones(examples), rng.random(examples) < frequency], axis=-1).astype(float)
     y = x.sum(axis=-1) + 0.5 * rng.standard_normal(examples)
-    return x, y
+    return kept(x, y)
 
 
 def stream_slope(x, y):
@@ -147,7 +148,7 @@ def regrets(rule, steps, scale, seed):
     """
     c = DISTANCE + np.random.default_rng(seed).standard_normal(steps)
     ws = path(rule, lambda w, t: scale * np.sign(w - c[t]), np.zeros(1), steps, lr=LRS[:, None])[:-1, :, 0]
-    return (np.abs(ws - c[:, None]) - np.abs(np.median(c) - c)[:, None]).mean(axis=0)
+    return kept((np.abs(ws - c[:, None]) - np.abs(np.median(c) - c)[:, None]).mean(axis=0))
 
 
 def hindsight():

@@ -14,6 +14,7 @@ from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.debugging import dead, norms, saturated, scaled_step, update_ratio
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp
 from optim_lessons.lab.path import path
 from optim_lessons.lab.train import clipped
@@ -48,7 +49,7 @@ def data(shuffled=0.0, seed=0):
     rng = np.random.default_rng((seed, 12))
     moved = rng.permutation(EXAMPLES)[: round(shuffled * EXAMPLES)]
     y[moved] = y[rng.permutation(moved)]
-    return (X, y), whole.validation
+    return (X, kept(y)), whole.validation
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.path import record
 
 STEPS = 3000  # of the long run
@@ -33,7 +34,7 @@ def moving_minimum(season=300, noise=0.3, burst=0.0, steps=STEPS, seed=0):
     c = np.sin(2 * np.pi * np.arange(steps + 1) / season)
     added = noise * np.random.default_rng(seed).standard_normal(steps)
     added[BURST_AT : BURST_AT + 1] += burst
-    return c, added
+    return kept(c, added)
 
 
 def follow(rule, c, added, **knobs):

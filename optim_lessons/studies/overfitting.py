@@ -12,6 +12,7 @@ from optim_lessons.adam import adam
 from optim_lessons.bridge import adam_decay_without_lr
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.fair import best_of
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.path import stepper
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
@@ -52,7 +53,7 @@ def few_digits(images=IMAGES, wrong=WRONG, part=0):
     liars = rng.permutation(len(right))[: round(wrong * len(right))]
     y = right.copy()
     y[liars] = (y[liars] + rng.integers(1, 10, len(liars))) % 10
-    return FewDigits(X, y, right)
+    return FewDigits(X, kept(y), right)
 
 
 def new_images():
@@ -224,7 +225,7 @@ def _opened(here, entrant, trial, stop=False):
 def results():
     """Return what the script found: "train" and "validation" of the map, "seeds" of its end, "rivals"."""
     with np.load(shipped("assets") / "weight_decay.npz") as file:
-        return {name: file[name].astype(float) for name in file}
+        return {name: kept(file[name].astype(float)) for name in file}
 
 
 def chosen(name):

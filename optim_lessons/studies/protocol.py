@@ -16,6 +16,7 @@ from optim_lessons.adam import adam
 from optim_lessons.choosing import choose, counted, draw
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import linear, mlp, softmax
 from optim_lessons.lab.races import Entrant, Problem
 from optim_lessons.lab.shipped import shipped
@@ -198,7 +199,7 @@ FIELDS = ("tuning", "sweep", "curve", "test_loss", "test_accuracy", "train_loss"
 def results():
     """Return the results of the races: (problem, schedule, rule) → Row."""
     with np.load(shipped("assets") / "races.npz") as file:
-        arrays = {name: file[name].astype(float) for name in FIELDS}
+        arrays = {name: kept(file[name].astype(float)) for name in FIELDS}
     rows = {}
     for p, name in enumerate(PROBLEMS):
         epochs = PROBLEMS[name][2]

@@ -13,6 +13,7 @@ import numpy as np
 
 from optim_lessons.choosing import counted
 from optim_lessons.lab.datasets import Part
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
@@ -114,7 +115,7 @@ def grid_losses(part="test"):
     """Return the grid's mean losses as they count, shape (entries,)."""
     with np.load(shipped("assets") / "races.npz") as file:
         losses = file[f"unknown_{part}"].astype(float)
-    return counted(losses, math.log(4)).mean(axis=1)
+    return kept(counted(losses, math.log(4)).mean(axis=1))
 
 
 def score(rule, lr, schedule="constant", decay=0.0):

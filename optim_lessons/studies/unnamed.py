@@ -2,7 +2,10 @@
 
 import functools
 
+import numpy as np
+
 from optim_lessons.lab import datasets
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp
 from optim_lessons.studies.broken import BROKEN, FAULTS, faulty, sick
 
@@ -14,13 +17,19 @@ _GRADIENTS = {"P": 4, "Q": 2, "R": 0, "S": 3}
 @functools.cache
 def first_six():
     """Return the first six broken runs: letter → readings of the bench."""
-    return {letter: sick(list(BROKEN)[_RUNS[letter]]) for letter in "ABCDEF"}
+    return _runs("ABCDEF")
 
 
 @functools.cache
 def second_six():
     """Return the other six broken runs: letter → readings of the bench."""
-    return {letter: sick(list(BROKEN)[_RUNS[letter]]) for letter in "GHIJKL"}
+    return _runs("GHIJKL")
+
+
+def _runs(letters):
+    runs = {letter: sick(list(BROKEN)[_RUNS[letter]]) for letter in letters}
+    kept(*(x for readings in runs.values() for x in readings.values() if isinstance(x, np.ndarray)))
+    return runs
 
 
 @functools.cache
