@@ -236,6 +236,12 @@ def test_the_timed_ways_do_the_same_and_a_step_of_adam_is_some_twenty_five_calls
     assert 20 <= calls[0] <= 30
 
 
+def test_ten_thousand_runs_together_cost_less_than_a_hundred_one_after_another():
+    one = min(picture.seconds("path: one sweep, all steps kept", 1) for _ in range(3))
+    many = min(picture.seconds("final: one sweep, the end kept", 10_000) for _ in range(3))
+    assert many < 100 * one  # about ten times on a quiet machine
+
+
 def test_a_crossover_is_the_first_size_from_which_on_one_way_stays_faster():
     sizes = [1, 10, 100, 1000]
     assert picture.crossover(sizes, [1, 2, 3, 9], [5, 1, 4, 5]) == 1000
