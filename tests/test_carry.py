@@ -9,7 +9,7 @@ from optim_lessons.course.copies.carry import answered, asks
 from optim_lessons.course.copies.damage import content
 from optim_lessons.course.copies.workbook import find, lessons, pristine
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.sandbox.box import Limits, course_without_answers
+from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.submission import exercises_of, judge_notebook
 
 
@@ -108,6 +108,5 @@ def test_carried_answers_get_the_verdicts_that_they_had(lesson):
     learners.cells[1] |= {"outputs": [], "execution_count": None}
     page, filled = answered(content(pristine(lesson)), content(file_of(learners)))
     assert set(filled) == {e.name for e in EXERCISES.values() if e.id[:2] == lesson[:2]}
-    with course_without_answers() as course:
-        _, results = judge_notebook(json.dumps(page).encode(), Limits(), lesson=lesson, course=course)
+    _, results = judge_notebook(json.dumps(page).encode(), Limits(), lesson=lesson)
     assert {result.state for result in results} == {"right"}

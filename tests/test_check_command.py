@@ -14,7 +14,7 @@ from optim_lessons.course.cli import main
 from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes, read
-from optim_lessons.course.sandbox.box import Limits, course_without_answers
+from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.sandbox.child import Notebook, bound, helpers, parse, read_cells
 from optim_lessons.course.sandbox.walls import namespaces, trusted
 from optim_lessons.course.submission import exercises_of, judge_notebook
@@ -43,8 +43,7 @@ def solved(name=LESSON, answers=()):
 def states(notebook, **options):
     """Return exercise's name → (state, mistake)."""
     data = notebook if isinstance(notebook, bytes) else as_bytes(notebook)
-    with course_without_answers() as course:
-        _, results = judge_notebook(data, Limits(), course=course, **options)
+    _, results = judge_notebook(data, Limits(), **options)
     return {result.name: (result.state, result.mistake) for result in results}
 
 
@@ -214,9 +213,8 @@ def test_an_import_that_fails_is_told_by_what_was_asked_for(source, said):
 
 
 def test_a_cell_that_is_no_python_is_told_with_its_line():
-    with course_without_answers() as course:
-        data = as_bytes(lesson({"largest_lr": "x = 1\nlargest_lr = = 2"}))
-        _, results = judge_notebook(data, Limits(), course=course)
+    data = as_bytes(lesson({"largest_lr": "x = 1\nlargest_lr = = 2"}))
+    _, results = judge_notebook(data, Limits())
     result = next(r for r in results if r.name == "largest_lr")
     assert result.state == "error"
     assert "SyntaxError" in result.text

@@ -15,7 +15,7 @@ from test_packaging import ROOT, build_wheel, install
 
 from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import walls
-from optim_lessons.course.sandbox.box import Limits, course_without_answers
+from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.submission import judge_notebook
 
 pytestmark = pytest.mark.skipif(not ISOLATES, reason="this system has no namespaces")
@@ -127,8 +127,7 @@ def test_a_clone_in_a_folder_of_the_system_is_hidden_and_its_environment_is_not(
     monkeypatch.setattr(walls, "_SYSTEM", (*walls._SYSTEM, ROOT.parts[1]))
     tops = [str(ROOT / name) for name in ("optim_lessons", "notebooks", "tests")]
     tops += [str(place / "optim_lessons") for place in walls.libraries()]
-    with course_without_answers() as course:
-        for answer in (USES.format(site=""), SEEKS.format(tops=tops)):
-            data = as_bytes(solved(answers={"largest_lr": answer}))
-            _, results = judge_notebook(data, Limits(), course=course, walls=walls.namespaces)
-            assert {r.name: r.text for r in results if r.state != "right"} == {}
+    for answer in (USES.format(site=""), SEEKS.format(tops=tops)):
+        data = as_bytes(solved(answers={"largest_lr": answer}))
+        _, results = judge_notebook(data, Limits(), walls=walls.namespaces)
+        assert {r.name: r.text for r in results if r.state != "right"} == {}

@@ -19,7 +19,7 @@ from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import box
-from optim_lessons.course.sandbox.box import Limits, course_without_answers
+from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.sandbox.child import Notebook, helpers
 from optim_lessons.course.sandbox.walls import Inside, namespaces, trusted
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
@@ -44,20 +44,10 @@ def course_bytes():
     return [file.read_bytes() for file in files] + [(PACKAGE / "new.py").exists()]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def course_copy():
-    with course_without_answers() as course:
-        _options["course"] = course
-        yield
-
-
-_options = {}
-
-
 def judged(answers, *, seed=5, limits=QUICK, walls=WALLS):
     """Return name → Result for a solved notebook in which some cells are replaced."""
     data = as_bytes(solved(answers=answers))
-    _, results = judge_notebook(data, limits, seed=seed, walls=walls, **_options)
+    _, results = judge_notebook(data, limits, seed=seed, walls=walls)
     return {result.name: result for result in results}
 
 
@@ -439,7 +429,7 @@ def test_the_course_that_answers_may_compute_with_tells_no_diagnosis(walls):
     own = next(e.solution for e in EXERCISES.values() if e.name == name)
     for source, state in ((course + told, "error"), (course + "print(unnamed.first_six())\n" + own, "right")):
         data = as_bytes(lesson({name: source}, name="12_debugging"))
-        _, results = judge_notebook(data, QUICK, walls=walls, **_options)
+        _, results = judge_notebook(data, QUICK, walls=walls)
         assert {r.name: r.state for r in results}[name] == state
 
 
@@ -518,7 +508,7 @@ slope = [name for name, action in zip(names, tried) if not refused(action)] or 6
 @isolating
 def test_in_its_own_file_system_the_code_has_no_power_over_it():
     notebook = lesson({"slope": POWERS}, name="00_start_here")
-    _, results = judge_notebook(as_bytes(notebook), QUICK, walls=namespaces, **_options)
+    _, results = judge_notebook(as_bytes(notebook), QUICK, walls=namespaces)
     assert next(r for r in results if r.name == "slope").state == "right", results
 
 
@@ -663,7 +653,7 @@ def test_a_cell_that_is_hard_to_read_costs_no_answer(cell):
     notebook = solved()
     notebook.cells.insert(0, {"cell_type": "code", "source": ODD_CELLS[cell]})
     begun = time.monotonic()
-    _, results = judge_notebook(json.dumps(notebook).encode(), QUICK, seed=5, **_options)
+    _, results = judge_notebook(json.dumps(notebook).encode(), QUICK, seed=5)
     assert {r.state for r in results} == {"right"}
     assert time.monotonic() - begun < 30
 
@@ -949,10 +939,9 @@ def test_a_grading_process_that_dies_takes_no_other_submission_with_it(hand_in, 
     for i in range(4):
         hand_in(f"learner {i}")
     found = grade.submissions(hand_in.folder)
-    with course_without_answers() as course:
-        options = {"lesson": None, "limits": QUICK, "seed": 1, "course": course, "walls": WALLS}
-        monkeypatch.setattr(grade, "grade_one", die_on_learner_2)
-        records = grade.grade(hand_in.folder, found, hand_in.out, options, jobs=2)
+    options = {"lesson": None, "limits": QUICK, "seed": 1, "walls": WALLS}
+    monkeypatch.setattr(grade, "grade_one", die_on_learner_2)
+    records = grade.grade(hand_in.folder, found, hand_in.out, options, jobs=2)
     assert [r["status"] for r in records if r["learner"] != "learner 2"] == ["graded"] * 3
     lost = next(r for r in records if r["learner"] == "learner 2")
     assert lost["status"] == "not graded"

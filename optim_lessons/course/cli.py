@@ -4,6 +4,7 @@ The commands that have a word of their own, such as `optim-lessons check`, each 
 """
 
 import argparse
+import errno
 import os
 import secrets
 import sys
@@ -57,6 +58,11 @@ def main(argv=None):
     except BrokenPipeError:  # whoever read along, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be written
         return 141  # as the shell counts an end by a broken pipe
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse("the disk is full, or what reads this can take no more")
 
 
 def _open(argv):

@@ -47,12 +47,11 @@ class Result:
         return asdict(self)
 
 
-def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, walls=trusted):
+def judge_notebook(data, limits, *, lesson=None, seed=0, walls=trusted):
     """Return the lesson and a list of a Result for each of its exercises.
 
     data: the notebook's bytes.  lesson: its name, or None to tell it from the names that it defines.
-    seed: of the inputs that functions are tried on.  course: from `course_without_answers`.
-    walls: what keeps the code in, from sandbox/walls.py.
+    seed: of the inputs that functions are tried on.  walls: what keeps the code in, from sandbox/walls.py.
     Raises NotJudged.
     """
     if not data.strip():
@@ -73,7 +72,7 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, course=None, walls=trus
                     inside[exercise.id] = _judge(exercise, box, limits, seed)
         rest = [e for e in wanted if inside[e.id] is None]
         if rest:  # values that are computed with the course's own tools
-            with Box(data, names, limits, course=course, walls=walls) as box:
+            with Box(data, names, limits, course=True, walls=walls) as box:
                 box.lesson(pristine(lesson), [e.name for e in wanted])
                 for exercise in rest:
                     inside[exercise.id] = _judge(exercise, box, limits, seed)

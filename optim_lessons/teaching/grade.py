@@ -8,7 +8,6 @@ its own, so a run that was killed goes on where it was, with the same seed, to t
 import argparse
 import concurrent.futures as futures
 import contextlib
-import gc
 import hashlib
 import json
 import multiprocessing
@@ -27,6 +26,7 @@ from optim_lessons import __version__
 from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, named_path, write_over
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import report
+from optim_lessons.teaching.alone import alone
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
@@ -44,6 +44,10 @@ The ways on:
   - Add --trusted, if you have read the code of this class or trust it. The usual limits hold, nothing
     protects against malice, and every table and page says so."""
 
+_TAKEN = """\
+another run of this command is writing to {!r} (process {{}}).
+Wait until it has ended, or name another folder with --out."""
+
 
 def main(argv):
     """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
@@ -54,11 +58,14 @@ def main(argv):
     except LookupError as error:
         print(f"optim-lessons grade: {error}", file=sys.stderr)
         return 2
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)  # to leave nothing behind
     try:
         return _grade(request, folder, out)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _absolute(path):
@@ -78,19 +85,33 @@ def _grade(request, given, out):
             what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
             raise LookupError(f"there is no {what} in {str(folder)!r} or a folder in it")
         walls = _walls(trusted=request.trusted)
-        run = _run(out, request.seed, [lesson, request.seconds, request.memory, request.trusted])
-    except (LookupError, OSError) as error:
+        make_writable_folder(out)
+        with alone(out / ".lock", _TAKEN.format(str(out))):
+            run = _run(out, request.seed, [lesson, request.seconds, request.memory, request.trusted])
+            return _grade_into(out, run, request, walls, given, folder, found)
+    except BrokenPipeError:
+        raise
+    except LookupError as error:
         print(f"optim-lessons grade: {error}", file=sys.stderr)
-        return 2
-    from optim_lessons.course.sandbox.box import Limits, course_without_answers
+    except OSError as error:
+        print(
+            f"optim-lessons grade: {str(error.filename or out)!r}: {error.strerror or error}.\n"
+            "What is graded is kept. When this is mended, the same command goes on from here.",
+            file=sys.stderr,
+        )
+    return 2
+
+
+def _grade_into(out, run, request, walls, given, folder, found):
+    from optim_lessons.course.sandbox.box import Limits
 
     if folder != given:
         inner = report.printable(folder.relative_to(given).as_posix())
         print(f"Everything is in the folder {inner!r}: each folder in it is taken for a learner.")
+    lesson = request.lesson and find_lesson(request.lesson)
     limits = Limits(request.seconds, request.memory << 20, (str(given), str(out)))
-    with course_without_answers() as course:
-        options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "course": course, "walls": walls}
-        records = grade(folder, found, out, options, jobs=request.jobs)
+    options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "walls": walls}
+    records = grade(folder, found, out, options, jobs=request.jobs)
     records = _with_all(records, found, folder, given, lesson)
     report.write(out, records, run | {"folder": given.name, "trusted": request.trusted})
     counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
@@ -175,11 +196,12 @@ def _graded(folder, waiting, options, jobs):
     What was being graded is tried once more, alone: so what ends a process twice has ended it itself.
     """
     waiting, suspects, pool, running = list(waiting)[::-1], set(), None, {}
+    context = multiprocessing.get_context("spawn")
+    lifeline, here = context.Pipe(duplex=False)
     try:
         while waiting or running:
             if pool is None:
-                context = multiprocessing.get_context("spawn")
-                pool = futures.ProcessPoolExecutor(jobs, context, initializer=_begin)
+                pool = futures.ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(lifeline,))
             while waiting and len(running) < (1 if suspects & {waiting[-1], *running.values()} else jobs):
                 path = waiting.pop()
                 try:
@@ -207,24 +229,28 @@ def _graded(folder, waiting, options, jobs):
                     broken.shutdown()
                     break
     finally:
+        if waiting or running:  # it was stopped: what is begun need not be finished
+            here.close()
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+        here.close()
+        lifeline.close()
 
 
-def _begin():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is begun is finished; the parent starts nothing more
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+def _begin(lifeline):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to end
+    threading.Thread(target=_end_with_the_parent, args=[lifeline], daemon=True).start()
 
 
-def _end_with_the_parent():
+def _end_with_the_parent(lifeline):
     """Wait until the parent is gone, killed perhaps; then end what learners' code still runs, and this."""
-    from optim_lessons.course.sandbox.box import Box
+    from optim_lessons.course.sandbox.box import OPEN
 
-    multiprocessing.parent_process().join()
-    for box in gc.get_objects():  # whoever has opened it waits for an answer
-        if type(box) is Box:
-            with contextlib.suppress(Exception):
-                box.kill()
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    for box in list(OPEN):  # whoever has opened it waits for an answer
+        with contextlib.suppress(Exception):
+            box.kill()
     os._exit(1)
 
 
@@ -233,7 +259,7 @@ def grade_one(folder, path, options):
     from optim_lessons.course.submission import UNKNOWN, NotJudged, judge_notebook, read_submission
 
     begun, record = time.monotonic(), _record(folder, path)
-    limits, rest = options["limits"], {key: options[key] for key in ("lesson", "seed", "course", "walls")}
+    limits, rest = options["limits"], {key: options[key] for key in ("lesson", "seed", "walls")}
     try:
         lesson, results = judge_notebook(read_submission(folder / path), limits, **rest)
     except NotJudged as error:
@@ -280,7 +306,6 @@ def _run(out, seed, asked):
 
     asked: for the lesson and the limits, and whether the code is trusted.
     """
-    make_writable_folder(out)
     path = out / "run.json"
     if not path.exists() and any(not there.name.startswith(".") for there in out.iterdir()):
         raise LookupError(

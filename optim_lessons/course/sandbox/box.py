@@ -9,24 +9,23 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from optim_lessons.course.sandbox import child
 from optim_lessons.course.sandbox.child import FRAME_BYTES, TEXT, decode, encode
 from optim_lessons.course.sandbox.walls import PATH, lacking, namespaces, trusted
 from optim_lessons.course.sandbox.watchdog import Stopped
-from optim_lessons.lab.shipped import shipped
 
 START_SECONDS = 60  # a busy machine may take long to start Python
 SECONDS = 10.0
@@ -34,8 +33,9 @@ MEMORY = 1 << 30
 PATIENCE = 3  # seconds of the clock for each of the processor's: a busy machine, or code that sleeps
 CALLS = 10_000  # that a learner's code may ask of a function it was given
 PROCESSES = 8  # that one exercise may start
+LOAD = 10  # times as long: so long what is there may take on a machine that is busy with something else
 _LOOK = 0.2  # seconds
-_PACKAGE = Path(child.__file__).resolve().parents[2]
+OPEN = weakref.WeakSet()  # the boxes whose processes run
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,6 @@ class NotStarted(Exception):
     """The process could not be started, or could not read the notebook."""
 
 
-@contextlib.contextmanager
-def course_without_answers():
-    """Make a copy of the course without its exercises, for answers that compute with it; yield its folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        package = Path(folder, child.COURSE)
-        kept_out = shutil.ignore_patterns("exercises", "teaching", "notebooks", "__pycache__")
-        shutil.copytree(_PACKAGE, package, ignore=kept_out)
-        for path in shipped("assets").glob("*.np*"):
-            (package / "assets").mkdir(exist_ok=True)
-            shutil.copy(path, package / "assets")
-        yield folder
-
-
 @cache
 def why_not_isolated():
     """Return why this system cannot give a process a file system and a network of its own; "" if it can."""
@@ -88,14 +74,14 @@ class Box:
     """One submission's process. It is started again after an exercise that had to be ended.
 
     data: the notebook's bytes.  names: of the exercises that may be in it; `found` are those that are.
-    course: the folder of a course without answers, or None.  walls: what keeps it in, from walls.py.
+    course: whether the course, without its answers, can be imported.  walls: what keeps it in (walls.py).
     """
 
-    def __init__(self, data, names, limits, *, course=None, walls=trusted):
+    def __init__(self, data, names, limits, *, course=False, walls=trusted):
         self._data, self._names, self.limits, self._course = data, list(names), limits, course
-        self._walls = walls
-        self._lesson = self._process = self._folder = self._control = None
-        self._ours, self.found = 0, []
+        self._walls, self._word = walls, secrets.token_hex(8)
+        self._lesson = self._process = self._inside = None
+        self._said, self._ours, self.found = b"", 0, []
 
     def __enter__(self):
         """Start the process."""
@@ -107,32 +93,29 @@ class Box:
         self.kill()
 
     def _start(self):
-        self._folder = tempfile.mkdtemp(prefix="box-")
-        inside = self._walls(self._folder, self._course, self.limits.hidden)
+        self._inside = inside = self._walls(self._course, self.limits)
         own = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), inside.private)
         own |= {"PATH": PATH, "MPLBACKEND": "Agg"}
         own |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         own |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-        # What an exercise's process cannot write to: in it stands how that process ended.
-        self._control, control = (None, None) if os.name == "nt" else os.pipe()
         self._process = subprocess.Popen(
             inside.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # until Python has started
-            env=own,
+            # The words of a start that fails; then how each exercise ended, for which it cannot write here.
+            stderr=subprocess.PIPE,
+            env=own | inside.environment,
             bufsize=0,
             start_new_session=True,
-            pass_fds=[] if control is None else [control],
         )
-        if control is not None:
-            os.close(control)
-            for pipe in (self._process.stdin, self._process.stdout):
+        OPEN.add(self)
+        if os.name != "nt":
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 os.set_blocking(pipe.fileno(), False)
-        self.left = START_SECONDS
-        setup = {"path": inside.modules, "private": inside.private, "course": bool(self._course)}
-        setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds}
-        setup |= {"names": self._names, "control": control}
+        self._begin(START_SECONDS)
+        setup = {"path": inside.modules, "private": inside.private, "course": inside.course}
+        setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds, "shut": inside.shut}
+        setup |= {"names": self._names, "word": self._word}
         try:
             self._send(setup)
             self._send_bytes(self._data)
@@ -150,10 +133,15 @@ class Box:
             raise NotStarted(str(answer["broken"])[:300])
         self._ours = len(list(_family(self._process.pid)))
 
+    def _begin(self, seconds):
+        """Give the process some seconds of the clock, and those in which it waits for the processor."""
+        self.left, self._grace = seconds, LOAD * seconds
+        self._looked, self._waits = time.monotonic(), _waits(_family(self._process.pid))
+
     def lesson(self, sources, names):
         """Tell which lesson it is: its pristine cells, its exercises' names. Return who needs the course."""
         self._lesson = {"do": "lesson", "sources": sources, "names": list(names)}
-        self.left = START_SECONDS
+        self._begin(START_SECONDS)
         try:
             self._send(self._lesson)
             needing = self._receive()["course"]
@@ -164,23 +152,24 @@ class Box:
 
     def kill(self):
         """End everything that runs in it, now. Return the last words about a start that failed."""
-        said = b""
-        if self._process is not None:
+        OPEN.discard(self)
+        said, self._said = self._said, b""
+        process, inside, self._process, self._inside = self._process, self._inside, None, None
+        if process is not None:
+            if inside.end:
+                subprocess.run(inside.end, capture_output=True, check=False, stdin=subprocess.DEVNULL)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if os.name == "nt":
-                    self._process.kill()
+                    process.kill()
                 else:
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            said = self._process.stderr.read(10_000)
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            said += process.stderr.read(10_000) or b""
+            for pipe in (process.stdin, process.stdout, process.stderr):
                 with contextlib.suppress(OSError):
                     pipe.close()
-            if self._control is not None:
-                os.close(self._control)
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._process = self._folder = self._control = None
+        if inside and inside.taken_away:
+            shutil.rmtree(inside.taken_away, ignore_errors=True)
         return said.decode(errors="replace").strip().rpartition("\n")[2]
 
     @property
@@ -198,7 +187,8 @@ class Box:
         """
         if self._process is None:
             self._start()
-        self.left, self._calls = PATIENCE * self.limits.seconds + 3, 0
+        self._calls = 0
+        self._begin(PATIENCE * self.limits.seconds + 3)
         try:
             self._send({"do": "run", "name": name, "names": self._lesson["names"]})
             yield self._receive()
@@ -209,21 +199,19 @@ class Box:
 
     def _end(self):
         """End the exercise; keep the process for the next one only if it is in step, silent and alone."""
-        self.left = 2.0
+        self._begin(2.0)
         with contextlib.suppress(Ended, Stopped):
-            if self._control is not None:
+            if os.name != "nt":
                 self._send({"do": "end"})
-                self._wait([self._control], [])
-                if self._status() == 0:
-                    self._send({"do": "step"})
-                    self._wait([self._control], [])
-                    if self._status() == 0 and self._silent_and_alone():
+                while (status := self._status()) is None:
+                    self._wait([self._process.stderr.fileno()], [])
+                if status == 0:
+                    step = {"do": "step", "word": secrets.token_hex(8)}
+                    self._send(step)
+                    # Were it from the exercise, whatever lies there already, it would not know the word.
+                    if self._receive() == step and len(list(_family(self._process.pid))) <= self._ours:
                         return
         self.kill()
-
-    def _silent_and_alone(self):
-        silent = not select.select([self._process.stdout], [], [], 0)[0]
-        return silent and len(list(_family(self._process.pid))) <= self._ours
 
     def call(self, args, kwargs):
         """Call the learner's function with plain values and return a plain value.
@@ -257,14 +245,18 @@ class Box:
         return _plain(answer.get("value"))
 
     def _status(self):
-        """Return how the exercise's process ended: its exit status, or a signal below 0."""
-        said = os.read(self._control, 4)
-        if len(said) < 4:
+        """Return how the exercise's process ended: its exit status, or a signal below 0; None: it has not."""
+        try:
+            piece = os.read(self._process.stderr.fileno(), 65536)
+        except BlockingIOError:
+            return None
+        if not piece:
             self._gone()
-        return int.from_bytes(said, "big", signed=True)
+        told = re.search(rf"{self._word} (-?\d+)\n".encode(), self._said + piece)
+        self._said = b"" if told else (self._said + piece)[-10_000:]
+        return int(told[1]) if told else None
 
-    def _over(self):
-        code = self._status()
+    def _over(self, code):
         self.kill()
         if code == -getattr(signal, "SIGXCPU", 0):
             raise stopped(self.limits.seconds)
@@ -311,12 +303,14 @@ class Box:
         return content
 
     def _read(self, size):
-        pipe, pieces = self._process.stdout.fileno(), bytearray()
+        answers, errors, pieces = self._process.stdout.fileno(), self._process.stderr.fileno(), bytearray()
         while len(pieces) < size:
-            if pipe not in self._wait([pipe, self._control], []):
-                self._over()
+            if answers not in self._wait([answers, errors], []):
+                if (status := self._status()) is not None:
+                    self._over(status)
+                continue
             try:
-                piece = os.read(pipe, min(size - len(pieces), 65536))
+                piece = os.read(answers, min(size - len(pieces), 65536))
             except BlockingIOError:
                 continue
             except OSError:
@@ -333,17 +327,27 @@ class Box:
         while True:
             begun = time.monotonic()
             ready = select.select(readable, writable, [], max(min(self.left, _LOOK), 0))
-            self.left -= time.monotonic() - begun
+            now = time.monotonic()
+            self.left -= now - begun
+            if now > self._looked + _LOOK or self.left <= 0:  # also when it talks without a pause
+                self._look_after_the_family(now)
             if any(ready):
                 return ready[0] + ready[1]
             if self.left <= 0:
                 self.kill()
                 raise stopped(self.limits.seconds)
-            self._look_after_the_others()
 
-    def _look_after_the_others(self):
-        """End what shares its work, or its memory, out among many processes: the limits are for each."""
+    def _look_after_the_family(self, now):
+        """End what shares its work, or its memory, out among many processes: the limits are for each.
+
+        Give back the time in which all of it was ready to run and the processor was others'.
+        """
         family = list(_family(self._process.pid))
+        waits = _waits(family)
+        waited = max((waits[task] - self._waits.get(task, 0) for task in waits), default=0)
+        waited = min(waited, now - self._looked, self._grace)
+        self.left, self._grace = self.left + waited, self._grace - waited
+        self._looked, self._waits = now, waits
         if len(family) > self._ours + 1 + PROCESSES:
             self.kill()
             raise Ended(f"started more than {PROCESSES} processes")
@@ -377,6 +381,15 @@ def _family(process):
         with contextlib.suppress(OSError):
             for child_id in task.read_text().split():
                 yield from _family(int(child_id))
+
+
+def _waits(family):
+    """Return, of each task, how long it was ready to run while others were. Only Linux tells."""
+    waits = {}
+    for file in (file for process in family for file in Path(f"/proc/{process}/task").glob("*/schedstat")):
+        with contextlib.suppress(OSError, LookupError, ValueError):
+            waits[file] = int(file.read_text().split()[1]) / 1e9
+    return waits
 
 
 def _resident(process):

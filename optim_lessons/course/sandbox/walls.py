@@ -1,13 +1,15 @@
 """What stands between a learner's code and this machine: nothing, or the namespaces of Linux.
 
-Walls are a function of the box's new folder, of the course without answers (its folder, or None) and of more
-folders that the code must not see. It says how Python is started in there. A container engine would be one
-more such function.
+Walls are a function of whether the course (without answers) is to be there, and of the limits. It says how
+Python is started in there, and what has to be ended or taken away when it is over.
 """
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -15,40 +17,56 @@ from typing import NamedTuple
 import numpy as np
 
 from optim_lessons.course.sandbox import child
-from optim_lessons.lab.shipped import source_tree
+from optim_lessons.lab.shipped import shipped, source_tree
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("unshare", "setpriv", "chroot", "mount")
 _NOBODIES = range(61184, 65520)  # users that no system gives a name
-_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix")
+_LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec")
+# Of the system what a program needs to run: not /usr/share or /usr/src, where a course might lie, too.
+_SYSTEM = (*_LIBRARIES, *(f"usr/{name}" for name in _LIBRARIES), "nix", "etc/alternatives")
 _PACKAGE = Path(child.__file__).resolve().parents[2]
 # Of an environment the one that it was made from: the environment may hold a link to it, or a copy.
 _PYTHON = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
 class Inside(NamedTuple):
-    """How Python is started, and the paths that it finds: its own folder, then where modules are."""
+    """How Python is started, and what it finds: its own folder, and where modules are.
+
+    course: the folder that the course is imported from, or None.  shut: whether the kernel's calls that reach
+    out of the box are refused.  taken_away: a folder, when it is over.  end: a command that ends it.
+    """
 
     command: list
     private: str
     modules: list
+    course: str | None
+    shut: bool = False
+    environment: dict = {}  # noqa: RUF012  (nobody changes it)
+    taken_away: str | None = None
+    end: list | None = None
 
 
-def trusted(folder, course, _):
+def trusted(course, limits):
     """Return how Python starts as this user, who can do everything: for code that can be trusted."""
+    folder = tempfile.mkdtemp(prefix="box-")
     command = [str(_PYTHON), "-I", "-S", "-B", child.__file__]
-    return Inside(command, folder, [*([course] if course else []), *map(str, libraries())])
+    modules = [str(place) for place in libraries()]
+    return Inside(command, folder, modules, str(_PACKAGE.parent) if course else None, taken_away=folder)
 
 
-def namespaces(folder, course, hidden):
+def namespaces(course, limits):
     """Return how Python starts with a file system of its own, and without network and rights.
 
-    In its file system are, read-only, the system's programs and the libraries, and nothing with answers.
+    In its file system are, read-only, the system's programs and the libraries, and nothing with answers. It
+    is made in memory, over a folder that is seen like that in there only: nothing of it can be left.
     """
-    command = ["unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
+    command, environment = _with_memory_counted(2 * limits.memory)
+    command = [*command, "unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
     command += [] if os.geteuid() == 0 else ["--map-root-user"]
-    command += ["sh", "-c", _script(course, hidden), "sh", folder]
-    return Inside(command, "/box", [*(["/course"] if course else []), *map(str, libraries())])
+    command += ["sh", "-c", _script(course, limits.hidden, environment)]
+    modules = [str(place) for place in libraries()]
+    return Inside(command, "/box", modules, "/course" if course else None, True, environment)
 
 
 def libraries():
@@ -61,55 +79,108 @@ def libraries():
     return [place for place in dict.fromkeys(places) if place.is_dir()]
 
 
-def _answers():
-    """Return the folders that hold answers: this course, its clone, and others that are installed."""
-    bases = dict.fromkeys(Path(p) for p in (sys.prefix, sys.base_prefix, "/usr", "/usr/local"))
-    others = [copy for base in bases for copy in base.glob(f"lib*/python3*/*-packages/{child.COURSE}")]
+def course_files():
+    """Yield what the course is without its answers: a path, and its place below the package's folder."""
+    for folder in (_PACKAGE, _PACKAGE / "course"):
+        for path in sorted(folder.iterdir()):
+            if path.name not in ("course", "exercises", "teaching", "notebooks", "assets", "__pycache__"):
+                yield path, path.relative_to(_PACKAGE)
+    for path in sorted(shipped("assets").glob("*.np*")):
+        yield path, Path("assets", path.name)
+
+
+def _shown():
+    """Return the folders of this machine that the code may read."""
+    base = Path(sys.base_prefix).resolve()
+    places = [Path("/", name) for name in _SYSTEM]
+    places += [base / name for name in _LIBRARIES if base not in (Path("/"), Path("/usr"))]
+    return list(dict.fromkeys([place for place in places if place.exists()] + libraries()))
+
+
+@cache
+def _copies_of_the_course(places):
+    """Return all that is called like the course, in these folders, wherever it lies in them."""
+    found, word = [], child.COURSE.replace("_", "")
+    places = [place for place in places if not place.is_symlink()]
+    for folder, folders, files in (step for place in places for step in os.walk(place)):
+        here = [n for n in (*folders, *files) if n[:20].lower().translate(_PLAIN).startswith(word)]
+        found += [Path(folder, name).resolve() for name in here]
+        folders[:] = [name for name in folders if name not in here]
+    return found
+
+
+_PLAIN = str.maketrans("", "", "_-.")
+
+
+def _script(course, hidden, environment):
+    """Return the shell commands that make the file system and start Python in it."""
+    shown = _shown()
     tree = source_tree()
-    return [_PACKAGE, *others, *(place / child.COURSE for place in libraries()), *([tree] if tree else [])]
-
-
-def _script(course, hidden):
-    """Return the shell commands that make the file system in the folder $1 and start Python in it."""
-    shown = [Path("/", name) for name in _SYSTEM if Path("/", name).exists()]
-    shown += [Path(sys.base_prefix).resolve(), *libraries()]
-    hidden = {Path(p).resolve() for p in (*_answers(), *hidden)}
-    hidden = [p for p in hidden if p.is_dir() and any(p.is_relative_to(s) for s in shown)]
+    hidden = {Path(p).resolve() for p in (*_copies_of_the_course(tuple(shown)), _PACKAGE, *hidden)}
+    hidden |= {tree} if tree else set()
+    hidden = [p for p in hidden if p.exists() and any(p.is_relative_to(s) for s in shown)]
     lines = [
         "set -e",
         "umask 022",
-        'mount -t tmpfs -o mode=755,size=16m box "$1"',
-        'cd "$1"',
+        *(f"unset {name}" for name in environment),
+        f"mount -t tmpfs -o mode=755,size=64m box {_MOUNTED_OVER}",
+        f"cd {_MOUNTED_OVER}",
         "mkdir box dev",
+        "touch dev/null",
+        "mount --bind /dev/null dev/null",
     ]
     # From the outside in: libraries may lie in a clone that is hidden, with a course in them that is, too.
-    steps = [(p, False) for p in dict.fromkeys(shown)] + [(p, True) for p in hidden]
+    steps = [(p, False) for p in shown] + [(p, True) for p in hidden]
     for place, hide in sorted(steps, key=lambda step: (len(step[0].parts), step[1])):
         inside = quote(f".{place}")
-        if hide:
+        if hide and place.is_dir():
             lines += [f"mkdir -p {inside}", f"mount -t tmpfs -o mode=755,size=1m hidden {inside}"]
+        elif hide:
+            lines.append(f"mount --bind /dev/null {inside}")
         elif place.is_symlink():
-            lines.append(f"ln -s {quote(os.readlink(place))} {inside}")
+            lines += [f"mkdir -p {quote(f'.{place.parent}')}", f"ln -s {quote(os.readlink(place))} {inside}"]
         else:
             lines += [f"mkdir -p {inside}", f"mount -o bind,ro,nosuid,nodev {quote(str(place))} {inside}"]
-    lines += [f"mount -o remount,bind,ro {quote(f'.{place}')}" for place in hidden]
+    lines += [f"mount -o remount,bind,ro {quote(f'.{place}')}" for place in hidden if place.is_dir()]
     if course:
-        lines += ["mkdir course", f"mount -o bind,ro,nosuid,nodev {quote(course)} course"]
+        lines.append(f"mkdir -p course/{child.COURSE}/course course/{child.COURSE}/assets")
+        places = {}
+        for path, place in course_files():
+            places.setdefault(place.parent, []).append(quote(str(path)))
+        lines += [f"cp -r {' '.join(paths)} course/{child.COURSE}/{to}" for to, paths in places.items()]
+        lines.append("chmod -R a+rX course")
     lines += [
         f"cp {quote(child.__file__)} child.py",
         "chmod 644 child.py",
-        "touch dev/null",
-        "mount --bind /dev/null dev/null",
         "mount -t tmpfs -o mode=1777,size=32m,nr_inodes=10k box box",
-        # System V's shared memory would stay when a process that was ended for its size has gone.
-        "(echo 4096 > /proc/sys/kernel/shmall) 2> /dev/null || true",
-        'mount -o remount,bind,ro "$1"',
+        f"mount -o remount,bind,ro {_MOUNTED_OVER}",
     ]
     # Each worker's own: processes are counted by user, and nobody shall use up another one's share.
     nobody = _NOBODIES[os.getpid() % len(_NOBODIES)]
     nobody = f"--reuid={nobody} --regid={nobody} --clear-groups" if os.geteuid() == 0 else ""
     powerless = f"setpriv --no-new-privs --bounding-set=-all --inh-caps=-all {nobody}"
     return "\n".join([*lines, f"exec chroot . {powerless} {quote(str(_PYTHON))} -I -S -B /child.py"])
+
+
+# A folder that every Linux has, and that nothing in the script is read from.
+_MOUNTED_OVER = "/sys"
+
+
+@cache
+def _with_memory_counted(memory):
+    """Return a command's beginning that lets the kernel count its memory, with the variables it needs.
+
+    Only systemd gives everybody such a group. Where there is none, the watch in box.py counts.
+    """
+    begin = ["systemd-run", "--scope", "--quiet", "--collect", "-p", f"MemoryMax={memory}"]
+    begin += ["-p", "MemorySwapMax=0", *(["--user"] if os.geteuid() else [])]
+    names = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    try:
+        subprocess.run([*begin, "true"], capture_output=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return [], {}
+    return begin, environment
 
 
 def lacking():
