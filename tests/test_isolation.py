@@ -265,7 +265,7 @@ def put(content):
     os.write(1, len(data).to_bytes(4, "big") + data)
 word = json.loads(read())["word"]
 read()
-put({{"names": names}})
+put({{"names": dict.fromkeys(names, "")}})
 read()
 put({{"course": []}})
 while True:

@@ -10,6 +10,7 @@ import pytest
 
 from optim_lessons.course import check
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.judging.common import COMMON
 from optim_lessons.teaching import report
 
 RUN = {"seed": 7, "folder": "Monday <class>", "date": "2026-03-02", "trusted": False}
@@ -40,6 +41,8 @@ def record(learner, lesson, *results, **changed):
         "results": list(results),
         "points": sum(r["points"] for r in results),
         "of": len(results),
+        "number": "",
+        "late": "",
     } | changed
 
 
@@ -53,7 +56,7 @@ RECORDS = [
 
 
 def page(records=RECORDS):
-    report.count_best(records)
+    report.prepare(records, RUN)
     return report.class_page(records, RUN)
 
 
@@ -151,11 +154,11 @@ def test_a_learners_page_has_the_folders_name_and_a_hash_only_where_that_cannot_
 def test_under_a_bar_stands_the_checks_own_sentence():
     climbs = next(m for m in EXERCISES["08.adam"].mistakes if m.name == "climbs")
     text = page()
-    assert report._text(climbs.text) in text
+    assert report._words(climbs.text) in text
     assert "The code stops with an error." in text
-    assert report.sentence("08.adam", "beta1-unused") == "`beta1` is not used as in the formula."
-    assert report.sentence("08.adam", "climbs + lr-forgotten").startswith(climbs.text)
-    assert report.sentence("08.adam", "of another course") == ""
+    assert report.in_words("08.adam", "beta1-unused") == "`beta1` is not used as in the formula."
+    assert report.in_words("08.adam", "climbs + lr-forgotten").startswith(climbs.text)
+    assert report.in_words("08.adam", "of another course") == ""
 
 
 def _names_that_checks_give():
@@ -171,17 +174,17 @@ def _names_that_checks_give():
 def test_every_mistake_has_words():
     names = set(_names_that_checks_give())
     assert {"raised", "endless", "arguments", "no-number"} <= names
-    assert not names - set(report._PHRASES) - {"check-failed"}  # such a one is not graded at all
+    assert not names - set(COMMON) - {"check-failed"}  # such a one is not graded at all
     for exercise in EXERCISES.values():
         for mistake in exercise.mistakes:
-            assert report.sentence(exercise.id, mistake.name)
+            assert report.in_words(exercise.id, mistake.name)
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x>', "`<i>`"])
 def test_no_words_of_strangers_are_markup(text):
     wrong = result("08.adam", text)
     records = [record(text, "08_adam", wrong, file=text), record(text, "", **LOST | {"reason": text})]
-    report.count_best(records)
+    report.prepare(records, RUN)
     for made in (
         report.class_page(records, RUN | {"folder": text}),
         report.feedback_page(text, records, RUN),
@@ -200,6 +203,6 @@ def test_without_isolation_every_page_and_every_row_says_so_and_else_none_does(t
         pages = [tmp_path / "class.html", *(tmp_path / "feedback").iterdir()]
         assert len(pages) == 4
         for path in pages:
-            assert (report.escape(report.TRUSTED) in path.read_text(encoding="utf-8")) == trusted
+            assert (str(report.escape(report.TRUSTED)) in path.read_text(encoding="utf-8")) == trusted
         with open(tmp_path / "grades.csv", newline="", encoding="utf-8-sig") as file:
             assert {row["isolated"] for row in csv.DictReader(file)} == {isolated}

@@ -32,6 +32,7 @@ class Result:
     """What became of one exercise.
 
     state: right, wrong, open, error (the learner's code does not run) or not graded.  mistake: its name.
+    answer: the learner's own text.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Result:
     of: int
     mistake: str | None
     text: str
+    answer: str = ""
 
     def as_dict(self):
         """Return it as JSON can hold it."""
@@ -78,7 +80,7 @@ def judge_notebook(data, limits, *, lesson=None, seed=0, walls=trusted):
                     inside[exercise.id] = _judge(exercise, box, limits, seed)
     except NotStarted as error:
         # At a look only: what others hand in is read where limits hold.
-        kind = by_look(data) if "no whole notebook" in str(error) else None
+        kind = by_look(data) if "JSON is broken" in str(error) else None
         said = f"it is no whole notebook: {kind}" if kind else str(error)
         raise NotJudged(f"{said}. Look at the file, or ask for it again") from None
     return lesson, list(inside.values())
@@ -136,6 +138,7 @@ def _judge(exercise, box, limits, seed):
         of=exercise.points,
         mistake=verdict.mistake,
         text=_plain(verdict.text),
+        answer=_plain(box.answers.get(exercise.name, "")),
     )
 
 

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,7 +26,7 @@ from tqdm import tqdm
 from optim_lessons import __version__
 from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, named_path, write_over
 from optim_lessons.lab.shipped import shipped
-from optim_lessons.teaching import report
+from optim_lessons.teaching import report, uploads
 from optim_lessons.teaching.alone import alone
 from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
 
@@ -79,6 +80,7 @@ def _grade(request, given, out):
         if out.resolve().is_relative_to(given.resolve()):
             raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
         lesson = request.lesson and find_lesson(request.lesson)
+        _points(request.points)
         folder = class_folder(given)
         found = submissions(folder, lesson)
         if not found:
@@ -112,8 +114,11 @@ def _grade_into(out, run, request, walls, given, folder, found):
     limits = Limits(request.seconds, request.memory << 20, (str(given), str(out)))
     options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "walls": walls}
     records = grade(folder, found, out, options, jobs=request.jobs)
-    records = _with_all(records, found, folder, given, lesson)
-    report.write(out, records, run | {"folder": given.name, "trusted": request.trusted})
+    records = _with_all(records, found, folder, given, lesson, request.due)
+    said = {"folder": given.name, "trusted": request.trusted, "similar": request.similar}
+    run = run | said | {"due": request.due, "points": _points(request.points)}
+    report.write(out, records, run)
+    made, without = uploads.write(out, request.form, records, run) if request.form else ([], [])
     counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
     print(", ".join(f"{status}: {count}" for status, count in counts.items()))
     if request.trusted:
@@ -123,7 +128,13 @@ def _grade_into(out, run, request, walls, given, folder, found):
             print(f"  not graded: {report.printable(record['file'])}: {report.printable(record['reason'])}")
     for learner, of in _in_several_folders(records):
         print(f"  look: {report.printable(learner)!r} has {of} in several folders. Is it one learner's?")
+    for learner in without:
+        print(
+            f"  look: {report.printable(learner)!r} came without a number of {request.form}: type it by hand"
+        )
     print(f"The class: {out / 'class.html'}\nThe table: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    for path in made:
+        print(f"For {request.form}: {path}")
     return 1 if counts[NOT_GRADED] else 0
 
 
@@ -139,16 +150,25 @@ def _walls(*, trusted):
     return walls.namespaces
 
 
-def _with_all(records, found, folder, given, lesson):
-    """Return the records, and one for each thing that cannot be graded: nobody is missing from the table."""
+def _with_all(records, found, folder, given, lesson, due):
+    """Return the records, and one for each thing that cannot be graded: nobody is missing from the table.
+
+    Each says whose it is, when it was handed in, and whether that was late.
+    """
     reasons = left_out(folder, lesson)
     if folder != given:  # beside the one folder around the class
         reasons = left_out(given) | reasons
     whose = {name: Path(name, "-") if name.endswith("/") else Path(name) for name in reasons}
     others = [_empty(name) | {"reason": reason} for name, reason in reasons.items()]
-    learners = learners_of([*found, *whose.values()])
+    learners = learners_of([*found, *whose.values()], folder)
     for path, record in zip([*found, *whose.values()], [*records, *others], strict=True):
-        record["learner"] = learners[path]
+        learner, moment = learners[path], learners[path].date
+        if moment is None and path in found:
+            with contextlib.suppress(OSError):
+                moment = datetime.fromtimestamp((folder / path).lstat().st_mtime)
+        late = "yes" if learner.late or (due and moment and moment > due) else "no" if due and moment else ""
+        record |= {"learner": learner.name, "number": learner.number, "late": late}
+        record["handed_in"] = moment.strftime("%Y-%m-%d %H:%M") if moment else ""
     return [*records, *others]
 
 
@@ -166,7 +186,7 @@ def grade(folder, found, out, options, *, jobs=1):
     """Return the records of all submissions, in order; those that are there already are not made again."""
     results, seed = out / "results", options["seed"]
     make_writable_folder(results)
-    known, learners = {}, learners_of(found)
+    known, learners = {}, learners_of(found, folder)
     for path in found:
         record = _kept(results / _file(path), keys=("status", "digest", "file", "seal"))
         if (
@@ -182,7 +202,7 @@ def grade(folder, found, out, options, *, jobs=1):
             _write(results / _file(path), record | {"seal": _seal(record, seed)})
             known[path] = record
             bar.update()
-    return [known[path] | {"learner": learners[path]} for path in found]
+    return [known[path] | {"learner": learners[path].name} for path in found]
 
 
 def _seal(record, seed):
@@ -381,6 +401,31 @@ def _whole(text):
     return int(text)
 
 
+def _points(texts):
+    """Return lesson → points from "20" (for every lesson, "") and "4=20". Raises LookupError."""
+    points = {}
+    for text in texts or ():
+        lesson, _, number = text.rpartition("=")
+        points[find_lesson(lesson) if lesson else ""] = _most(number)
+    return points
+
+
+def _most(text):
+    try:
+        value = _positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise LookupError(f"--points: {error}") from None
+    return int(value) if value == int(value) else value
+
+
+def _moment(text):
+    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"):
+        with contextlib.suppress(ValueError):
+            end = timedelta(hours=23, minutes=59, seconds=59) if form == "%Y-%m-%d" else timedelta()
+            return datetime.strptime(text, form) + end
+    raise argparse.ArgumentTypeError(f"{text!r} is no date: write 2026-11-23, or '2026-11-23 18:00'")
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="optim-lessons grade",
@@ -391,6 +436,24 @@ def _parser():
     parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
     parser.add_argument("--out", metavar="F", help="where the results go (default: FOLDER-graded)")
     parser.add_argument("--lesson", metavar="LESSON", help="only this lesson: its number or name")
+    parser.add_argument(
+        "--for",
+        dest="form",
+        choices=("moodle", "canvas", "csv"),
+        help="also write the points as this system takes them in, into the folder upload",
+    )
+    parser.add_argument(
+        "--due", type=_moment, metavar="DATE", help="mark what came after it as late; it costs nothing"
+    )
+    parser.add_argument(
+        "--points",
+        action="append",
+        metavar="N",
+        help="points that a lesson gives in all: 20 for each, or 4=20 for lesson 04 (may be repeated)",
+    )
+    parser.add_argument(
+        "--similar", action="store_true", help="list functions that are the same but for their names"
+    )
     parser.add_argument(
         "--jobs", type=_whole, default=os.cpu_count() or 1, metavar="N", help="at once (default: all cores)"
     )

@@ -73,7 +73,8 @@ def why_not_isolated():
 class Box:
     """One submission's process. It is started again after an exercise that had to be ended.
 
-    data: the notebook's bytes.  names: of the exercises that may be in it; `found` are those that are.
+    data: the notebook's bytes.  names: of the exercises that may be in it; `found` are those that are, and
+    `answers` says what the notebook's text gives for them.
     course: whether the course, without its answers, can be imported.  walls: what keeps it in (walls.py).
     """
 
@@ -81,7 +82,7 @@ class Box:
         self._data, self._names, self.limits, self._course = data, list(names), limits, course
         self._walls, self._word = walls, secrets.token_hex(8)
         self._lesson = self._process = self._inside = None
-        self._said, self._ours, self.found = b"", 0, []
+        self._said, self._ours, self.found, self.answers = b"", 0, [], {}
 
     def __enter__(self):
         """Start the process."""
@@ -121,7 +122,9 @@ class Box:
             self._send_bytes(self._data)
             answer = self._receive()
             if "names" in answer:
-                self.found = [name for name in self._names if name in answer["names"]]
+                told = answer["names"]
+                self.found = [name for name in self._names if name in told]
+                self.answers = {name: str(told[name])[:TEXT] for name in self.found}
                 if self._lesson:
                     self._send(self._lesson)
                     self._receive()

@@ -182,12 +182,16 @@ def read_cells(data):
     """Return the sources of a notebook's code cells. Raises ValueError if the bytes are no notebook."""
     try:
         content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(f"it is no whole notebook: its JSON is broken{line}") from None
+    try:
         cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
         sources = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
         sources = [s if isinstance(s, str) else "".join(s) for s in sources]
         return [s.replace("\r\n", "\n").replace("\r", "\n") for s in sources]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"it is no whole notebook ({type(error).__name__}: {error})"[:200]) from None
+    except (LookupError, TypeError, AttributeError):
+        raise ValueError("it is JSON, but no notebook: it holds no list of cells") from None
 
 
 def parse(source):
@@ -311,6 +315,17 @@ class Notebook:
             if head.search(self.sources[place]):
                 raise error
         return places[-1] if places else None
+
+    def text(self, name):
+        """Return the text of the statement that answers; an empty one if none does, or it is open."""
+        try:
+            cell, statement = self.answer(name)
+        except (SyntaxError, TypeError):
+            return ""
+        node = self.cells[cell][statement]
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        lines = self.sources[cell].split("\n")[first - 1 : node.end_lineno]
+        return "" if is_open(node) else "\n".join(lines)[:TEXT]
 
     def before(self, name, cell):
         """Return the places that set a name, those before a cell if there are any."""
@@ -644,9 +659,8 @@ def main():
     except ValueError as error:
         channel.send({"broken": str(error)})
         return
-    channel.send(
-        {"names": [name for name in setup["names"] if name in learners.binders or _broken(learners, name)]}
-    )
+    there = [name for name in setup["names"] if name in learners.binders or _broken(learners, name)]
+    channel.send({"names": {name: learners.text(name) for name in there}})
     pristine = bell = ring = None
     if hasattr(os, "fork"):
         bell, ring = os.pipe()
