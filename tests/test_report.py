@@ -206,3 +206,109 @@ def test_without_isolation_every_page_and_every_row_says_so_and_else_none_does(t
             assert (str(report.escape(report.TRUSTED)) in path.read_text(encoding="utf-8")) == trusted
         with open(tmp_path / "grades.csv", newline="", encoding="utf-8-sig") as file:
             assert {row["isolated"] for row in csv.DictReader(file)} == {isolated}
+
+
+def test_the_page_says_which_sections_to_repeat_with_the_most_common_sentence():
+    missing = [
+        record(f"l{i}", "01_gradient_descent", result("01.gradient_descent", "climbs")) for i in range(3)
+    ]
+    missing += [record(f"m{i}", "01_gradient_descent", result("01.ravine_steps", "sign")) for i in range(2)]
+    missing += [record("n", "08_adam", result("08.adam", "climbs"))]
+    report.prepare(missing, RUN)
+    ideas = report.monday(missing)
+    assert [(idea["missed"], idea["of"]) for idea in ideas] == [(3, 5), (2, 5)]
+    assert ideas[0]["heading"] == report.section_of("01.gradient_descent") != ""
+    assert ideas[0]["sentence"] == report.in_words("01.gradient_descent", "climbs")
+    text = report.class_page(missing, RUN)
+    assert "To repeat on Monday" in text
+    assert "3 of 5 have a mistake here" in text
+    assert "To repeat" not in page(RECORDS)
+
+
+def test_every_exercise_stands_below_a_heading_of_its_lesson():
+    assert [id for id in EXERCISES if not report.section_of(id)] == []
+
+
+def test_mean_spread_and_the_untouched_are_told_and_the_untouched_are_not_in_the_mean():
+    def points(learner, n):
+        states = [result(f"01.x{i}", state="right" if i < n else "wrong") for i in range(4)]
+        return record(learner, "01_gradient_descent", *states)
+
+    blank = record("blank", "01_gradient_descent", *(result(f"01.x{i}", state="open") for i in range(4)))
+    records = [points("a", 4), points("b", 2), points("c", 0), blank]
+    report.prepare(records, RUN)
+    text = report.class_page(records, RUN)
+    assert "3 learners, 2.0 points of 4 in the mean" in " ".join(text.split())
+    assert "1 untouched, 3 graded" in " ".join(text.split()).replace(
+        "3 graded, 1 untouched", "1 untouched, 3 graded"
+    )
+    assert "untouched: no answer was given" in text
+    (lesson,) = [report._lesson("01_gradient_descent", records)]
+    assert [step["count"] for step in lesson["spread"]] == [1, 0, 1, 1]
+
+
+def test_feedback_shows_the_question_the_answer_the_checks_sentence_and_where_to_read_on():
+    wrong = result("01.gradient_descent", "climbs") | {
+        "answer": "def f(w):\n    return w < 1",
+        "text": "Uphill.",
+    }
+    records = [record("Ada", "01_gradient_descent", wrong)]
+    report.prepare(records, RUN)
+    text = report.feedback_page("Ada", records, RUN)
+    for words in (
+        str(report._words(EXERCISES["01.gradient_descent"].task)),
+        "def f(w):\n    return w &lt; 1",
+        "Uphill.",
+        f"Read on: 01_gradient_descent, {report.escape(report.section_of('01.gradient_descent'))}",
+    ):
+        assert words in text
+
+
+def test_points_of_a_lesson_can_be_set_and_the_courses_own_stay_beside_them():
+    records = [record("Ada", "08_adam", result("08.adam"), result("08.x", "sign"))]
+    report.prepare(records, RUN | {"points": {"08_adam": 15, "": 100}})
+    assert (records[0]["points"], records[0]["of"]) == (1, 2)
+    assert (records[0]["grade"], records[0]["grade_of"]) == (7.5, 15)
+
+
+SAME = """def f(w, g, *, lr=0.1, n=3):
+    for i in range(n):
+        step = lr * g / (1 + i)
+        w = w - step
+    return np.clip(w, -1, 1)"""
+
+
+def test_functions_that_are_the_same_but_for_names_and_comments_are_listed_on_request_with_a_warning():
+    other = (
+        SAME.replace("step", "delta").replace(" i ", " k ").replace("+ i", "+ k").replace("def f", "def g")
+    )
+    other = other.replace("    for", '    """Mine."""\n    # mine\n    for')
+    answers = {
+        "ada": SAME,
+        "bo": other,
+        "cy": SAME.replace("1 + i", "2 + i"),
+        "dee": "def f(w):\n    return w",
+    }
+    answers["eve"] = answers["dee"]
+    records = [record(who, "08_adam", result("08.adam") | {"answer": text}) for who, text in answers.items()]
+    report.prepare(records, RUN)
+    text = report.class_page(records, RUN | {"similar": True})
+    (group,) = report.similar(records)
+    assert group["learners"] == ["ada", "bo"]
+    assert "this list accuses nobody" in text
+    assert "Similar answers" not in report.class_page(records, RUN)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_narrow_screen_nothing_is_cut_off_and_words_stand_out_in_both_schemes(browser, tmp_path, scheme):
+    long = [record(f"A very long name {i}" * 3, "08_adam", result("08.adam", "climbs")) for i in range(4)]
+    report.write(tmp_path, [*RECORDS, *long], RUN | {"similar": True})
+    tab = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    for path in (tmp_path / "class.html", *sorted((tmp_path / "feedback").iterdir())):
+        tab.goto(path.as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360, path.name
+        ink, paper = tab.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
+        light = [sum(map(int, ast.literal_eval(color[3:]))) > 384 for color in (ink, paper)]
+        assert light == ([True, False] if scheme == "dark" else [False, True])
+    tab.close()

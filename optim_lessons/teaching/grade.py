@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -42,6 +43,8 @@ Without isolation it runs as you: it could read and change your files, the grade
 The ways on:
   - Grade on Linux, in a virtual machine or in WSL perhaps, with the programs {tools}.
     Where users may not make namespaces (some systems refuse, and most containers), run it as root.
+  - Install podman or docker, on any system, and build the image once ({engines}):
+    optim-lessons grade --write-image box && podman build -t {image} box
   - Add --trusted, if you have read the code of this class or trust it. The usual limits hold, nothing
     protects against malice, and every table and page says so."""
 
@@ -53,6 +56,11 @@ Wait until it has ended, or name another folder with --out."""
 def main(argv):
     """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
     request = _parser().parse_args(argv)
+    if request.write_image:
+        return _write_image(request.write_image)
+    if not request.folder:
+        print("optim-lessons grade: name the folder with what was handed in", file=sys.stderr)
+        return 2
     try:
         folder = _absolute(request.folder)
         out = _absolute(request.out) if request.out else Path(f"{folder}-graded")
@@ -86,7 +94,7 @@ def _grade(request, given, out):
         if not found:
             what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
             raise LookupError(f"there is no {what} in {str(folder)!r} or a folder in it")
-        walls = _walls(trusted=request.trusted)
+        walls = _walls(trusted=request.trusted, engine=request.engine)
         make_writable_folder(out)
         with alone(out / ".lock", _TAKEN.format(str(out))):
             run = _run(out, request.seed, [lesson, request.seconds, request.memory, request.trusted])
@@ -138,16 +146,50 @@ def _grade_into(out, run, request, walls, given, folder, found):
     return 1 if counts[NOT_GRADED] else 0
 
 
-def _walls(*, trusted):
-    """Return what keeps the learners' code in. Raises LookupError where it is not trusted and nothing can."""
+def _walls(*, trusted, engine):
+    """Return what keeps the learners' code in. Raises LookupError where it is not trusted and nothing can.
+
+    engine: "namespaces", a container engine's name, or None for the first that is there.
+    """
     # Here, not above: it takes a second that a wrong name need not wait for.
     from optim_lessons.course.sandbox import box, walls
 
     if trusted:
         return walls.trusted
-    if why := box.why_not_isolated():
-        raise LookupError(_NO_ISOLATION.format(why=why, tools=", ".join(walls.TOOLS)))
-    return walls.namespaces
+    why = box.why_not_isolated() if engine in (None, "namespaces") else "another engine is asked for"
+    if not why:
+        return walls.namespaces
+    reasons = []
+    for name in walls.ENGINES if engine is None else [engine]:
+        if name != "namespaces":
+            reasons.append(walls.why_no_container(name))
+            if not reasons[-1]:
+                return partial(walls.container, name)
+    tools = ", ".join(walls.TOOLS)
+    why = why if engine in (None, "namespaces") else reasons.pop()
+    raise LookupError(
+        _NO_ISOLATION.format(why=why, tools=tools, engines="; ".join(reasons) or engine, image=walls.IMAGE)
+    )
+
+
+def _write_image(text):
+    from optim_lessons.course.sandbox import walls
+
+    try:
+        folder = _absolute(text)
+        for name, data in walls.image_files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_over(path, data)
+    except (LookupError, OSError) as error:
+        print(f"optim-lessons grade: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"Written to {folder}. Build the image once, with the engine that you have:\n"
+        f'  podman build -t {walls.IMAGE} "{folder}"\n'
+        f'  docker build -t {walls.IMAGE} -f "{folder / "Containerfile"}" "{folder}"'
+    )
+    return 0
 
 
 def _with_all(records, found, folder, given, lesson, due):
@@ -433,7 +475,7 @@ def _parser():
         epilog="Exit status: 0 if all is graded, 1 if something could not be graded, 2 for a wrong request.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="what was handed in")
     parser.add_argument("--out", metavar="F", help="where the results go (default: FOLDER-graded)")
     parser.add_argument("--lesson", metavar="LESSON", help="only this lesson: its number or name")
     parser.add_argument(
@@ -471,6 +513,14 @@ def _parser():
         "--trusted",
         action="store_true",
         help="do not isolate the code: only limits hold, for a class whose code you have read or trust",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("namespaces", "podman", "docker"),
+        help="what isolates the code (default: the namespaces of Linux, else an engine with the image)",
+    )
+    parser.add_argument(
+        "--write-image", metavar="F", help="only write what a container's image is built from into a folder"
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of the inputs that functions are tried on (default: by chance)"

@@ -109,7 +109,7 @@ def as_csv(rows):
 
 def cell(value):
     """Return a value that a spreadsheet takes for what it is: a text never for a formula."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == "-":
         return "" if value is None else value
     made, begins = [], True  # at the beginning, and after what another spreadsheet takes for a separator
     for c in printable(value):

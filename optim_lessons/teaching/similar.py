@@ -8,7 +8,7 @@ WARNING = (
     "whoever writes them, and many follow the page word by word: this list accuses nobody. Ask for an "
     "explanation aloud."
 )
-_LEAST = 12  # statements and operations: below, everybody writes the same
+_LEAST = 10  # statements and operations: below, everybody writes the same
 
 
 def similar(records):

@@ -159,8 +159,12 @@ class Box:
         said, self._said = self._said, b""
         process, inside, self._process, self._inside = self._process, self._inside, None, None
         if process is not None:
-            if inside.end:
-                subprocess.run(inside.end, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+            if inside.end:  # it ends by itself when its input does, whatever runs in it
+                with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                    process.stdin.close()
+                    process.wait(5)
+                if process.poll() is None:
+                    subprocess.run(inside.end, capture_output=True, check=False, stdin=subprocess.DEVNULL)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if os.name == "nt":
                     process.kill()

@@ -1,15 +1,18 @@
-"""What stands between a learner's code and this machine: nothing, or the namespaces of Linux.
+"""What stands between a learner's code and this machine: nothing, the namespaces of Linux, or a container.
 
 Walls are a function of whether the course (without answers) is to be there, and of the limits. It says how
 Python is started in there, and what has to be ended or taken away when it is over.
 """
 
+import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -67,6 +70,77 @@ def namespaces(course, limits):
     command += ["sh", "-c", _script(course, limits.hidden, environment)]
     modules = [str(place) for place in libraries()]
     return Inside(command, "/box", modules, "/course" if course else None, True, environment)
+
+
+# Containers
+
+ENGINES = ("podman", "docker")
+IMAGE = "optim-lessons-box"
+WITHOUT, WITH = 61184, 61185  # groups: who is in the second one can read the course
+
+
+def container(engine, course, limits):
+    """Return how Python starts in a container of the image that `image_files` makes."""
+    name = f"{IMAGE}-{secrets.token_hex(8)}"
+    group, user = WITH if course else WITHOUT, WITHOUT + 2 + os.getpid() % 4000
+    command = [engine, "run", "--rm", "--interactive", f"--name={name}", "--network=none", "--read-only"]
+    command += ["--tmpfs=/box:rw,size=32m,mode=1777", f"--memory={2 * limits.memory}"]
+    command += [f"--memory-swap={2 * limits.memory}", "--pids-limit=128", "--cap-drop=ALL"]
+    command += ["--security-opt=no-new-privileges", f"--user={user}:{group}", "--log-driver=none", IMAGE]
+    command += ["python3", "-I", "-B", "/child.py"]
+    place = "/course" if course else None
+    return Inside(command, "/box", [], place, True, dict(os.environ), end=[engine, "kill", name])
+
+
+def image_files():
+    """Return what the image is made from, path → bytes: the course without answers, and a Containerfile."""
+    files = {"child.py": Path(child.__file__).read_bytes()}
+    for path, place in course_files():
+        for each in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            inside = place / each.relative_to(path) if path.is_dir() else place
+            files[f"course/{child.COURSE}/{inside.as_posix()}"] = each.read_bytes()
+    wanted = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "ipywidgets", "anywidget")
+    pinned = " ".join(f"{name}=={version(name)}" for name in wanted)
+    text = _CONTAINERFILE.format(
+        python=".".join(map(str, sys.version_info[:2])), pinned=pinned, group=WITH, label=_digest(files)
+    )
+    return files | {"Containerfile": text.encode()}
+
+
+_CONTAINERFILE = """\
+# Where learners' code is graded. Build it here:  podman build -t optim-lessons-box .   (or docker)
+ARG BASE=docker.io/library/python:{python}-slim
+FROM $BASE
+RUN pip install --no-cache-dir {pinned}
+COPY child.py /child.py
+COPY course /course
+RUN chmod 644 /child.py && chgrp -R {group} /course && chmod -R u=rwX,g=rX,o= /course && mkdir -p /box
+ENV HOME=/box TMPDIR=/box MPLCONFIGDIR=/box MPLBACKEND=Agg
+ENV OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1
+LABEL optim_lessons={label}
+"""
+
+
+def _digest(files):
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(name.encode() + b"\0" + files[name])
+    return digest.hexdigest()[:16]
+
+
+def why_no_container(engine):
+    """Return why this engine cannot be used, or an empty text."""
+    if not shutil.which(engine):
+        return f"there is no program {engine!r}"
+    ask = [engine, "image", "inspect", "--format", '{{index .Config.Labels "optim_lessons"}}', IMAGE]
+    done = subprocess.run(ask, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    files = {name: data for name, data in image_files().items() if name != "Containerfile"}
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2]
+        return f"{engine} has no image {IMAGE!r}, or does not answer ({said})"
+    if done.stdout.strip() != _digest(files):
+        return f"the image {IMAGE!r} of {engine} is of another edition of the course: build it again"
+    return ""
 
 
 def libraries():
