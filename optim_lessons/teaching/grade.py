@@ -392,7 +392,8 @@ def _run(out, seed, asked):
 def _course_digest():
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *shipped("notebooks").glob("*.ipynb")]):
+    words = (*package.rglob("*.py"), *package.rglob("*.txt"))  # a lesson's exercises are text beside code
+    for path in sorted([*words, *shipped("notebooks").glob("*.ipynb")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -116,6 +116,7 @@ class Box:
         self._begin(START_SECONDS)
         setup = {"path": inside.modules, "private": inside.private, "course": inside.course}
         setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds, "shut": inside.shut}
+        setup["taken_away"] = inside.taken_away
         setup |= {"names": self._names, "word": self._word}
         try:
             self._send(setup)

@@ -611,9 +611,10 @@ def shut():
         raise OSError("the kernel takes no filter of its calls (seccomp)")
 
 
-def leave(private):
-    """End this process, its family and its folder: the parent is gone."""
-    shutil.rmtree(private, ignore_errors=True)
+def leave(folder):
+    """End this process, its family and its folder, if it has one: the parent is gone."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(AttributeError, OSError):
         if os.getpid() != 1 and os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
@@ -645,7 +646,7 @@ def main():
     for stream in (0, 1):
         os.dup2(nothing, stream)
     setup = channel.receive()
-    channel.gone = functools.partial(leave, setup["private"])
+    channel.gone = functools.partial(leave, setup["taken_away"])
     sys.path += setup["path"]
     sys.meta_path.insert(0, OnlyTools(setup["course"]))
     import numpy  # noqa: F401  (before the limits, once for all exercises)

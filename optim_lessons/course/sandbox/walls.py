@@ -96,7 +96,9 @@ def image_files():
     """Return what the image is made from, path → bytes: the course without answers, and a Containerfile."""
     files = {"child.py": Path(child.__file__).read_bytes()}
     for path, place in course_files():
-        for each in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_dir() or "__pycache__" in each.parts:
+                continue
             inside = place / each.relative_to(path) if path.is_dir() else place
             files[f"course/{child.COURSE}/{inside.as_posix()}"] = each.read_bytes()
     wanted = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "ipywidgets", "anywidget")
@@ -153,11 +155,14 @@ def libraries():
     return [place for place in dict.fromkeys(places) if place.is_dir()]
 
 
+_KEPT_OUT = ("course", "exercises", "teaching", "site", "notebooks", "assets", "__pycache__")
+
+
 def course_files():
     """Yield what the course is without its answers: a path, and its place below the package's folder."""
     for folder in (_PACKAGE, _PACKAGE / "course"):
         for path in sorted(folder.iterdir()):
-            if path.name not in ("course", "exercises", "teaching", "notebooks", "assets", "__pycache__"):
+            if path.name not in _KEPT_OUT:
                 yield path, path.relative_to(_PACKAGE)
     for path in sorted(shipped("assets").glob("*.np*")):
         yield path, Path("assets", path.name)
