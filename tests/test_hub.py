@@ -22,7 +22,8 @@ from running_lab import free_port
 
 from optim_lessons.course.cli import main
 from optim_lessons.course.copies import workbook
-from optim_lessons.teaching.hub import command
+from optim_lessons.teaching.alone import alone
+from optim_lessons.teaching.hub import command, somebody
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="JupyterHub does not run on Windows")
 LESSON = "01_gradient_descent.ipynb"
@@ -98,13 +99,46 @@ def test_a_port_that_leaves_no_room_for_the_others_is_refused(port, capsys):
 def test_a_folder_serves_one_hub_at_a_time_and_the_other_is_told_how_to_end_it(
     tmp_path, without_starting, capsys
 ):
-    fcntl = pytest.importorskip("fcntl")
-    (tmp_path / "hub.pid").write_text("4711")
-    with open(tmp_path / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    pytest.importorskip("fcntl")
+    with alone(tmp_path / "lock", ""):
         assert main(["hub", "--folder", str(tmp_path)]) == 2
     assert "a hub runs already" in (error := capsys.readouterr().err)
-    assert "kill 4711" in error
+    assert f"kill {os.getpid()}" in error
+
+
+def test_a_proxy_that_a_killed_hub_left_is_named_with_the_way_to_end_it(tmp_path, without_starting, capsys):
+    command = [sys.executable, "-c", "import time; time.sleep(60)", "configurable-http-proxy"]
+    proxy = subprocess.Popen(command)
+    try:
+        (tmp_path / "proxy.pid").write_text(str(proxy.pid))
+        assert main(["hub", "--folder", str(tmp_path), "--port", free_port()]) == 2
+        said = capsys.readouterr().err
+        assert f"its proxy is left (process {proxy.pid})" in said
+        assert f"kill {proxy.pid}" in said
+    finally:
+        proxy.kill()
+        proxy.wait()
+    assert main(["hub", "--folder", str(tmp_path), "--port", free_port()]) == 0
+
+
+def test_root_is_told_whose_the_learners_code_is(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for why, said in (
+        ("", "a user of its own"),
+        ("others cannot read it", "AS ROOT, for others cannot read it"),
+    ):
+        monkeypatch.setattr(command.somebody, "why_not", lambda why=why: why)
+        assert said in command._whose()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "runs as you" in command._whose()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root gives files to others")
+def test_each_learners_home_is_the_learners_own_and_stays_so(tmp_path):
+    homes = [tmp_path / "learners" / name for name in ("ada", "bo", "ada")]
+    one, two, again = map(somebody.own_user, homes)
+    assert one == again != two
+    assert {home.stat().st_mode & 0o777 for home in homes} == {0o700}
 
 
 def test_others_on_the_machine_cannot_look_into_the_hubs_folder(tmp_path, without_starting):
@@ -360,3 +394,55 @@ def test_a_closed_window_ends_the_hub_the_servers_and_the_kernels(tmp_path, prox
         status = hub.end(signal.SIGHUP)
     assert status == 0
     assert left(hub.folder) == []
+
+
+# Right where each of these is refused; run in one learner's kernel, with the other's home in it.
+PRIES = """import os, glob, signal
+def refused(action):
+    try:
+        action()
+    except (OSError, PermissionError):
+        return True
+home, hub, server = {home!r}, {hub!r}, {server}
+tried = dict(
+    notebook=lambda: open(home + "/01_gradient_descent.ipynb").read(),
+    write=lambda: open(home + "/01_gradient_descent.ipynb", "a"),
+    list=lambda: os.listdir(home),
+    keys=lambda: os.listdir(home + "/.local/share/jupyter/runtime"),
+    password=lambda: open(hub + "/password.txt").read(),
+    cookie=lambda: open(hub + "/cookie_secret").read(),
+    tokens=lambda: open(hub + "/hub.sqlite", "rb").read(),
+    log=lambda: open(hub + "/hub.log").read(),
+    names=lambda: os.listdir(hub + "/learners"),
+    kill=lambda: os.kill(server, signal.SIGTERM),
+    token=lambda: open("/proc/%d/environ" % server).read(),
+)
+print([name for name, action in tried.items() if not refused(action)])
+"""
+
+
+@pytest.mark.slow
+def test_one_learner_reaches_nothing_of_another_by_the_hub_and_as_users_of_their_own_nothing_at_all(hub):
+    psutil = pytest.importorskip("psutil")
+    ada, bo = Learner(hub, "pry"), Learner(hub, "victim")
+    for learner in (ada, bo):
+        learner.login()
+    kernel = bo.ask("POST", "api/kernels", json={"name": "python3"}).json()["id"]
+    for page in ("lab", "api/contents", f"api/contents/{LESSON}", "api/kernels", f"api/kernels/{kernel}",
+                 "api/terminals", f"files/{LESSON}", "api/sessions"):  # fmt: skip
+        assert ada.session.get(bo.at(page)).status_code in (403, 404), page
+    for name in ("victim", "pry"):
+        answer = ada.session.get(f"{hub.address}/hub/api/users/{name}/tokens")
+        assert answer.status_code in (403, 404) if name == "victim" else True
+    assert ada.session.get(f"{hub.address}/hub/api/users").status_code == 403
+    assert ada.session.get(f"{hub.address}/hub/admin").status_code == 403
+    server = next(
+        p.pid for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(hub.folder / "learners/victim")
+    )
+    code = PRIES.format(home=str(hub.folder / "learners/victim"), hub=str(hub.folder), server=server)
+    reached = json.loads(
+        ada.compute(code.replace("os.kill(server, signal.SIGTERM)", "os.kill(server, 0)")).replace("'", '"')
+    )
+    if somebody.why_not():
+        pytest.skip(f"all are one user here, {somebody.why_not()}: the demo says so; reached: {reached}")
+    assert reached == []

@@ -86,6 +86,7 @@ def container(engine, course, limits):
     command = [engine, "run", "--rm", "--interactive", f"--name={name}", "--network=none", "--read-only"]
     command += ["--tmpfs=/box:rw,size=32m,mode=1777", f"--memory={2 * limits.memory}"]
     command += [f"--memory-swap={2 * limits.memory}", "--pids-limit=128", "--cap-drop=ALL"]
+    command += ["--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512"]
     command += ["--security-opt=no-new-privileges", f"--user={user}:{group}", "--log-driver=none", IMAGE]
     command += ["python3", "-I", "-B", "/child.py"]
     place = "/course" if course else None

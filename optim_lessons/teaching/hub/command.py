@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from optim_lessons.course.copies.workbook import make_writable_folder, named_path
+from optim_lessons.teaching.alone import alone
+from optim_lessons.teaching.hub import somebody
 
 CONFIG = Path(__file__).with_name("jupyterhub_config.py")
 _PROXY = "configurable-http-proxy"
@@ -24,6 +26,11 @@ _ABOUT = """\
 Start JupyterHub on this machine, to try the course with several people: each gets a working copy of the
 course. A demo: learners' code runs as you, and nothing keeps one learner from the files of another.
 The file that --config prints says what a real class needs instead."""
+
+
+_TAKEN = """\
+a hub runs already in {!r}.
+End it with Control-C in its window, or type: kill {{}}"""
 
 
 def main(argv):
@@ -49,8 +56,8 @@ def main(argv):
                 f"JupyterHub needs the program {_PROXY}, which is not there.\n"
                 "Type: optim-lessons hub --get-proxy    (it asks npm, once, and needs the network)"
             )
-        with open(folder / "lock", "w") as lock:
-            _require_alone(lock, folder)
+        with alone(folder / "lock", _TAKEN.format(str(folder))) as lock:
+            _require_no_proxy(folder)
             for port in ports:
                 _require_free(port)
             return _run(folder, ports, environment, lock)
@@ -115,17 +122,31 @@ def get_proxy(folder):
         raise LookupError(f"npm could not get {_PROXY}; its reason is above. Is the network there?") from None
 
 
-def _require_alone(lock, folder):
-    import fcntl  # Windows has none, nor has it JupyterHub
-
+def _require_no_proxy(folder):
+    """Raise LookupError if the proxy of a hub that was killed still runs: it holds the ports."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        process = (folder / "hub.pid").read_text().strip()
+        process = int((folder / "proxy.pid").read_text())
+        command = ["ps", "-ww", "-o", "command=", "-p", str(process)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except (OSError, ValueError):
+        return
+    if _PROXY in said:
         raise LookupError(
-            f"a hub runs already in {str(folder)!r}.\n"
-            f"End it with Control-C in its window, or type: kill {process}"
-        ) from None
+            f"a hub in this folder was killed, and its proxy is left (process {process}).\n"
+            f"End it, then start again: kill {process}"
+        )
+
+
+def _whose():
+    """Return whose the learners' code is, in a sentence."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "A demo: all learners' code runs as you."
+    if why := somebody.why_not():
+        return (
+            f"A demo, and you are root: all learners' code runs AS ROOT, for {why}.\n"
+            "Better start it as another user."
+        )
+    return "A demo. You are root: each learner's code runs as a user of its own."
 
 
 def _require_free(port):
@@ -149,6 +170,7 @@ def _run(folder, ports, environment, lock):
         f"--JupyterHub.hub_port={internal}",
     ]
     log = folder / "hub.log"
+    os.umask(0o077)
     with open(log, "ab") as file:
         # A session of its own: a closed window or a Control-C comes here, and here it becomes a clean end.
         hub = subprocess.Popen(
@@ -181,7 +203,7 @@ def _run(folder, ports, environment, lock):
             f"The hub is open at {address}\n"
             f"Any name, with the password {(folder / 'password.txt').read_text().strip()}\n"
             f"Learners' files: {folder / 'learners'}\nWhat happens: {log}\n"
-            "A demo: all learners' code runs as you. Control-C in this window ends it.",
+            f"{_whose()} Control-C in this window ends it.",
             flush=True,
         )
     hub.wait()

@@ -5,7 +5,8 @@ Or, as any other hub:     jupyterhub -f "$(optim-lessons hub --config)"
 To change it, copy it:    cp "$(optim-lessons hub --config)" .
 
 A DEMO. Every learner's code runs as the user who started the hub, with no limits: a learner can read and
-change the files of all others, yours too. It listens on this machine only. What a class needs instead is
+change the files of all others, yours too. (Started by root, it gives each learner a user of their own, where
+that user can read the course.) It listens on this machine only. What a class needs instead is
 at the end of this file.
 """
 
@@ -14,9 +15,12 @@ import secrets
 import sys
 from pathlib import Path
 
+from optim_lessons.teaching.hub import somebody
+
 c = get_config()  # noqa: F821  JupyterHub defines it
 
 # Everything that the hub writes is in one folder, which other users of this machine cannot open.
+os.umask(0o077)
 folder = Path(os.environ.get("OPTIM_LESSONS_HUB", "optim-lessons-hub")).absolute()
 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 c.JupyterHub.db_url = f"sqlite:///{folder}/hub.sqlite"
@@ -43,6 +47,11 @@ c.Authenticator.username_pattern = r"\w[\w.-]{0,31}\Z"
 # A learner's server is a process on this machine; its home is learners/NAME, with the notebooks in it.
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{folder}/learners/{{username}}"
+if (
+    not somebody.why_not()
+):  # root has started it: learners get through to their own homes, and to nothing else
+    folder.chmod(0o711)
+    c.JupyterHub.spawner_class = somebody.spawner()
 # It copies the lessons that are missing, overwrites nothing that a learner has changed, and opens the first.
 c.Spawner.cmd = [sys.executable, "-m", "optim_lessons.teaching.hub.learner"]
 c.Spawner.default_url = "/lab/tree/00_start_here.ipynb"
