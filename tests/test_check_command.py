@@ -233,13 +233,17 @@ def test_a_file_that_is_no_notebook_is_named_as_such():
         b"",
         b"{",
         b"[]",
+        b"[1, 2]",
         b'{"cells": 3}',
+        b'{"cells": [{"source": "x = 1"}]}',
         b"\xff\xfe",
         b'{"cells": [{"cell_type": "code"',
         b"[" * 99999,
     ):
-        with pytest.raises(ValueError, match="no whole notebook"):
+        with pytest.raises(ValueError, match=r"no whole notebook|it is JSON, but no notebook") as said:
             read_cells(data)
+        assert "Error" not in str(said.value)
+        assert "cut off" not in str(said.value)
 
 
 # The command

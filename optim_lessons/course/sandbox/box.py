@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optim_lessons.course.sandbox.child import FRAME_BYTES, TEXT, decode, encode
+from optim_lessons.course.sandbox.child import FRAME_BYTES, PARTS, TEXT, decode, encode
 from optim_lessons.course.sandbox.walls import PATH, lacking, namespaces, trusted
 from optim_lessons.course.sandbox.watchdog import Stopped
 
@@ -301,6 +301,9 @@ class Box:
                 self.kill()
                 raise Ended("sent more than an answer can be")
             data = self._read(size)
+        if data.count(b"{") + data.count(b"[") > 4 * PARTS:  # each takes many times its bytes to read
+            self.kill()
+            raise Ended("sent more than an answer can be")
         try:
             content = json.loads(data)
         except (ValueError, RecursionError):

@@ -199,6 +199,8 @@ def _script(course, hidden, environment):
     hidden = {Path(p).resolve() for p in (*_copies_of_the_course(tuple(shown)), _PACKAGE, *hidden)}
     hidden |= {tree} if tree else set()
     hidden = [p for p in hidden if p.exists() and any(p.is_relative_to(s) for s in shown)]
+    # What lies in a folder that is hidden is gone already, if nothing between the two is shown again.
+    hidden = [p for p in hidden if not any(_within(p, other, shown) for other in hidden)]
     lines = [
         "set -e",
         "umask 022",
@@ -240,6 +242,11 @@ def _script(course, hidden, environment):
     nobody = f"--reuid={nobody} --regid={nobody} --clear-groups" if os.geteuid() == 0 else ""
     powerless = f"setpriv --no-new-privs --bounding-set=-all --inh-caps=-all {nobody}"
     return "\n".join([*lines, f"exec chroot . {powerless} {quote(str(_PYTHON))} -I -S -B /child.py"])
+
+
+def _within(place, other, shown):
+    between = (s for s in shown if s.is_relative_to(other) and place.is_relative_to(s))
+    return other in place.parents and not any(between)
 
 
 # A folder that every Linux has, and that nothing in the script is read from.
