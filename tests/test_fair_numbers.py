@@ -84,6 +84,22 @@ def test_a_page_prints_no_best_value_at_an_end_of_its_range_unless_it_says_what_
     assert [words for words in admitted.values() if words not in prose] == []
 
 
+# Where walks are judged by their last step all the same, and why that is no lucky instant.
+LAST_STEP = {
+    "01_gradient_descent scaled-race": "descent on a quadratic below 2/L goes down in each step",
+    "07_rmsprop claim-beats-run": "the mean of 200 walks, each with a noise of its own",
+}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_best_walk_is_not_chosen_by_its_last_step_alone(path):
+    for cell in read(path.read_bytes()).cells:
+        if cell.cell_type == "code" and re.search(r"best_of\(", cell.source) and "path(" in cell.source:
+            fair = re.search("settled|last_tenth|stays_below|steps_to_tenth", cell.source)
+            last = re.search(r"\[-1\b", cell.source)
+            assert fair or not last or f"{path.stem} {cell.id}" in LAST_STEP
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="bests.py is made for systems that can fork")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
