@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -182,6 +183,52 @@ def test_a_result_of_other_limits_is_made_again(tmp_path):
     assert rows(out)["ada/work.ipynb"]["points"] == "10"
     assert grade(folder, "--seconds", "5") == 0
     assert rows(out)["ada/work.ipynb"]["points"] == "11"
+
+
+def test_late_work_is_marked_by_the_platforms_date_or_the_files_and_keeps_its_points(tmp_path, capsys):
+    folder, out = tmp_path / "class", tmp_path / "class-graded"
+    names = ["ada_LATE_12345_67890_01_gradient_descent.ipynb", "bo_12346_67891_01_gradient_descent.ipynb"]
+    names += ["7-8 - Cy - Nov 23, 2026 1015 AM/x.ipynb", "dee/x.ipynb"]
+    make(folder, *names, data=as_bytes(solved()))
+    for name in names[:3]:
+        os.utime(folder / name, (1_000_000_000,) * 2)
+    assert grade(folder, "--due", "2020-01-02", "--for", "csv", "--points", "1=22") == 0
+    table = rows(out)
+    assert [table[name]["late"] for name in names] == ["yes", "no", "yes", "yes"]
+    assert table[names[2]]["handed in"] == "2026-11-23 10:15"
+    assert {(row["points"], row["grade"], row["grade of"]) for row in table.values()} == {
+        ("11", "22.0", "22")
+    }
+    assert f"For csv: {out / 'upload' / 'points.csv'}" in capsys.readouterr().out
+    assert grade(folder) == 0
+    assert [rows(out)[name]["late"] for name in names] == ["yes", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--due", "tomorrow", "is no date: write 2026-11-23"),
+        ("--points", "many", "is no number above 0"),
+        ("--points", "99=3", "there is no lesson '99'"),
+        ("--for", "blackboard", "invalid choice"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_in_words(tmp_path, capsys, option, value, said):
+    make(tmp_path / "class", "ada/x.ipynb")
+    try:
+        status = grade(tmp_path / "class", option, value)
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "class-graded").exists()
+
+
+def test_a_day_that_is_given_is_over_at_its_end():
+    from optim_lessons.teaching.grade import _moment
+
+    assert str(_moment("2026-11-23")) == "2026-11-23 23:59:59"
+    assert str(_moment("2026-11-23 18:00")) == "2026-11-23 18:00:00"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

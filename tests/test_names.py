@@ -151,9 +151,16 @@ def test_canvas_gets_its_columns_and_the_row_of_possible_points(tmp_path):
 def test_a_spreadsheet_gets_a_row_for_each_learner_with_or_without_a_number(tmp_path):
     _, rows, without = written("csv", tmp_path, points={"01_gradient_descent": 10})
     assert rows == [
-        ["learner", "number", "01_gradient_descent", "points", "of", "late"],
-        ["Ada Lovelace", "11", "5.0", "5.0", "10", ""],
-        ["Bo", "", "10.0", "10.0", "10", ""],
-        ["Li_12", "12", "10.0", "10.0", "10", "01"],
+        ["learner", "number", "01_gradient_descent", "points", "of", "late", "isolated"],
+        ["Ada Lovelace", "11", "5.0", "5.0", "10", "", "yes"],
+        ["Bo", "", "10.0", "10.0", "10", "", "yes"],
+        ["Li_12", "12", "10.0", "10.0", "10", "01", "yes"],
     ]
     assert without == []
+
+
+def test_what_was_not_isolated_is_marked_in_the_upload_too(tmp_path):
+    _, rows, _ = written("csv", tmp_path, trusted=True)
+    assert [row[-1] for row in rows[1:]] == ["no (--trusted)"] * 3
+    _, rows, _ = written("moodle", tmp_path, trusted=True)
+    assert all(row[-1].startswith("Graded without isolation. ") for row in rows[1:])

@@ -8,6 +8,7 @@ LONGEST_FIRST = (
     "test_notebooks.py",
     "test_nudges.py",
     "test_grade.py",
+    "test_isolation.py",
     "test_explore.py",
     "test_cli.py",
     "test_publish.py",

@@ -92,11 +92,16 @@ def table(records, run):
         points = {r["id"]: r["points"] for r in record["results"] if r["state"] != "not graded"}
         mistakes = "; ".join(f"{r['id']}: {r['mistake']}" for r in record["results"] if r["mistake"])
         own = record | {"mistakes": mistakes, "counts": "yes" if record["counts"] else "no"}
-        own |= {"isolated": "no (--trusted)" if run["trusted"] else "yes", "reason": record["note"]}
+        own |= {"isolated": isolated(run), "reason": record["note"]}
         if record["status"] == "not graded":
             own["reason"] = record["reason"]
         rows.append([*(own.get(name, "") for name in COLUMNS), *(points.get(id) for id in ids)])
     return as_csv([[name.replace("_", " ") for name in COLUMNS] + ids, *rows])
+
+
+def isolated(run):
+    """Return in words whether the learners' code was kept in."""
+    return "no (--trusted)" if run["trusted"] else "yes"
 
 
 def as_csv(rows):

@@ -19,12 +19,12 @@ def write(out, kind, records, run):
     lessons = sorted({r["lesson"] for r in counted if r["lesson"]})
     made, without = [], sorted({r["learner"] for r in counted if not r["number"]})
     if kind == "csv":
-        made.append(_write(folder / "points.csv", _plain(counted, lessons)))
+        made.append(_write(folder / "points.csv", _plain(counted, lessons, run)))
         return made, []
     for lesson in lessons:
         own = [r for r in counted if r["lesson"] == lesson and r["number"]]
         if kind == "moodle":
-            made.append(_write(folder / f"moodle-{lesson}.csv", _moodle(own)))
+            made.append(_write(folder / f"moodle-{lesson}.csv", _moodle(own, run)))
             made.append(folder / f"moodle-feedback-{lesson}.zip")
             write_over(made[-1], _moodle_feedback(own, run))
         else:
@@ -37,12 +37,12 @@ def _write(path, rows):
     return path
 
 
-def _moodle(records):
+def _moodle(records, run):
     """Return Moodle's grading worksheet: its Identifier is the number in the folders' names."""
     rows = [MOODLE]
     for r in records:
         rows.append(
-            [f"Participant {r['number']}", _name(r), r["grade"], r["grade_of"], "-", _comment(r)],
+            [f"Participant {r['number']}", _name(r), r["grade"], r["grade_of"], "-", _comment(r, run)],
         )
     return rows
 
@@ -68,8 +68,8 @@ def _canvas(records, lesson):
     return rows + [[_name(r), r["number"], "", "", "", r["grade"]] for r in records]
 
 
-def _plain(records, lessons):
-    rows = [["learner", "number", *lessons, "points", "of", "late"]]
+def _plain(records, lessons, run):
+    rows = [["learner", "number", *lessons, "points", "of", "late", "isolated"]]
     learners = {}
     for r in records:
         learners.setdefault((r["learner"], r["number"]), {})[r["lesson"]] = r
@@ -77,7 +77,7 @@ def _plain(records, lessons):
         points = [own[lesson]["grade"] if lesson in own else "" for lesson in lessons]
         sums = [round(sum(r[key] for r in own.values()), 2) for key in ("grade", "grade_of")]
         late = " ".join(lesson[:2] for lesson in sorted(own) if own[lesson]["late"] == "yes")
-        rows.append([learner, number, *points, *sums, late])
+        rows.append([learner, number, *points, *sums, late, report.isolated(run)])
     return rows
 
 
@@ -86,9 +86,10 @@ def _name(record):
     return record["learner"].split(f"_{record['number']}")[0]
 
 
-def _comment(record):
+def _comment(record, run):
     mistakes = [
         f"{r['id']}: {r['mistake'] or 'not right'}" for r in record["results"] if r["state"] == "wrong"
     ]
     late = "Came late. " if record["late"] == "yes" else ""
-    return late + "; ".join(mistakes)
+    trusted = "Graded without isolation. " if run["trusted"] else ""
+    return trusted + late + "; ".join(mistakes)
