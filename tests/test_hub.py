@@ -414,6 +414,7 @@ tried = dict(
     tokens=lambda: open(hub + "/hub.sqlite", "rb").read(),
     log=lambda: open(hub + "/hub.log").read(),
     names=lambda: os.listdir(hub + "/learners"),
+    course=lambda: open(__import__("optim_lessons").__file__, "a"),
     kill=lambda: os.kill(server, signal.SIGTERM),
     token=lambda: open("/proc/%d/environ" % server).read(),
 )
@@ -446,3 +447,85 @@ def test_one_learner_reaches_nothing_of_another_by_the_hub_and_as_users_of_their
     if somebody.why_not():
         pytest.skip(f"all are one user here, {somebody.why_not()}: the demo says so; reached: {reached}")
     assert reached == []
+
+
+def section(number, *, without=()):
+    """Return the lines of a section of what a class needs, as they stand in the configuration, to be run."""
+    text = command.CONFIG.read_text(encoding="utf-8")
+    part = re.split(rf"(?m)^# {number}\. ", text)[1]
+    part = re.split(r"(?m)^# \d\. ", part)[0]
+    lines = [line[5:] for line in part.splitlines() if line.startswith("#    ")]
+    return "\n".join(line for line in lines if not any(word in line for word in without))
+
+
+@pytest.mark.slow
+def test_the_lines_for_a_real_class_start_a_hub_with_encryption_and_a_list_of_learners(tmp_path, proxy):
+    """Not run: containers, the school's login and the culler of whole servers, for want of what they need."""
+    requests = pytest.importorskip("requests")
+    if not shutil.which("openssl"):
+        pytest.skip("makes a certificate with openssl")
+    pem, key, port = tmp_path / "hub.pem", tmp_path / "hub.key", int(free_port())
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(pem)]
+    subprocess.run(make, check=True, capture_output=True)
+    lines = "\n".join(
+        [
+            command.CONFIG.read_text(encoding="utf-8"),
+            section(1),
+            section(2, without=["authenticator_class"]),
+            "c.Authenticator.allow_all = False",
+            section(6).partition("and for whole servers")[0],
+            f"c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{port + 1}'",
+            f"c.JupyterHub.hub_port = {port + 81}",
+        ]
+    )
+    lines = lines.replace("https://:443", f"https://127.0.0.1:{port}")
+    lines = lines.replace("/etc/ssl/hub.pem", str(pem)).replace("/etc/ssl/hub.key", str(key))
+    (tmp_path / "class.py").write_text(lines, encoding="utf-8")
+    folder, address = tmp_path / "hub", f"https://127.0.0.1:{port}"
+    path = os.pathsep.join([str(proxy), command.search_path(folder)])
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(tmp_path / "class.py")],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path, "OPTIM_LESSONS_HUB": str(folder)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        said = SimpleNamespace(
+            address=address, folder=folder, log=lambda: (tmp_path / "log").read_text(errors="replace")
+        )
+        deadline = time.monotonic() + 90
+        while True:
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{address}/hub/health", verify=str(pem), timeout=5).ok:
+                    break
+            assert process.poll() is None, said.log()
+            assert time.monotonic() < deadline, said.log()
+            time.sleep(0.2)
+        said.password = (folder / "password.txt").read_text().strip()
+        for name, status in (("ada", 200), ("eve", 403)):
+            learner = Learner(said, name)
+            learner.session.verify = str(pem)
+            assert learner.login()[0].status_code == status, said.log()
+            if name == "ada":
+                assert "https" in learner.at("")
+                assert LESSON in learner.lessons()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/hub/login", timeout=5)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    assert left(folder) == []

@@ -105,7 +105,8 @@ class Box:
             stdout=subprocess.PIPE,
             # The words of a start that fails; then how each exercise ended, for which it cannot write here.
             stderr=subprocess.PIPE,
-            env=own | inside.environment,
+            # An engine's own program is the user's; what it starts has the variables of its image.
+            env=inside.environment if inside.end else own | inside.environment,
             bufsize=0,
             start_new_session=True,
         )
