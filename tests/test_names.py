@@ -11,7 +11,7 @@ import pytest
 from test_report import RUN, record, result
 
 from optim_lessons.teaching import report, uploads
-from optim_lessons.teaching.handed_in import learners_of, left_out
+from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out
 from optim_lessons.teaching.platforms import PLATFORMS, alike, named, when
 
 
@@ -164,3 +164,21 @@ def test_what_was_not_isolated_is_marked_in_the_upload_too(tmp_path):
     assert [row[-1] for row in rows[1:]] == ["no (--trusted)"] * 3
     _, rows, _ = written("moodle", tmp_path, trusted=True)
     assert all(row[-1].startswith("Graded without isolation. ") for row in rows[1:])
+
+
+def test_what_a_platform_adds_is_nobodys_unless_it_is_all_that_a_learner_handed_in(tmp_path):
+    note = "Optimizers_{}_attempt_2026-11-23-10-15-00"
+    for name in (f"{note.format('ada')}.txt", f"{note.format('ada')}_x.ipynb", f"{note.format('bo')}.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "index.html").touch()
+    (tmp_path / "Cy_1_assignsubmission_onlinetext_").mkdir()
+    (tmp_path / "Cy_1_assignsubmission_file_").mkdir()
+    (tmp_path / "Cy_1_assignsubmission_file_" / "x.ipynb").touch()
+    assert list(left_out(tmp_path)) == [f"{note.format('bo')}.txt"]
+
+
+def test_of_teams_the_drafts_are_not_graded(tmp_path):
+    for kind in ("Submitted files", "Working files"):
+        (tmp_path / kind / "Ada").mkdir(parents=True)
+        (tmp_path / kind / "Ada" / "x.ipynb").touch()
+    assert class_folder(tmp_path) == tmp_path / "Submitted files"

@@ -41,7 +41,8 @@ _NO_ISOLATION = """\
 nothing was graded, for this system cannot isolate the learners' code: {why}.
 Without isolation it runs as you: it could read and change your files, the grades too, and use the network.
 The ways on:
-  - Grade on Linux, in a virtual machine or in WSL perhaps, with the programs {tools}.
+  - Grade on Linux, in a virtual machine or in WSL perhaps, with the programs {tools}
+    and the library libseccomp.
     Where users may not make namespaces (some systems refuse, and most containers), run it as root.
   - Install podman or docker, on any system, and build the image once ({engines}):
     optim-lessons grade --write-image box && podman build -t {image} box

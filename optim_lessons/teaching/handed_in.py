@@ -39,6 +39,8 @@ def submissions(folder, lesson=None):
 def class_folder(folder):
     """Return the folder whose folders are the learners': one folder around all of them is gone into."""
     inner = folder
+    if (folder / "Submitted files").is_dir():  # Teams, which keeps drafts in a folder beside it
+        return folder / "Submitted files"
     while True:
         found = submissions(inner)
         names = {path.parts[0] for path in found if len(path.parts) > 1}
@@ -54,12 +56,12 @@ def left_out(folder, lesson=None):
     """Return what cannot be graded, name → reason: folders without a notebook ("ada/"), other files."""
     graded = {path.parts[0] for path in submissions(folder, lesson)}
     notebooks = {path.parts[0] for path in submissions(folder)}
-    reasons = {}
+    reasons, names = {}, os.listdir(folder)
     for path in sorted(folder.iterdir()):
         text = path.name.replace("_assignsubmission_onlinetext", "_assignsubmission_file")
         if {path.name, text} & graded or _NOBODYS.fullmatch(path.name.lower()):
             continue
-        if is_the_platforms_own(path.name):
+        if is_the_platforms_own(path.name, names):
             continue
         if path.name.startswith("."):
             if path.is_dir() or _NOTEBOOK.search(path.name):

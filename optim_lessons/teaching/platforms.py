@@ -90,7 +90,8 @@ PLATFORMS = [
         "ada",
     ),
 ]
-_OWN = re.compile(r"submission_metadata\.yml|index\.html|.+_attempt_\d{4}(-\d\d){5}\.txt")
+_OWN = re.compile(r"submission_metadata\.yml|index\.html")
+_NOTE = re.compile(r"(.+_attempt_\d{4}(-\d\d){5})\.txt")  # Blackboard's, beside each learner's files
 
 
 class Named(NamedTuple):
@@ -132,9 +133,10 @@ def when(date):
     return None
 
 
-def is_the_platforms_own(name):
-    """Whether a file is one that a platform adds to what was handed in."""
-    return bool(_OWN.fullmatch(name))
+def is_the_platforms_own(name, others):
+    """Whether a file is one that a platform adds to what was handed in.  others: all names beside it."""
+    note = _NOTE.fullmatch(name)
+    return bool(_OWN.fullmatch(name)) or bool(note and any(n.startswith(f"{note[1]}_") for n in others))
 
 
 def submitters(folder):
