@@ -137,11 +137,11 @@ def _require_no_proxy(folder):
         )
 
 
-def _whose():
+def _whose(folder):
     """Return whose the learners' code is, in a sentence."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "A demo: all learners' code runs as you."
-    if why := somebody.why_not():
+    if why := somebody.why_not(folder):
         return (
             f"A demo, and you are root: all learners' code runs AS ROOT, for {why}.\n"
             "Better start it as another user."
@@ -203,7 +203,7 @@ def _run(folder, ports, environment, lock):
             f"The hub is open at {address}\n"
             f"Any name, with the password {(folder / 'password.txt').read_text().strip()}\n"
             f"Learners' files: {folder / 'learners'}\nWhat happens: {log}\n"
-            f"{_whose()} Control-C in this window ends it.",
+            f"{_whose(folder)} Control-C in this window ends it.",
             flush=True,
         )
     hub.wait()

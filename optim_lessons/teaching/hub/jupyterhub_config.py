@@ -47,9 +47,8 @@ c.Authenticator.username_pattern = r"\w[\w.-]{0,31}\Z"
 # A learner's server is a process on this machine; its home is learners/NAME, with the notebooks in it.
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{folder}/learners/{{username}}"
-if (
-    not somebody.why_not()
-):  # root has started it: learners get through to their own homes, and to nothing else
+# If root has started it: learners get through to their own homes, and to nothing else.
+if not somebody.why_not(folder):
     folder.chmod(0o711)
     c.JupyterHub.spawner_class = somebody.spawner()
 # It copies the lessons that are missing, overwrites nothing that a learner has changed, and opens the first.

@@ -9,10 +9,12 @@ FIRST = 61184  # users that no system gives a name
 _NEEDED = "import jupyterhub, jupyterlab, optim_lessons"
 
 
-def why_not():
-    """Return why another user cannot run this environment's Python; an empty text if one can."""
+def why_not(folder):
+    """Return why another user cannot work in a hub's folder, with this Python; an empty text if one can."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "only root can start programs as other users"
+    if shut := [place for place in folder.parents if not place.stat().st_mode & 0o001]:
+        return f"other users cannot go through {shut[0]}"
     try:
         done = subprocess.run(
             [sys.executable, "-c", _NEEDED],
