@@ -277,7 +277,8 @@ class Learner:
 
     def token(self):
         """Return the token of the learner's own server, which goes with every request that changes a file."""
-        tokens = [c.value for c in self.session.cookies if c.name == "_xsrf" and "/user/" in c.path]
+        own = f"/user/{quote(self.name)}"
+        tokens = [c.value for c in self.session.cookies if c.name == "_xsrf" and own in c.path]
         return tokens[-1]
 
     def lessons(self):
