@@ -42,9 +42,10 @@ NO_CHOICE = {
     "studies/guide.py": (1, "the swept lr that is nearest to the default"),
     "studies/overfitting.py": (1, "the epoch at which early stopping stops"),
 }
-# What pages print of best values at an end of their range, and the words in which they speak of it.
+# Best values that pages find at an end of their range, and the words in which they speak of it.
 ADMITTED = {
     "06_adagrad": {"lr 126, the highest of 81 tried": "Its best lr stands at the end of the range"},
+    "11_choosing": {"lr 0.0001, the lowest of 21 tried": "stands at the low end of the range in each sweep"},
 }
 
 
