@@ -1,6 +1,7 @@
 """The walls: no message from one submission to the next, no memory beside the limit, nothing that stays."""
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -337,7 +338,10 @@ def grading(folder, tmp, *options, **more):
     tmp.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(folder), "--jobs", "2", *options]
     more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | more
-    return subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp)}, start_new_session=True, **more)
+    own = os.environ | {"TMPDIR": str(tmp)}
+    # Tests that run in the background of a shell ignore Control-C, and so would what they start.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=own, start_new_session=True, preexec_fn=heard, **more)
 
 
 def of_the_run(tmp):
@@ -378,8 +382,9 @@ def test_however_it_is_ended_no_process_and_no_file_stays(hand_in, tmp_path, end
     number = getattr(signal, end.split()[0])
     if "all" in end:
         for each in [p for p in family if b"child.py" not in command_of(p)]:
-            if os.getpgid(each) == process.pid:  # the command and its workers
-                os.kill(each, number)
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(each) == process.pid:  # the command and its workers
+                    os.kill(each, number)
     else:
         process.send_signal(number)
     begun = time.monotonic()
