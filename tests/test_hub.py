@@ -535,3 +535,32 @@ def test_the_lines_for_a_real_class_start_a_hub_with_encryption_and_a_list_of_le
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     assert left(folder) == []
+
+
+@pytest.mark.slow
+def test_after_a_hub_was_killed_the_next_start_names_its_proxy_and_starts_once_that_is_ended(tmp_path, proxy):
+    psutil = pytest.importorskip("psutil")
+    hub = Hub(tmp_path / "optim-lessons-hub", proxy)
+    number = int((hub.folder / "proxy.pid").read_text())
+    try:
+        os.kill(int((hub.folder / "hub.pid").read_text()), signal.SIGKILL)
+        hub.process.kill()
+        hub.process.communicate()
+        command_line = [sys.executable, "-m", "optim_lessons.course.cli", "hub", "--port", str(hub.port)]
+        path = os.pathsep.join([str(proxy), os.environ["PATH"]])
+        again = subprocess.run(
+            command_line,
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert again.returncode == 2
+        assert f"its proxy is left (process {number})" in again.stderr
+    finally:
+        psutil.Process(number).terminate()
+    psutil.wait_procs([psutil.Process(number)] if psutil.pid_exists(number) else [], timeout=10)
+    second = Hub(tmp_path / "optim-lessons-hub", proxy)
+    assert second.end(signal.SIGINT) == 0
+    assert left(hub.folder) == []
