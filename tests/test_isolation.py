@@ -333,10 +333,10 @@ def fuzz(folder, rounds=28, values=20_000):
 SLEEPS = "import time, os\nos.fork()\nwhile True: time.sleep(0.1)\nlargest_lr = 0.05"
 
 
-def grading(folder, tmp, *options, **more):
+def grading(folder, tmp, *options, grade=GRADE, **more):
     """Start grading a folder, with a folder for temporary files of its own."""
     tmp.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(folder), "--jobs", "2", *options]
+    command = [sys.executable, "-m", "optim_lessons.course.cli", *grade, str(folder), "--jobs", "2", *options]
     more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | more
     own = os.environ | {"TMPDIR": str(tmp)}
     # Tests that run in the background of a shell ignore Control-C, and so would what they start.
@@ -367,11 +367,14 @@ def until(true, seconds):
 
 @linux
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGKILL to all", "SIGTERM", "SIGINT", "SIGTERM to all"])
-def test_however_it_is_ended_no_process_and_no_file_stays(hand_in, tmp_path, end):
+@pytest.mark.parametrize(
+    "grade", [pytest.param(["grade"], marks=isolating), ["grade", "--trusted"]], ids=["isolated", "trusted"]
+)
+def test_however_it_is_ended_no_process_and_no_file_stays(hand_in, tmp_path, end, grade):
     for name in ("ada", "bo", "cy"):
         hand_in(name, {"largest_lr": SLEEPS})
     tmp = tmp_path / "tmp"
-    process = grading(hand_in.folder, tmp, "--seconds", "60")
+    process = grading(hand_in.folder, tmp, "--seconds", "60", grade=grade)
     family = []
 
     def sleeping():

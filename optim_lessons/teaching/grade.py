@@ -306,14 +306,15 @@ def _begin(lifeline):
 
 
 def _end_with_the_parent(lifeline):
-    """Wait until the parent is gone, killed perhaps; then end what learners' code still runs, and this."""
-    from optim_lessons.course.sandbox.box import OPEN
-
+    """Wait until the parent is gone, killed perhaps, then end: what learners' code still runs follows."""
     with contextlib.suppress(EOFError, OSError):
         lifeline.recv()
-    for box in list(OPEN):  # whoever has opened it waits for an answer
-        with contextlib.suppress(Exception):
-            box.kill()
+    if os.name == "nt":
+        from optim_lessons.course.sandbox.box import OPEN
+
+        for box in list(OPEN):
+            with contextlib.suppress(Exception):
+                box.kill()
     os._exit(1)
 
 

@@ -35,7 +35,7 @@ CALLS = 10_000  # that a learner's code may ask of a function it was given
 PROCESSES = 8  # that one exercise may start
 LOAD = 10  # times as long: so long what is there may take on a machine that is busy with something else
 _LOOK = 0.2  # seconds
-OPEN = weakref.WeakSet()  # the boxes whose processes run
+OPEN = weakref.WeakSet()  # the boxes whose processes run, for Windows, where they do not end by themselves
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,6 @@ class Box:
         self._begin(START_SECONDS)
         setup = {"path": inside.modules, "private": inside.private, "course": inside.course}
         setup |= {"memory": self.limits.memory, "seconds": self.limits.seconds, "shut": inside.shut}
-        setup["taken_away"] = inside.taken_away
         setup |= {"names": self._names, "word": self._word}
         try:
             self._send(setup)

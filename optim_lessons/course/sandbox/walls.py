@@ -53,7 +53,7 @@ class Inside(NamedTuple):
 def trusted(course, limits):
     """Return how Python starts as this user, who can do everything: for code that can be trusted."""
     folder = tempfile.mkdtemp(prefix="box-")
-    command = [str(_PYTHON), "-I", "-S", "-B", child.__file__]
+    command = [str(_PYTHON), "-I", "-S", "-B", child.__file__, folder]  # its own to take away
     modules = [str(place) for place in libraries()]
     return Inside(command, folder, modules, str(_PACKAGE.parent) if course else None, taken_away=folder)
 
