@@ -5,7 +5,7 @@ import { Player } from "./player.js";
 import { Printed } from "./walks.js";
 
 const TELL = 60; // milliseconds of rest before the kernel is told where the controls stand
-const REST = 250; // ... where nothing is asked of it
+const QUIET = 250; // ... where nothing is asked of it
 const AGAIN = 150; // ... between two words about the same slider in hand
 
 class Kernel {
@@ -33,7 +33,7 @@ class Kernel {
     this.timer = setTimeout(() => {
       this.model.set("_values", values);
       this.model.save_changes();
-    }, this.program(values) ? REST : TELL);
+    }, this.program(values) ? QUIET : TELL);
   }
 
   ahead(values, knob, from) {
