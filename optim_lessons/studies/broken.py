@@ -24,11 +24,12 @@ EXAMPLES, BATCH, EPOCHS = 512, 32, 10
 STEPS = EPOCHS * EXAMPLES // BATCH
 EVERY = EXAMPLES // BATCH  # losses are measured at the start and after each epoch
 CHANCE = float(np.log(10))  # the loss of equal guesses among 10 classes
+TOO_LONG = 300  # by how much the gradient of a bad batch is too long
 
 HEALTHY = {
     "rule": "sgd", "lr": 0.3, "ends": STEPS, "inputs": 1.0, "init": 1.0, "depth": 1, "activation": "tanh",
     "clip": np.inf, "loss_scale": 0.0, "loss_unit": 1.0, "shuffled": 0.0, "decay": 0.0, "corrected": True,
-    "beta2": 0.999, "fault": "none", "seed": 0,
+    "beta2": 0.999, "fault": "none", "bad": -1, "seed": 0,
 }  # fmt: skip
 # Which part of the gradient is spoilt: layer, its rows (the last one is the bias), and the wrong factor.
 FAULTS = {
@@ -81,7 +82,7 @@ def bench(**knobs):
     gradient, ratio: for every step and layer, shape (steps, layers).  lost: the share that float16 made 0
     of those numbers of a step's gradient that are not 0 before.  first: the longest coordinate of the first
     step over lr.  inputs: standard deviation of the inputs.  sample: the gradient at step EVERY.
-    What left the finite numbers is NaN.
+    What left the finite numbers is NaN.  bad: the step whose gradient is TOO_LONG times too long.
     """
     unknown = set(knobs) - set(HEALTHY)
     if unknown:
@@ -92,7 +93,7 @@ def bench(**knobs):
     seen = {"g": [], "lost": []}
 
     def grad(w, t):
-        g = np.float32(k["loss_unit"]) * batch(w, t)
+        g = np.float32(k["loss_unit"] * (TOO_LONG if t == k["bad"] else 1)) * batch(w, t)
         seen["g"].append(g)
         return clipped(g, k["clip"]) if np.isfinite(k["clip"]) else g
 
@@ -157,6 +158,7 @@ BROKEN = {
     "shuffled labels": {"shuffled": 1.0},
     "decay too strong": ADAM | {"decay": 30.0},
     "no bias correction": ADAM | {"lr": 0.1, "corrected": False},
+    "bad batch": {"bad": 100},
 }
 
 # What to check first: symptom -> does a run show it?, cause. The first that fits is the suspect.
@@ -183,9 +185,16 @@ CHECKS = {
         lambda s: np.median(s["ratio"], axis=0).max() < 1e-3, "lr too small"),
     "the training loss falls in every epoch, the validation loss stays at chance or rises": (
         lambda s: (np.diff(s["train"]) < 0).all() and s["validation"][-1] > 0.95 * CHANCE, "shuffled labels"),
+    "one gradient is ten times as long as any other": (
+        lambda s: np.divide(*np.sort(norms_of_all(s["gradient"]))[:-3:-1]) > 10, "bad batch"),
     "none of these, and it does not learn": (
         lambda s: s["accuracy"][-1] < 0.75, "wrong gradient"),
 }  # fmt: skip
+
+
+def norms_of_all(layers):
+    """Return the length of the whole gradient from those of its layers, shape (..., layers)."""
+    return np.sqrt((layers * layers).sum(axis=-1))
 
 
 def suspect(seen):
