@@ -236,6 +236,21 @@ def early_return(w, g, scale, lr):
     return w - lr / scale * np.array(g, dtype=float)
 
 
+def by_average(gradients, counts):
+    return np.average(gradients, axis=0, weights=counts)
+
+
+def by_product(gradients, counts):
+    return counts @ gradients / np.sum(counts)
+
+
+def part_by_part(gradients, counts):
+    whole, seen = np.zeros(gradients.shape[1]), 0
+    for g, n in zip(gradients, counts, strict=True):
+        whole, seen = whole + n * g, seen + n
+    return whole / seen
+
+
 def pair_by_pair(lrs, betas, curvature, steps):
     losses = np.empty((len(lrs), len(betas)))
     for i, j in np.ndindex(losses.shape):
@@ -267,6 +282,7 @@ IN_OTHER_WORDS = {
     "11.bootstrap_interval": [by_percentile, draw_by_draw],
     "12.scaled_step": [early_return],
     "13.loss_map": [pair_by_pair, in_place],
+    "15.accumulated": [by_average, by_product, part_by_part],
 }
 
 

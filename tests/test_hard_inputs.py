@@ -286,6 +286,10 @@ FOLLOWS = {
     "12.smallest_half": [2.0**-24, 5.96e-8, 6e-8],
     "13.edge_lr": [3.4 / 5],
     "13.converging_part": [3 / 8, 0.37, 0.38],
+    "15.transfer": [0.012 / 8, 0.0015],
+    "15.examples": [1 + 450 / 150, (150 + 450) / 150],
+    "15.spike_step": [10.8 / np.sqrt(25.99), 10.8 / np.sqrt(26), 2.12],
+    "15.memory": [27.1875, 3 * 9, 27.2, 27.1],
 }
 # Where two digits are too few, the check says so.
 ROUNDED_TOO_FAR = {"05.nesterov_limit"}

@@ -201,7 +201,8 @@ def test_an_upgrade_of_the_installed_course_keeps_what_was_edited_and_puts_the_n
             return server.said()
 
     install(python, build_edition(tmp_path, "7.0.0", "The seventh."))
-    assert "14 new, 0 kept" in start()
+    lessons = len(list((ROOT / "notebooks").glob("*.ipynb")))
+    assert f"{lessons} new, 0 kept" in start()
     notebook = json.loads(lesson.read_bytes())
     answer = next(cell for cell in notebook["cells"] if cell["source"] == ["largest_lr = ..."])
     answer["source"] = ["largest_lr = 0.05"]
@@ -210,7 +211,7 @@ def test_an_upgrade_of_the_installed_course_keeps_what_was_edited_and_puts_the_n
 
     install(python, build_edition(tmp_path, "7.1.0", "The eighth."))
     said = start()
-    assert "(0 new, 1 replaced, 13 kept)" in said
+    assert f"(0 new, 1 replaced, {lessons - 1} kept)" in said
     assert "The new one is beside it: 01_gradient_descent-new-7.1.0.ipynb" in said
     assert lesson.read_bytes() == mine
     assert "The eighth." in (folder / "02_landscapes.ipynb").read_text(encoding="utf-8")

@@ -35,6 +35,7 @@ from optim_lessons.pictures import adagrad as adagrad_pictures
 from optim_lessons.pictures import adam as adam_pictures
 from optim_lessons.pictures import gradient_descent as descent_pictures
 from optim_lessons.pictures import momentum as momentum_pictures
+from optim_lessons.pictures import scale as scale_pictures
 from optim_lessons.pictures.stability import stability_map
 from optim_lessons.sgd import noisy
 
@@ -66,6 +67,9 @@ SCENES = {
     "pulls": weight_decay.pulls,
     "maps": weight_decay.maps,
     "too large an lr": failures.too_large_lr,
+    "widths": scale_pictures.widths,
+    "batches": scale_pictures.batches,
+    "one run with many ends": scale_pictures.ends,
     "basins": a_million_runs.basins,
     "the edge": a_million_runs.edge,
 }
