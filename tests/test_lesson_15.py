@@ -338,7 +338,8 @@ def test_the_scene_of_ends_shows_the_stored_losses():
     explorer = explore(picture.ends())
     explorer.set(end=800, share=0.1, peak=float(study.PEAKS[6]))
     drawn = lines(explorer, 0)["its end: lr falls to 0"].get_ydata()
-    np.testing.assert_allclose(drawn, study.results()["decay"][3, 1, :81, 6])
+    stored = study.results()["decay"][3, 1, 2:81, 6]
+    np.testing.assert_allclose(drawn, np.where(stored <= picture.TOP, stored, np.nan))
 
 
 # --- spikes and memory ---------------------------------------------------------------------------------
@@ -401,6 +402,13 @@ def test_the_scenes_of_spikes_and_of_rounding_show_what_is_computed():
     np.testing.assert_allclose(
         lines(explorer, 0)["by chance"].get_ydata()[:30], picture.falling(0.99)["by chance"][:300:10]
     )
+
+
+def test_to_the_nearest_v_falls_to_its_end_below_0_996_and_sticks_half_way_in_between():
+    for beta2 in (0.95, 0.98, 0.99, 0.995, 0.996):
+        assert picture.falling(beta2)["nearest"][-1] < 1e-4
+    assert 0.6 < picture.falling(0.997)["nearest"][-1] < 0.7
+    assert 0.9 < picture.falling(0.998)["nearest"][-1] < 1
 
 
 def test_by_chance_v_falls_as_it_should_and_to_the_nearest_it_does_not_fall():

@@ -248,6 +248,9 @@ def last_losses(kind, share=None):
     return np.array([its[row] for its, row in zip(found, rows, strict=True)])
 
 
+TOP = 0.6  # of the losses that are drawn
+
+
 def ends():
     """Return the scene of one run with a constant lr and its ends, beside a cosine for each end.
 
@@ -257,7 +260,7 @@ def ends():
     def build(figure):
         left, right = figure.add_axes((0.075, 0.145, 0.56, 0.75)), figure.add_axes((0.72, 0.145, 0.265, 0.75))
         t = np.arange(0, study.ENDS[-1] + 1, study.LOOK)
-        left.set(xscale="log", yscale="log", xlim=(20, 1800), ylim=(0.115, 0.6))
+        left.set(xscale="log", yscale="log", xlim=(20, 1800), ylim=(0.115, TOP))
         left.set(xlabel="step", ylabel="training loss, penalty included")
         left.set_xticks(study.ENDS, map(str, study.ENDS))
         left.xaxis.set_minor_locator(_none())
@@ -282,13 +285,14 @@ def ends():
             found, k = study.results(), nearest(study.PEAKS, peak)
             i, j = study.ENDS.index(end), study.SHARES.index(share)
             best = {name: best_lr(last_losses(name)[i], study.PEAKS) for name in ("cosine",)}
-            rows = slice(0, end // study.LOOK + 1)
+            rows = slice(20 // study.LOOK, end // study.LOOK + 1)
             curves = {
                 "constant": found["constant"][:, k], "averaged": found["averaged"][:, k],
                 "decay": found["decay"][i, j, :, k], "cosine": found["cosine"][i, :, best["cosine"].index],
             }  # fmt: skip
             for name, line in lines.items():
-                line.set_data(t[rows], curves[name][rows])
+                seen = curves[name][rows]
+                line.set_data(t[rows], np.where(seen <= TOP, seen, np.nan))
             steps = np.arange(0, study.ENDS[-1] + 1)
             shapes = {
                 "constant": study.warm_up(study.constant(1.0), study.WARM),
