@@ -309,7 +309,8 @@ def test_the_scene_of_batches_shows_the_stored_steps():
     explorer = explore(picture.batches())
     explorer.set(rule="Adam", goal=0.2, batch=128)
     steps, _ = picture.best_steps("Adam", 0.2)
-    np.testing.assert_allclose(lines(explorer, 0)["found"].get_ydata(), steps)
+    np.testing.assert_allclose(lines(explorer, 0)["steps"].get_ydata(), steps)
+    np.testing.assert_allclose(lines(explorer, 0)["examples"].get_ydata(), steps * study.BATCHES)
     assert f"Batch 128: {steps[6]:.0f} steps" in explorer.reading
 
 

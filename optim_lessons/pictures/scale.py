@@ -187,10 +187,11 @@ def batches():
         least, critical = critical_batch(sizes, steps)
         axes = [figure.add_axes((x, 0.15, 0.25, 0.74)) for x in (0.065, 0.4, 0.735)]
         fine = np.geomspace(2, 1024, 60)
-        axes[0].plot(fine, least * (1 + critical / fine), color=PALE, linewidth=4, label="fitted")
-        axes[0].plot(sizes, steps, "o", color=COLOURS[3], markersize=5, label="found")
+        axes[0].plot(fine, least * (1 + critical / fine), color=PALE, linewidth=4, label="steps, fitted")
+        axes[0].plot(sizes, steps, "o", color=COLOURS[3], markersize=5, label="steps")
+        axes[0].plot(sizes, steps * sizes, "s--", color=COLOURS[1], markersize=4, label="examples")
         axes[0].axvline(critical, color=PALE, linestyle="--")
-        axes[0].set(ylabel="steps to the goal", xlabel="batch")
+        axes[0].set(ylabel="steps, examples to the goal", xlabel="batch")
         axes[0].legend(loc="upper right")
         near = nearest(sizes, 16)
         for power, line, name in ((1, "-", "lr ∝ batch"), (0.5, "--", "lr ∝ √batch")):
@@ -206,7 +207,7 @@ def batches():
         for ax in axes[:2]:
             ax.set_xticks([2, 16, 128, 1024], ["2", "16", "128", "1024"])
             ax.xaxis.set_minor_locator(_none())
-        axes[0].set_ylim(3, 1500)
+        axes[0].set_ylim(3, 2e5)
         axes[2].set_ylim(3, 3000)
         curve = axes[2].plot([], [], "o-", color=COLOURS[3], markersize=4, animated=True)[0]
         ring = {"color": ALERT, "fillstyle": "none", "markersize": 11, "markeredgewidth": 2}

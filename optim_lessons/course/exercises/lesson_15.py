@@ -103,7 +103,13 @@ def four_trainings():
 
 exercises = (
     Choice(page["15.predict_width"], "width_guess", answer="b"),
-    Number(page["15.transfer"], "wide_lr", accept=(0.00149, 0.00151), solution="0.012 * 192 / 1536"),
+    Number(
+        page["15.transfer"],
+        "wide_lr",
+        accept=(0.00149, 0.00151),
+        solution="0.012 * 192 / 1536",
+        near=0.012,
+    ),
     Function(page["15.accumulated"], accumulated, inputs=_parts),
     Number(page["15.examples"], "examples_factor", accept=(3.98, 4.02), solution="1 + 450 / 150"),
     Choice(page["15.predict_end"], "end_guess", answer="b"),
@@ -120,7 +126,7 @@ exercises = (
         "gigabytes",
         accept=(26.9, 27.4),
         solution="3 * (2 + 2 + 4 + 1 + 4 / 64)",
-        near=0.003,
+        near=0.015,
     ),
     Diagnosis(page["15.diagnose"], "happenings", answer=HAPPENINGS, points=2),
 )
