@@ -466,7 +466,8 @@ def four(runs):
             _marks(length.yaxis, (0.1, 1, 10))
         axes[0, 0].set_ylabel("loss")
         axes[1, 0].set_ylabel("gradient")
-    ends = "; ".join(f"{letter}: {its[0][-1]:.2g}" for letter, its in runs.items())
+    last = {letter: float(losses[-1]) for letter, (losses, _) in runs.items()}  # above 1 it is chaos
+    ends = "; ".join(f"{letter} {'above 1' if x > 1 else f'{x:.1f}'}" for letter, x in last.items())
     return Picture(
         figure, f"Four trainings, in each something happens at step 200. Losses at the end: {ends}."
     )
