@@ -93,6 +93,7 @@ def test_eight_bits_are_off_by_half_a_level_of_their_own_block_at_most():
     assert codes.dtype == np.int8
     assert codes.shape == (2, 4, 64)
     assert np.abs(codes).max() == 127
+    np.testing.assert_array_equal(scales[..., 0], np.abs(x).reshape(2, 4, 64).max(axis=-1))
     again = scale.dequantised(codes, scales)
     assert (np.abs(again - x).reshape(2, 4, 64) <= scales / 127 / 2 * (1 + 1e-9)).all()
     np.testing.assert_array_equal(again[:, 192:], 0)
