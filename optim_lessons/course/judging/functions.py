@@ -27,39 +27,45 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
     refused = refused_unseen(exercise, answer)
     if refused is not None:
         return refused
-    cases, stage = cases_of(exercise, seed), []
-
-    def attempt():
-        got = []
-        for title, args in cases.items():
-            stage.append(title)
-            got.append(_as_array(exercise, _call(answer, args)))
-        title, args = next(iter(cases.items()))
-        stage.append(title)
-        return [*got, _as_array(exercise, _call(answer, args))]  # once more: who remembers differs
-
-    name = f"`{exercise.name}`"
-    got, error = guarded(attempt, seconds)
-    if error is not None:
-        return raised(name, answer, error, stage[-1], seconds, NOTES)
-    *got, again = got
+    tried = Tried(exercise, answer, cases_of(exercise, seed), seconds)
+    if tried.error is not None:
+        return raised(tried.name, answer, tried.error, tried.stage, seconds, NOTES)
+    cases, got = tried.cases, tried.got
     missing = [(title, result) for title, result in zip(cases, got, strict=True) if is_open(result)]
     if missing:
         title, result = missing[0]
-        return nothing_returned(name, answer, result, title if len(missing) < len(cases) else "")
-    wanted = results(exercise.reference, cases)
-    if all(map(alike, got, wanted)):
-        if not alike(again, wanted[0]):
-            return remembers(name)
-        return right(f"`{exercise.name}` gives the right result for every input. {exercise.because}".rstrip())
-    return first(
-        lambda: named(exercise, lambda *mistakes: _behaves_like(exercise, mistakes, got, cases)),
-        lambda: _unusable(exercise, got, wanted, cases),
-        lambda: _unsteady(name, got, attempt, seconds),
-        lambda: _not_finite(exercise, got, wanted, cases),
-        lambda: _digits_lost(name, got, wanted),
-        lambda: _difference(exercise, got, wanted, cases),
-    )
+        return nothing_returned(tried.name, answer, result, title if len(missing) < len(cases) else "")
+    if all(map(alike, got, tried.wanted)):
+        if not alike(tried.repeated, tried.wanted[0]):
+            return remembers(tried.name)
+        return right(f"{tried.name} gives the right result for every input. {exercise.because}".rstrip())
+    return first(DETECTORS, tried)
+
+
+class Tried:
+    """A learner's function, tried on drawn inputs.
+
+    cases: title → arguments.  got: its results.  repeated: that of the first case, once more.
+    wanted: the right results.  error: what it raised, or None.  stage: the title of the last case begun.
+    """
+
+    def __init__(self, exercise, answer, cases, seconds):
+        self.exercise, self.answer, self.cases, self.seconds = exercise, answer, cases, seconds
+        self.name, self.stage = f"`{exercise.name}`", ""
+        self.wanted = results(exercise.reference, cases)
+        found, self.error = guarded(self._try, seconds)
+        *self.got, self.repeated = found or [None]
+
+    def _try(self):
+        got = []
+        for title, args in (*self.cases.items(), next(iter(self.cases.items()))):
+            self.stage = title
+            got.append(_as_array(self.exercise, _call(self.answer, args)))
+        return got
+
+    def again(self):
+        """Return a new trial of the same function on the same inputs."""
+        return Tried(self.exercise, self.answer, self.cases, self.seconds)
 
 
 def cases_of(exercise, seed=0):
@@ -131,81 +137,93 @@ def _is_real(x):
     return isinstance(x, np.ndarray | np.number | int | float) and np.asarray(x).dtype.kind in "fiu"
 
 
-def _behaves_like(exercise, mistakes, got, cases):
-    f = variant(exercise.reference, *mistakes)
-    try:
-        with np.errstate(all="ignore"):
-            # Nearly all differ in the first case, and stop there.
-            return all(alike(mine, _wanted(f, args)) for mine, args in zip(got, cases.values(), strict=True))
-    except Exception:  # some pairs of mistakes cannot run: then nobody made them
-        return False
+# Detectors: each looks for one kind of fault, and returns the verdict that names it, or None.
 
 
-def _unusable(exercise, got, wanted, cases):
-    """Return a verdict on a result that is no array of real numbers, or of the wrong shape."""
-    name = f"`{exercise.name}`"
-    for title, mine, want in zip(cases, got, wanted, strict=True):
+def _recognised(tried):
+    """A named mistake, or two at once."""
+
+    def behaves_like(*mistakes):
+        f, pairs = (
+            variant(tried.exercise.reference, *mistakes),
+            zip(tried.got, tried.cases.values(), strict=True),
+        )
+        try:
+            with np.errstate(all="ignore"):
+                # Nearly all differ in the first case, and stop there.
+                return all(alike(mine, _call(f, args)) for mine, args in pairs)
+        except Exception:  # some pairs of mistakes cannot run: then nobody made them
+            return False
+
+    return named(tried.exercise, behaves_like)
+
+
+def _unusable(tried):
+    """A result is no array of real numbers, or of the wrong shape."""
+    for title, mine, want in zip(tried.cases, tried.got, tried.wanted, strict=True):
         if not _is_real(mine):
-            kind = type(mine).__name__
-            return wrong(
-                f"{name} returns {quote(mine)}, of type `{kind}`: return an array of numbers, or one number.",
-                "returned-type",
-            )
+            text = f"{tried.name} returns {quote(mine)}, of type `{type(mine).__name__}`"
+            return wrong(f"{text}: return an array of numbers, or one number.", "returned-type")
         if np.shape(mine) != np.shape(want):
-            return wrong(
-                f"{name} returns the shape {np.shape(mine)}, where {np.shape(want)} is expected, {title}.",
-                "shape",
-                exercise.hint,
-            )
+            text = f"{tried.name} returns the shape {np.shape(mine)}, where {np.shape(want)} is expected"
+            return wrong(f"{text}, {title}.", "shape", tried.exercise.hint)
     return None
 
 
-def _unsteady(name, got, attempt, seconds):
-    again, _ = guarded(attempt, seconds)
-    return None if again is not None and all(map(alike, again, got)) else remembers(name)
+def _unsteady(tried):
+    """It does not answer the same a second time."""
+    again = tried.again()
+    same = again.error is None and all(map(alike, [*again.got, again.repeated], [*tried.got, tried.repeated]))
+    return None if same else remembers(tried.name)
 
 
-def _not_finite(exercise, got, wanted, cases):
-    """Return a verdict if a result is NaN or infinity where the right one is a number."""
-    for title, mine, want in zip(cases, got, wanted, strict=True):
+def _not_finite(tried):
+    """A result is NaN or infinite where the right one is a number."""
+    for title, mine, want in zip(tried.cases, tried.got, tried.wanted, strict=True):
         if np.any(np.isfinite(want) & ~np.isfinite(mine)):
-            return wrong(
-                f"`{exercise.name}` gives NaN or infinity {title}, where a number is expected.",
-                "not-finite",
-                exercise.hint
-                if any(np.any(~np.isfinite(x)) for x in cases[title] if _is_real(x))
-                else "is there a division by 0, or the root of a negative number?",
+            given = any(np.any(~np.isfinite(x)) for x in tried.cases[title] if _is_real(x))
+            hint = (
+                tried.exercise.hint
+                if given
+                else "is there a division by 0, or the root of a negative number?"
             )
+            text = f"{tried.name} gives NaN or infinity {title}, where a number is expected."
+            return wrong(text, "not-finite", hint)
     return None
 
 
-def _digits_lost(name, got, wanted):
-    """Return a verdict if all results are right but for the digits that their type cannot hold."""
-    exact = [np.asarray(want).dtype == np.float64 for want in wanted]
-    kinds = [np.asarray(mine).dtype for mine, held in zip(got, exact, strict=True) if held]
+def _digits_lost(tried):
+    """All results are right but for the digits that their type cannot hold."""
+    kinds = [np.asarray(mine).dtype for mine in tried.got]
     for kind in kinds:
-        short = [np.asarray(want).astype(kind) for want in wanted]
-        if kind != np.float64 and all(np.allclose(m, w, rtol=1e-2) for m, w in zip(got, short, strict=True)):
+        short = [np.asarray(want).astype(kind) for want in tried.wanted]
+        pairs = zip(tried.got, short, strict=True)
+        if kind != np.float64 and all(np.allclose(m, w, rtol=1e-2) for m, w in pairs):
             return wrong(
-                f"{name} is right, but its result is `{kind}`, which holds fewer digits than `float64`.",
+                f"{tried.name} is right, but its result is `{kind}`, which holds fewer digits than "
+                "`float64`.",
                 "dtype",
                 "does something in it round, or give an array another type?",
             )
     return None
 
 
-def _difference(exercise, got, wanted, cases):
-    pairs = zip(cases, got, wanted, strict=True)
+def _difference(tried):
+    """Nothing that is known: where it differs first."""
+    pairs = zip(tried.cases, tried.got, tried.wanted, strict=True)
     title, mine, want = next(pair for pair in pairs if not alike(*pair[1:]))
-    given = zip(inspect.signature(exercise.reference).parameters, cases[title], strict=False)
+    given = zip(inspect.signature(tried.exercise.reference).parameters, tried.cases[title], strict=False)
     inputs = [f"{name} = {_shown(x)}" for name, x in given]
     digits = next((n for n in (4, 8, 12) if _shown(mine, n) != _shown(want, n)), 17)
     return wrong(
-        f"`{exercise.name}` is not right {title}.{_factor(got, wanted)}\n"
+        f"{tried.name} is not right {title}.{_factor(tried.got, tried.wanted)}\n"
         f"Given `{', '.join(inputs)}`: expected `{_shown(want, digits)}`, came `{_shown(mine, digits)}`.",
         None,
-        exercise.hint,
+        tried.exercise.hint,
     )
+
+
+DETECTORS = (_recognised, _unusable, _unsteady, _not_finite, _digits_lost, _difference)
 
 
 def _shown(x, digits=4):

@@ -1,7 +1,8 @@
 """Judge a learner's rule: its signature, its results, its mistake, or the first step that differs."""
 
+import copy
 import itertools
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -35,6 +36,7 @@ _STATE = "in the very first call the state is a single number, 0.0; a sum with a
 _KNOB = "a knob is a single number: it has no places, and a product with it is written `*`."
 _PRODUCT = "several runs come at once: multiply place by place, then sum over the last axis."
 _AXIS = "the second argument of `np.max` is an axis; `np.maximum` compares two arrays, place by place."
+_DIVISION = "is there a division by 0, or the root of a negative number?"
 _NUMBERS = [  # what says that a single number was taken for an array
     (AttributeError, "'float' object"),
     (TypeError, "'float' object is not subscriptable"),
@@ -66,6 +68,63 @@ def _notes(reference):
     return notes
 
 
+class Attempt:
+    """A learner's rule in a row of trials.
+
+    got: what it answers in those that it comes through.  error: what it raises in the next one, or None.
+    stage: the title of the last trial that was begun.  whole: the attempt of which this is a part.
+    """
+
+    def __init__(self, exercise, answer, cases, seconds):
+        self.exercise, self.answer, self.cases, self.seconds = exercise, answer, cases, seconds
+        self.stage, self.got, self.whole = "", [], self
+        _, self.error = guarded(self._try, seconds)
+
+    def _try(self):
+        for case, want in zip(self.cases, self.wanted, strict=True):
+            self.stage = case.title
+            self.got.append(run_checked(self.answer, case, self.names, want))
+
+    def part(self, first, end):
+        """Return the attempt at some of the trials alone; what it raised belongs to that trial's part."""
+        part = copy.copy(self)
+        part.whole = self
+        part.__dict__.pop("wanted", None)
+        part.cases, part.got = self.cases[first:end], self.got[first:end]
+        part.error = self.error if len(part.got) < len(part.cases) else None
+        return part
+
+    def again(self, cases):
+        """Return a new attempt of the same rule at other trials."""
+        return Attempt(self.exercise, self.answer, cases, self.seconds)
+
+    @property
+    def reference(self):
+        """The right rule."""
+        return self.exercise.reference
+
+    @property
+    def names(self):
+        """The names of what a rule returns: w, and its state."""
+        return ["w", *parts(self.reference).state]
+
+    @cached_property
+    def wanted(self):
+        """What the right rule answers in all the trials."""
+        with np.errstate(all="ignore"):
+            return [run(self.reference, case) for case in self.cases]
+
+    @property
+    def wrong(self):
+        """Whether an answer differs from the right one, in the trials that it came through."""
+        return any(not agree(*pair) for pair in zip(self.got, self.wanted, strict=False))
+
+    def first_wrong(self):
+        """Return the first trial with a wrong answer: what came, what is right, and the trial."""
+        tried = zip(self.got, self.wanted, self.cases, strict=False)
+        return next(found for found in tried if not agree(*found[:2]))
+
+
 def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
     """Return the verdict on a learner's rule.  seed: of the trials."""
     refused = refused_unseen(exercise, answer)
@@ -76,103 +135,31 @@ def judge_rule(exercise, answer, seconds=SECONDS, seed=0):
     # The first trial once more: a rule that remembers does not answer the same. Several runs come last:
     # where coordinates do not mix, no exercise speaks of runs, and a rule that cannot have them is right too.
     cases = [*ordinary, *hard, ordinary[0], several_runs(reference, seed)]
-    got, error, title = _tried(exercise, answer, cases, seconds)
-    n, wanted = len(ordinary), _wanted(reference, cases)
-    agreed = [agree(*pair) for pair in zip(got, wanted, strict=False)]
-    if len(got) < n or not all(agreed[:n]):
-        return _wrong_rule(
-            exercise, answer, got[:n], error if len(got) < n else None, title, ordinary, seconds
-        )
-    if not all(agreed[n : n + len(hard)]):
-        k = agreed.index(False)
-        return _wrong_with_hard_input(exercise, got[k], wanted[k], cases[k])
-    if not all(agreed[: len(cases) - 1]):
-        return remembers(f"`{exercise.name}`")
-    if all(agreed[n:]) and len(got) == len(cases):
-        return _right(exercise)
-    if len(got) == len(cases):
-        return _wrong_rule(exercise, answer, got[-1:], None, title, cases[-1:], seconds)
-    one_at_a_time = len(got) == len(cases) - 1 and not mixes(reference)
-    cannot = isinstance(error, Exception) and not isinstance(error, Unwritten | Malformed)
-    if one_at_a_time and (cannot or getattr(error, "mistake", "") == "shape"):
-        again, _, _ = _tried(exercise, answer, cases[-1:], seconds)
-        if again:
-            return remembers(f"`{exercise.name}`")
-        return _right(
-            exercise,
-            "It takes one run at a time; a sweep gives it several, on the axes before the last. ",
-        )
-    return _failed(exercise, answer, error, title, cases, seconds)
+    whole, end = Attempt(exercise, answer, cases, seconds), len(cases)
+    for first_case, end_case, detectors in (
+        (0, len(ordinary), DETECTORS),
+        (len(ordinary), end - 2, (_hard_input, _failed)),
+        (end - 2, end - 1, (_remembered, _failed)),
+        (end - 1, end, (_one_run_at_a_time, _failed, *DETECTORS)),
+    ):
+        part = whole.part(first_case, end_case)
+        if part.error is not None or part.wrong:
+            return first(detectors, part)
+    return _right(whole)
 
 
-def _tried(exercise, answer, cases, seconds):
-    """Return what a rule answers in the trials that it comes through, what it raised, and in which trial."""
-    names, wanted = ["w", *parts(exercise.reference).state], _wanted(exercise.reference, cases)
-    begun, done = [], []
-
-    def attempt():
-        for case, want in zip(cases, wanted, strict=True):
-            begun.append(case.title)
-            done.append(run_checked(answer, case, names, want))
-
-    _, error = guarded(attempt, seconds)
-    return done, error, begun[-1] if begun else ""
+def first(detectors, attempt):
+    """Return the first verdict that is not None. (A verdict on a wrong answer is false.)"""
+    return next((verdict for detect in detectors if (verdict := detect(attempt)) is not None), None)
 
 
-def _wanted(reference, cases):
-    with np.errstate(all="ignore"):
-        return [run(reference, case) for case in cases]
-
-
-def _right(exercise, remark=""):
-    names = ["w", *parts(exercise.reference).state]
+def _right(attempt, remark=""):
+    exercise = attempt.exercise
     runs = "and with several runs at once" if not remark else "and with zeros, huge and tiny numbers"
     return right(
-        f"`{exercise.name}` gives the right {listed(names)} at every step: from the start, in mid-run, "
-        f"{runs}. {remark}{exercise.because}".rstrip()
+        f"`{exercise.name}` gives the right {listed(attempt.names)} at every step: from the start, in "
+        f"mid-run, {runs}. {remark}{exercise.because}".rstrip()
     )
-
-
-def _wrong_rule(exercise, answer, got, error, title, cases, seconds):
-    """Return the verdict on a rule that went wrong in the ordinary trials.
-
-    got: its answers in those that it came through.  error: what it raised in the next one, or None.
-    """
-    name, reference = f"`{exercise.name}`", exercise.reference
-    wanted = _wanted(reference, cases)
-    gone = any(not agree(*pair) for pair in zip(got, wanted, strict=False))
-    again, _, _ = _tried(exercise, answer, cases[: len(got)], seconds)
-    unsteady = len(again) < len(got) or not all(map(agree, again, got))
-    if unsteady and not isinstance(error, Malformed | Unwritten):
-        return remembers(name)  # what is left of one trial does not fit the next
-    if error is not None:
-        malformed = isinstance(error, Malformed) and error.mistake in ("shape", "dtype")
-        return first(
-            lambda: _behind_the_shape(exercise, answer, cases, seconds) if malformed else None,
-            # Gone wrong before it stopped: what went wrong then is what counts.
-            lambda: recognise(exercise, got, cases) if gone else None,
-            lambda: _mixing(exercise, answer, seconds) if gone else None,
-            lambda: _failed(exercise, answer, error, title, cases, seconds),
-        )
-    names = ["w", *parts(reference).state]
-    return first(
-        lambda: recognise(exercise, got, cases),
-        lambda: _not_finite(exercise, got, wanted, names, cases),
-        lambda: _unused(name, answer, reference, got, cases, seconds),
-        lambda: _mixing(exercise, answer, seconds),
-        lambda: _first_difference(exercise, got, wanted, names, cases),
-    )
-
-
-def _failed(exercise, answer, error, title, cases, seconds):
-    """Return the verdict on a rule that raised, or returned what cannot be compared."""
-    name = f"`{exercise.name}`"
-    if isinstance(error, Malformed):
-        return wrong(str(error), error.mistake)
-    if isinstance(error, Unwritten):
-        where = _where_nothing(answer, cases, _wanted(exercise.reference, cases), seconds)
-        return nothing_returned(name, answer, error.args[0], where)
-    return raised(name, answer, error, title, seconds, _notes(exercise.reference))
 
 
 def refused_unseen(exercise, answer):
@@ -186,16 +173,79 @@ def refused_unseen(exercise, answer):
             "the-courses-own",
             "write the formula yourself, line by line; `reveal` shows it if you are stuck for long.",
         )
-    # A verdict on a wrong answer is false, so `or` would pass it over: first looks for None.
-    return first(
-        lambda: no_function(name, answer),
-        lambda: wrong_signature(name, answer, reference),
-    )
+    refused = no_function(name, answer)
+    return wrong_signature(name, answer, reference) if refused is None else refused
 
 
-def first(*attempts):
-    """Return the first verdict that is not None."""
-    return next((verdict for attempt in attempts if (verdict := attempt()) is not None), None)
+# Detectors: each looks for one kind of fault in an attempt, and returns the verdict that names it, or None.
+
+
+def _unsteady(attempt):
+    """What is left of one trial does not fit the next."""
+    again = attempt.again(attempt.cases[: len(attempt.got)]).got
+    same = len(again) == len(attempt.got) and all(map(agree, again, attempt.got))
+    if same or isinstance(attempt.error, Malformed | Unwritten):
+        return None
+    return remembers(f"`{attempt.exercise.name}`")
+
+
+def _behind_the_shape(attempt):
+    """A wrong order or a named mistake is behind a wrong shape or type."""
+    if not (isinstance(attempt.error, Malformed) and attempt.error.mistake in ("shape", "dtype")):
+        return None
+    answer, cases, seconds = attempt.answer, attempt.cases, attempt.seconds
+
+    def loose(cases):
+        return guarded(lambda: [run_checked(answer, case, attempt.names) for case in cases], seconds)[0]
+
+    got = loose(cases)
+    if got and all(map(agree, got, attempt.wanted)):
+        return None  # right but for the type
+    begun = loose([cases[0].first_steps(1)])
+    found = _in_another_order(attempt.exercise, begun, cases) if begun else None
+    if found is None and got:
+        found = recognise(attempt.exercise, got, cases)
+    return _mixing_or_none(attempt) if found is None else found
+
+
+def _recognised(attempt):
+    """A named mistake, or two at once. If it stopped, it had gone wrong before: that is what counts."""
+    return recognise(attempt.exercise, attempt.got, attempt.cases) if attempt.wrong else None
+
+
+def _mixing(attempt):
+    """It mixes coordinates that have nothing to do with each other."""
+    return _mixing_or_none(attempt) if attempt.wrong else None
+
+
+def _failed(attempt):
+    """It raised, or returned what cannot be compared."""
+    name, error = f"`{attempt.exercise.name}`", attempt.error
+    if error is None:
+        return None
+    if isinstance(error, Malformed):
+        return wrong(str(error), error.mistake)
+    if isinstance(error, Unwritten):
+        return nothing_returned(name, attempt.answer, error.args[0], _where_nothing(attempt))
+    notes = _notes(attempt.reference)
+    return raised(name, attempt.answer, error, attempt.stage, attempt.seconds, notes)
+
+
+def _remembered(attempt):
+    """It answers the first trial otherwise when it comes once more."""
+    return remembers(f"`{attempt.exercise.name}`") if attempt.wrong else None
+
+
+def _one_run_at_a_time(attempt):
+    """It cannot have several runs at once, and no exercise asks for them where coordinates do not mix."""
+    error = attempt.error
+    cannot = isinstance(error, Exception) and not isinstance(error, Unwritten | Malformed)
+    if mixes(attempt.reference) or not (cannot or getattr(error, "mistake", "") == "shape"):
+        return None
+    if attempt.again(attempt.cases).got:
+        return remembers(f"`{attempt.exercise.name}`")
+    remark = "It takes one run at a time; a sweep gives it several, on the axes before the last. "
+    return _right(attempt, remark)
 
 
 def recognise(exercise, got, cases):
@@ -241,10 +291,8 @@ def recognise(exercise, got, cases):
                 return False
         return True
 
-    return first(
-        lambda: _in_another_order(exercise, got, cases),
-        lambda: named(exercise, behaves_like, plausible),
-    )
+    found = _in_another_order(exercise, got, cases)
+    return named(exercise, behaves_like, plausible) if found is None else found
 
 
 def named(exercise, behaves_like, plausible=lambda a, b: True):
@@ -270,38 +318,23 @@ def named(exercise, behaves_like, plausible=lambda a, b: True):
     return None
 
 
-def _where_nothing(answer, cases, wanted, seconds):
+def _where_nothing(attempt):
     """Return in which step of which trial a rule returns nothing; "" if it never returns anything.
 
     Each step begins where the reference's step before has ended.
     """
-    seen = []
+    seen, answer = [], attempt.answer
 
-    def attempt():
-        for case, want in zip(cases, wanted, strict=True):
+    def step_by_step():
+        for case, want in zip(attempt.whole.cases, attempt.whole.wanted, strict=True):
             before = [(case.w, *case.state), *want]
             for step, ((w, *state), g) in enumerate(zip(before, case.gradients, strict=False), 1):
                 new = answer(w, g, *state, **case.knobs)
                 seen.append((is_unwritten(new), f"at step {step}, {case.title}"))
 
-    guarded(attempt, seconds)  # an error in it is no matter: what came before is seen
+    guarded(step_by_step, attempt.seconds)  # an error in it is no matter: what came before is seen
     missing = [where for nothing, where in seen if nothing]
     return missing[0] if missing and len(missing) < len(seen) else ""
-
-
-def _behind_the_shape(exercise, answer, cases, seconds):
-    """Return a verdict if a wrong order or a named mistake is behind a wrong shape or type, or None."""
-    names = ["w", *parts(exercise.reference).state]
-    one_step = [cases[0].first_steps(1)]
-    begun, _ = guarded(lambda: [run_checked(answer, case, names) for case in one_step], seconds)
-    got, _ = guarded(lambda: [run_checked(answer, case, names) for case in cases], seconds)
-    if got and all(map(agree, got, _wanted(exercise.reference, cases))):
-        return None  # right but for the type
-    return first(
-        lambda: _in_another_order(exercise, begun, cases) if begun else None,
-        lambda: recognise(exercise, got, cases) if got else None,
-        lambda: _mixing(exercise, answer, seconds),
-    )
 
 
 def _in_another_order(exercise, got, cases):
@@ -321,57 +354,66 @@ def _in_another_order(exercise, got, cases):
     return None
 
 
-def _mixing(exercise, answer, seconds):
-    """Return a verdict if a rule mixes coordinates that have nothing to do with each other, or None."""
-    if mixes(exercise.reference):
+def _mixing_or_none(attempt):
+    answer, reference = attempt.answer, attempt.reference
+    if mixes(reference):
         return None
-    seen = [guarded(lambda late=late: mixed_by(answer, exercise.reference, late), seconds) for late in (1, 0)]
-    value = next((value for value, _ in seen if value), None)
-    if value is None:
-        return None
-    return wrong(
-        f"`{exercise.name}` mixes the coordinates: what happens in one of them changes the {value} of "
-        "the others.",
-        "coordinates-mixed",
-        "each coordinate walks alone: is there a sum, a mean, a maximum or a product over all of them?",
-    )
+    for late in (True, False):
+        value, _ = guarded(lambda late=late: mixed_by(answer, reference, late), attempt.seconds)
+        if value:
+            return wrong(
+                f"`{attempt.exercise.name}` mixes the coordinates: what happens in one of them changes the "
+                f"{value} of the others.",
+                "coordinates-mixed",
+                "each coordinate walks alone: is there a sum, a mean, a maximum or a product over all of "
+                "them?",
+            )
+    return None
 
 
-def _not_finite(exercise, got, wanted, names, cases):
-    """Return a verdict if a value turns into NaN or infinity where that of the reference does not."""
-    for answers, want, case in zip(got, wanted, cases, strict=True):
+def _not_finite(attempt):
+    """A value turns into NaN or infinity where that of the reference does not."""
+    if attempt.error is not None:
+        return None
+    for answers, want, case in zip(attempt.got, attempt.wanted, attempt.cases, strict=True):
         for step, (answer, expected) in enumerate(zip(answers, want, strict=True), 1):
-            values = zip(names, answer, expected, strict=True)
+            values = zip(attempt.names, answer, expected, strict=True)
             bad = [n for n, mine, x in values if np.any(np.isfinite(x) & ~np.isfinite(mine))]
             if bad:
                 return wrong(
-                    f"At step {step}, {case.title}, `{exercise.name}` turns {listed(bad)} "
-                    "into NaN or infinity.",
+                    f"At step {step}, {case.title}, `{attempt.exercise.name}` turns {listed(bad)} into "
+                    "NaN or infinity.",
                     "not-finite",
-                    "is there a division by 0, or the root of a negative number?",
+                    _DIVISION,
                 )
     return None
 
 
-def _wrong_with_hard_input(exercise, got, want, case):
-    """Return the verdict on a rule that is right with ordinary numbers, but not in a hard trial."""
-    names = ["w", *parts(exercise.reference).state]
-    hint = exercise.hint
-    if np.any(
-        [np.isfinite(b) & ~np.isfinite(a) for a, b in zip(got[-1], want[-1], strict=True) if np.ndim(b)]
-    ):
-        hint = "is there a division by 0, or the root of a negative number?"
-    return wrong(
-        f"With ordinary numbers all is right. {difference(got, want, names, case)}", "hard-input", hint
-    )
+def _hard_input(attempt):
+    """It is right with ordinary numbers, but not in a hard trial."""
+    if not attempt.wrong:
+        return None
+    got, want, case = attempt.first_wrong()
+    ends = zip(got[-1], want[-1], strict=True)
+    lost = np.any([np.isfinite(b) & ~np.isfinite(a) for a, b in ends if np.ndim(b)])
+    text = f"With ordinary numbers all is right. {difference(got, want, attempt.names, case)}"
+    return wrong(text, "hard-input", _DIVISION if lost else attempt.exercise.hint)
 
 
-def _unused(name, answer, reference, got, cases, seconds):
-    """Return a verdict if a knob or the state changes nothing in the answer."""
-    names = ["w", *parts(reference).state]
-    for knob in parts(reference).knobs:
+def _unused(attempt):
+    """A knob or the state changes nothing in the answer."""
+    if attempt.error is not None:
+        return None
+    name, cases, got, names = f"`{attempt.exercise.name}`", attempt.cases, attempt.got, attempt.names
+
+    def same_answers(got, cases):
+        answer = attempt.answer
+        other, _ = guarded(lambda: [run_checked(answer, case, names) for case in cases], attempt.seconds)
+        return other is not None and all(map(agree, other, got))
+
+    for knob in parts(attempt.reference).knobs:
         halved = [c._replace(knobs={**c.knobs, knob: 0.5 * c.knobs[knob]}) for c in cases[:2]]
-        if _same_answers(answer, got[:2], halved, names, seconds):
+        if same_answers(got[:2], halved):
             return wrong(
                 f"{name} does not use `{knob}` as the formula does: another value of it changes nothing.",
                 f"{knob}-unused",
@@ -381,8 +423,7 @@ def _unused(name, answer, reference, got, cases, seconds):
     for i, part in enumerate(names[1 : 1 + len(state)]):
         # Both signs: a rule that restarts may forget its state for good reason, but not for both.
         changed = [(*state[:i], sign * (state[i] * 2 + 1), *state[i + 1 :]) for sign in (1, -1)]
-        others = [cases[1]._replace(state=values) for values in changed]
-        if _same_answers(answer, [got[1], got[1]], others, names, seconds):
+        if same_answers([got[1], got[1]], [cases[1]._replace(state=values) for values in changed]):
             return wrong(
                 f"{name} does not use the `{part}` that comes in: every call starts from nothing.",
                 f"{part}-unused",
@@ -391,18 +432,13 @@ def _unused(name, answer, reference, got, cases, seconds):
     return None
 
 
-def _same_answers(answer, got, cases, names, seconds):
-    other, _ = guarded(lambda: [run_checked(answer, case, names) for case in cases], seconds)
-    return other is not None and all(map(agree, other, got))
-
-
-def _first_difference(exercise, got, wanted, names, cases):
-    answers, want, case = next(
-        found for found in zip(got, wanted, cases, strict=True) if not agree(*found[:2])
-    )
-    text, hint = difference(answers, want, names, case), exercise.hint
-    factor = constant_factor(got, wanted, names, parts(exercise.reference).knobs, cases)
-    if all(map(_nearly, got, wanted)):
+def _first_difference(attempt):
+    """Nothing that is known: where it differs first."""
+    names, knobs = attempt.names, parts(attempt.reference).knobs
+    got, want, case = attempt.first_wrong()
+    text, hint = difference(got, want, names, case), attempt.exercise.hint
+    factor = constant_factor(attempt.got, attempt.wanted, names, knobs, attempt.cases)
+    if all(map(_nearly, attempt.got, attempt.wanted)):
         text += " Everywhere at least three digits are right."
         hint = "is something rounded, or a small number added?"
     return wrong(f"{text} {factor}".rstrip(), None, hint)
@@ -414,3 +450,15 @@ def _nearly(got, want):
         for mine, theirs in zip(got, want, strict=True)
         for i, (a, b) in enumerate(zip(mine, theirs, strict=True))
     )
+
+
+DETECTORS = (
+    _unsteady,
+    _behind_the_shape,
+    _recognised,
+    _not_finite,
+    _unused,
+    _mixing,
+    _failed,
+    _first_difference,
+)
