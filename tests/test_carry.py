@@ -4,11 +4,13 @@ import json
 
 import pytest
 from small_course import FIRST, SECOND, as_bytes
+from solving import solved
 
 from optim_lessons.course.copies.carry import answered, asks
 from optim_lessons.course.copies.damage import content
-from optim_lessons.course.copies.workbook import find, lessons, pristine
+from optim_lessons.course.copies.workbook import lessons, pristine
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import find
 from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.submission import exercises_of, judge_notebook
 
@@ -96,13 +98,12 @@ def _asked(cell):
 
 @pytest.mark.parametrize("lesson", ["01_gradient_descent", "04_momentum"])
 def test_carried_answers_get_the_verdicts_that_they_had(lesson):
-    from optim_lessons.course.copies.workbook import solved
     from optim_lessons.course.publish import as_bytes as file_of
     from optim_lessons.course.publish import read
 
     learners = solved(read(pristine(lesson)), lesson)
     rule = next(e for e in exercises_of(lesson) if e.reference is not None)
-    cell, _ = find(learners, rule)
+    cell, _ = find(learners, rule.name)
     learners.cells[1].source, cell.source = cell.source.replace(rule.name, "helper"), f"{rule.name} = helper"
     learners.cells[1].cell_type = "code"
     learners.cells[1] |= {"outputs": [], "execution_count": None}

@@ -6,16 +6,16 @@ import random
 
 import nbformat
 import pytest
+import solving
 from graders import ISOLATES
 
 from optim_lessons.course import check_command
 from optim_lessons.course.check import check
 from optim_lessons.course.cli import main
 from optim_lessons.course.copies import workbook
-from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import NoNotebook, Notebook, bound, content, find, helpers, parse
 from optim_lessons.course.publish import as_bytes, read
 from optim_lessons.course.sandbox.box import Limits
-from optim_lessons.course.sandbox.child import Notebook, bound, helpers, parse, read_cells
 from optim_lessons.course.sandbox.walls import namespaces, trusted
 from optim_lessons.course.submission import exercises_of, judge_notebook
 from optim_lessons.lab.shipped import shipped
@@ -27,16 +27,14 @@ def lesson(answers=(), name=LESSON):
     """Return a shipped notebook as JSON, some of its answers replaced: name of the exercise → cell."""
     notebook = read((shipped("notebooks") / f"{name}.ipynb").read_bytes())
     for answer, source in dict(answers).items():
-        exercise = next(e for e in EXERCISES.values() if e.name == answer)
-        workbook.find(notebook, exercise)[0].source = source
+        find(notebook, answer)[0].source = source
     return notebook
 
 
 def solved(name=LESSON, answers=()):
-    notebook = workbook.solved(lesson(name=name), name)
+    notebook = solving.solved(lesson(name=name), name)
     for answer, source in dict(answers).items():
-        exercise = next(e for e in EXERCISES.values() if e.name == answer)
-        workbook.find(notebook, exercise)[0].source = source
+        find(notebook, answer)[0].source = source
     return notebook
 
 
@@ -98,7 +96,7 @@ def _magics(notebook):
 
 def _called_at_once(notebook):
     for exercise in exercises_of(LESSON):
-        cell, _ = workbook.find(notebook, exercise)
+        cell, _ = find(notebook, exercise.name)
         cell.source += f"\ncheck({exercise.id!r}, {exercise.name})\nexplore(1)\n1 / 0"
 
 
@@ -240,8 +238,8 @@ def test_a_file_that_is_no_notebook_is_named_as_such():
         b'{"cells": [{"cell_type": "code"',
         b"[" * 99999,
     ):
-        with pytest.raises(ValueError, match=r"no whole notebook|it is JSON, but no notebook") as said:
-            read_cells(data)
+        with pytest.raises(NoNotebook, match=r"its JSON is broken|it is JSON, but no notebook") as said:
+            content(data)
         assert "Error" not in str(said.value)
         assert "cut off" not in str(said.value)
 

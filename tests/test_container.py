@@ -5,12 +5,14 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 from test_check_command import LESSON, solved
 from test_grade import ATTACKS, EVERYTHING, FAULTS, QUICK, RULE, both, hand_in, judged, rows
 from test_isolation import CALLS, REFUSALS
 
+from optim_lessons.course import notebook
 from optim_lessons.course.cli import main
 from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import child, walls
@@ -34,7 +36,7 @@ def stand_in(tmp_path, monkeypatch):
     tool.write_text(f"""#!/bin/sh
 echo "$@" >> '{tmp_path}/asked'
 case "$1" in
-  run) exec '{sys.executable}' -I -B '{child.__file__}';;
+  run) exec '{sys.executable}' -I -B '{child.__file__}' '{Path(notebook.__file__).parent}';;
   image) cat '{tmp_path}/label' || exit 1;;
 esac
 """)
@@ -63,7 +65,7 @@ def test_the_container_has_no_network_no_rights_limits_and_the_course_only_where
         ):  # fmt: skip
             assert option in asked
         assert f":{group} " in asked.partition("--user=")[2]
-        assert asked.endswith(f"{walls.IMAGE} python3 -I -B /child.py")
+        assert asked.endswith(f"{walls.IMAGE} python3 -I -B /child.py /")
 
 
 def test_what_does_not_end_with_its_input_is_killed_by_its_name(stand_in, monkeypatch):
@@ -87,7 +89,7 @@ def test_the_image_holds_the_course_without_answers_and_says_of_which_edition_it
     said = capsys.readouterr().out
     assert f"podman build -t {walls.IMAGE}" in said
     made = {path.relative_to(tmp_path / "box").as_posix() for path in (tmp_path / "box").rglob("*")}
-    assert {"Containerfile", "child.py", "course/optim_lessons/lab/datasets.py"} <= made
+    assert {"Containerfile", "child.py", "notebook.py", "course/optim_lessons/lab/datasets.py"} <= made
     assert not [name for name in made if "exercises" in name or "teaching" in name or name.endswith(".ipynb")]
     text = (tmp_path / "box" / "Containerfile").read_text()
     for words in ("FROM $BASE", "numpy==", "LABEL optim_lessons="):

@@ -13,7 +13,7 @@ import pytest
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES, lesson_02
 from optim_lessons.course.exercises.lesson_01 import STEPS, TARGET, clipped_descent, four_runs
-from optim_lessons.course.sandbox.child import parse, read_cells
+from optim_lessons.course.notebook import parse, sources
 from optim_lessons.gradient_descent import best_lr, gradient_descent, largest_stable_lr
 from optim_lessons.lab.path import path
 from optim_lessons.lab.shipped import shipped
@@ -287,7 +287,7 @@ def test_no_two_mistakes_read_alike_and_none_gives_the_answer_away(exercise):
 
 def _imports(path):
     """Yield (module, name) for each name that a notebook imports from the exercises."""
-    for source in read_cells(path.read_bytes()):
+    for source in sources(path.read_bytes()):
         for node in (node for statement in parse(source) for node in ast.walk(statement)):
             if isinstance(node, ast.ImportFrom) and "exercises" in node.module:
                 yield from ((node.module, alias.name) for alias in node.names)

@@ -17,10 +17,10 @@ from test_check_command import EXPECTED, LESSON, MIXED, lesson, solved
 
 from optim_lessons.course.cli import main
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import Notebook, helpers
 from optim_lessons.course.publish import as_bytes
 from optim_lessons.course.sandbox import box
 from optim_lessons.course.sandbox.box import Limits
-from optim_lessons.course.sandbox.child import Notebook, helpers
 from optim_lessons.course.sandbox.walls import Inside, namespaces, trusted
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
@@ -39,6 +39,7 @@ def course_bytes():
         REFERENCE,
         TABLE,
         PACKAGE / "course" / "sandbox" / "child.py",
+        PACKAGE / "course" / "notebook.py",
         shipped("notebooks") / f"{LESSON}.ipynb",
     ]
     return [file.read_bytes() for file in files] + [(PACKAGE / "new.py").exists()]

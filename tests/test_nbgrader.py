@@ -16,11 +16,13 @@ import nbformat
 import pytest
 from graders import GRADE
 from running_lab import private_environment
+from solving import solved
 
 from optim_lessons.course import publish
 from optim_lessons.course.cli import main
 from optim_lessons.course.copies import workbook
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import find
 from optim_lessons.course.submission import exercises_of
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.teaching import nbgrader_course
@@ -261,10 +263,10 @@ def graded(released):
         place.mkdir(parents=True)
         notebook = notebook_in(released, "release", lesson)
         if answers is not None:
-            notebook = workbook.solved(notebook, lesson)
+            notebook = solved(notebook, lesson)
             for exercise in exercises_of(lesson):
                 if exercise.name in answers:
-                    workbook.find(notebook, exercise)[0].source = answers[exercise.name]
+                    find(notebook, exercise.name)[0].source = answers[exercise.name]
         nbformat.write(notebook, place / f"{lesson}.ipynb")
     for lesson in (FIRST, SECOND):
         nbgrader(released, "autograde", lesson, "--Execute.timeout=30")

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from offline import can_be_cut_off, without_network
+from solving import solved
 
-from optim_lessons.course.copies.workbook import find, is_unanswered, solved, top_level
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import find, is_open, parse
 from optim_lessons.course.publish import NOTEBOOK_BYTES, as_bytes, read, tidy
 from optim_lessons.lab.shipped import shipped
 
@@ -34,7 +35,7 @@ def calls(source):
     """Return the calls of plain names in a cell: (name, first argument or None, line of the statement)."""
     return [
         (node.func.id, getattr(node.args[0], "value", None) if node.args else None, statement)
-        for statement in top_level(source)
+        for statement in parse(source)
         for node in ast.walk(statement)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
@@ -163,8 +164,8 @@ def test_every_exercise_of_a_lesson_is_open_in_its_notebook_and_checked_by_its_n
     }
     assert checked == {exercise.id for exercise in exercises_of(path)}
     for exercise in exercises_of(path):
-        cell, statement = find(notebook, exercise)
-        assert is_unanswered(statement), f"{exercise.id} is answered in the shipped notebook:\n{cell.source}"
+        cell, statement = find(notebook, exercise.name)
+        assert is_open(statement), f"{exercise.id} is answered in the shipped notebook:\n{cell.source}"
 
 
 def test_every_exercise_belongs_to_a_notebook_that_is_there_or_to_a_lesson_still_to_come():

@@ -9,12 +9,13 @@ import stat
 from dataclasses import asdict, dataclass
 from functools import cache
 
+from optim_lessons.course import notebook
 from optim_lessons.course.copies import workbook
 from optim_lessons.course.copies.damage import READ_BYTES, by_look
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.judging.verdict import Code, quote, still_open, wrong
 from optim_lessons.course.sandbox.box import Box, Ended, NotStarted, rebuilt
-from optim_lessons.course.sandbox.child import COURSE, decode, read_cells
+from optim_lessons.course.sandbox.child import decode
 from optim_lessons.course.sandbox.walls import trusted
 from optim_lessons.course.sandbox.watchdog import SECONDS, Stopped
 
@@ -119,7 +120,7 @@ def exercises_of(lesson):
 @cache
 def pristine(lesson):
     """Return the sources of the code cells of a lesson as it is shipped."""
-    return read_cells(workbook.pristine(lesson))
+    return notebook.sources(workbook.pristine(lesson))
 
 
 def _judge(exercise, box, limits, seed):
@@ -176,7 +177,7 @@ def _does_not_run(exercise, told, limits):
         where += f", {quote(Code(str(told['code'])))}"
     said = quote(Code(f"{type(error).__name__}: {error}"))
     hint = "does the cell run by itself, after the lesson's first cells?"
-    if isinstance(error, ImportError) and COURSE in str(error):
+    if isinstance(error, ImportError) and notebook.COURSE in str(error):
         hint = "answers are run where the course's own rules and answers are not: do without them."
     elif isinstance(error, ImportError):
         hint = "answers are run with the course's libraries only: NumPy, SciPy, scikit-learn, Matplotlib."

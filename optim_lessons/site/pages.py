@@ -12,6 +12,7 @@ from urllib.parse import quote
 import nbformat
 
 from optim_lessons.course.copies.workbook import pristine
+from optim_lessons.course.notebook import prose
 from optim_lessons.lab import page
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.site import questions
@@ -32,7 +33,7 @@ class Lesson(NamedTuple):
 
 def about_lesson(name):
     """Return a Lesson from the first cell of its notebook."""
-    first = "".join(json.loads(pristine(name))["cells"][0]["source"])
+    first = prose(pristine(name))[0]
     title = first.splitlines()[0].lstrip("# ").strip()
     said = re.search(r"\*\*You will\*\* (.*)", first)
     return Lesson(name, title, plain("You " + said[1]) if said else ABOUT)

@@ -7,15 +7,15 @@ import re
 from markdown_it import MarkdownIt
 
 from optim_lessons.course.exercises import EXERCISES
+from optim_lessons.course.notebook import checked
 
-_CHECK = re.compile(r"""^check\(\s*["'](\d\d\.\w+)["']\s*,\s*(\w+)\s*\)\s*$""")
 _OPTION = re.compile(r"^(\w)\) (.*)$", re.MULTILINE)
 
 
 def asked(source):
     """Return the exercise that a cell checks, and nothing else, or None."""
-    found = _CHECK.match(source.strip())
-    return EXERCISES.get(found[1]) if found else None
+    found = checked(source)
+    return EXERCISES.get(found[0]) if found else None
 
 
 def answers(lesson):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from optim_lessons.course.copies.workbook import pristine
+from optim_lessons.course.notebook import code_cells, content
 from optim_lessons.lab.controls import SWITCH
 from optim_lessons.lab.explore import Explorer
 from optim_lessons.lab.frames import pack_frames
@@ -51,17 +52,14 @@ def explorers_of(lesson):
     """Run a lesson's cells one after the other; yield (cell id, explorer) of each that shows an explorer."""
     from IPython.core.interactiveshell import InteractiveShell
 
-    notebook = json.loads(pristine(lesson))
     shell = InteractiveShell.instance()
     with tempfile.TemporaryDirectory() as empty:
         before = os.getcwd()
         os.chdir(empty)
         try:
-            for cell in notebook["cells"]:
-                if cell["cell_type"] != "code":
-                    continue
+            for cell in code_cells(content(pristine(lesson))):
                 with contextlib.redirect_stdout(io.StringIO()) as said:
-                    done = shell.run_cell("".join(cell["source"]))
+                    done = shell.run_cell(cell["source"])
                 if not done.success:
                     raise RuntimeError(f"{lesson}, cell {cell['id']!r} fails:\n{said.getvalue()}")
                 if isinstance(done.result, Explorer):

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from optim_lessons.course.copies.workbook import pristine
 from optim_lessons.course.kernels import prepare_environment
+from optim_lessons.course.notebook import sources
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.site.record import DONE, FILES
 
@@ -51,12 +52,7 @@ def recordings(lessons, stops, cache):
 
 
 def _explorers_in(lesson):
-    return sum(source.count("explore(") for source in _code(lesson))
-
-
-def _code(lesson):
-    cells = json.loads(pristine(lesson))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return sum(source.count("explore(") for source in sources(pristine(lesson)))
 
 
 def _record(lesson, stops, place, bar):
@@ -99,7 +95,7 @@ def _is_fresh(lesson, place):
 def _made_from(lesson, files):
     """Return what a recording depends on.  files: of the package, relative to it."""
     return {
-        "code": _digest("\0".join(_code(lesson)).encode()),
+        "code": _digest("\0".join(sources(pristine(lesson))).encode()),
         "files": {name: _digest((_PACKAGE / name).read_bytes()) for name in files},
         "assets": {
             path.name: _digest(path.read_bytes())

@@ -16,7 +16,6 @@ from pathlib import Path
 import nbformat
 
 from optim_lessons.course.copies.workbook import (
-    find,
     find_lesson,
     lessons,
     make_writable_folder,
@@ -24,6 +23,7 @@ from optim_lessons.course.copies.workbook import (
     pristine,
     write_new,
 )
+from optim_lessons.course.notebook import checked, code_cells, find
 
 CONFIG = '''\
 """What nbgrader does in this folder. Written by `optim-lessons nbgrader`."""
@@ -130,8 +130,8 @@ def source_notebook(notebook, lesson, exercises):
         if exercise.id[:2] != lesson[:2]:
             continue
         id = exercise.id.replace(".", "_")  # nbgrader takes no dots
-        cell, statement = find(notebook, exercise)
-        lines = cell.source.splitlines()
+        cell, statement = find(notebook, exercise.name)
+        lines = cell.source.split("\n")
         solution = textwrap.dedent(exercise.solution).strip()
         lines.insert(statement.end_lineno, _SOLUTION.format(solution=solution))
         cell.source = "\n".join(lines)
@@ -164,11 +164,11 @@ def missing_programs():
 
 
 def _check_cell(notebook, exercise):
-    wanted = f'check("{exercise.id}", {exercise.name})'
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.source.strip() == wanted:
+    for cell in code_cells(notebook):
+        if checked(cell.source) == (exercise.id, exercise.name):
             return cell
-    raise LookupError(f"exercise {exercise.id}: no cell of the notebook is `{wanted}`, as nbgrader needs it")
+    wanted = f'check("{exercise.id}", {exercise.name})'
+    raise LookupError(f"no cell of the notebook is `{wanted}`, as nbgrader needs it")
 
 
 def _metadata(id, *, grade=False, solution=False, locked=False, points=None):

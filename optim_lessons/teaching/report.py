@@ -7,7 +7,6 @@ pages none can be markup, and no page loads anything.
 import csv
 import hashlib
 import io
-import json
 import re
 import statistics
 import unicodedata
@@ -19,6 +18,7 @@ from markupsafe import Markup, escape
 
 from optim_lessons.course.copies.workbook import lessons as all_lessons
 from optim_lessons.course.copies.workbook import make_writable_folder, pristine, write_over
+from optim_lessons.course.notebook import checked, content
 from optim_lessons.teaching.platforms import alike, unseen
 from optim_lessons.teaching.similar import WARNING, similar
 
@@ -322,14 +322,12 @@ def monday(records):
 def _sections(lesson):
     """Return exercise's id → the heading in the lesson that it stands below."""
     heading, found = "", {}
-    for cell in json.loads(pristine(lesson))["cells"]:
-        source = "".join(cell["source"])
+    for cell in content(pristine(lesson))["cells"]:
         if cell["cell_type"] == "markdown":
-            for line in re.findall(r"(?m)^##+ (.+)$", source):
+            for line in re.findall(r"(?m)^##+ (.+)$", cell["source"]):
                 heading = line.strip()
-        else:
-            for id in re.findall(r"check\(\s*\"([\w.]+)\"", source):
-                found.setdefault(id, heading)
+        elif asked := checked(cell["source"]):
+            found.setdefault(asked[0], heading)
     return found
 
 

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import inspect
 import io
-import json
 import re
 import sys
 from html import escape
@@ -27,6 +26,7 @@ from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.course.copies.workbook import find_lesson, named_path, pristine, write_over
+from optim_lessons.course.notebook import prose
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import plots
 from optim_lessons.lab.knobs import parts
@@ -198,8 +198,7 @@ def _page_table(lesson, heading):
 
 @functools.cache
 def _text(lesson):
-    page = json.loads(pristine(find_lesson(lesson)))
-    return "\n\n".join("".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == "markdown")
+    return "\n\n".join(prose(pristine(find_lesson(lesson))))
 
 
 def _plain(text):

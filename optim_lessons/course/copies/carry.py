@@ -2,7 +2,7 @@
 
 import copy
 
-from optim_lessons.course.sandbox.child import Notebook, bound, helpers, is_open, used
+from optim_lessons.course.notebook import Notebook, bound, code_cells, helpers, is_open, span, used
 
 
 def answered(lesson, learners):
@@ -12,7 +12,7 @@ def answered(lesson, learners):
     what it leans on of other cells that the learner wrote. An answer in a cell that is not Python stays out.
     """
     lesson = copy.deepcopy(lesson)
-    page, theirs = _code(lesson), Notebook([cell["source"] for cell in _code(learners)])
+    page, theirs = code_cells(lesson), Notebook([cell["source"] for cell in code_cells(learners)])
     course = Notebook([cell["source"] for cell in page])
     asked = {name: place for place, cell in enumerate(page) for name in asks(cell["source"])}
     filled, placed = [], set()
@@ -29,7 +29,7 @@ def answered(lesson, learners):
             if at in (None, answer[0]) or bound(statement) & asked.keys() or (at, statement.lineno) in placed:
                 continue
             placed.add((at, statement.lineno))
-            needed.append(_lines(theirs.sources[at], statement))
+            needed.append("\n".join(theirs.sources[at].split("\n")[span(statement)]))
         page[place]["source"] = "\n".join([*needed, theirs.sources[answer[0]]])
         filled.append(name)
     for cell, statements in zip(page, course.cells, strict=True):
@@ -42,12 +42,3 @@ def asks(source):
     """Return the names that a code cell leaves open for the learner: it is one open statement, else none."""
     statements = Notebook([source]).cells[0]
     return bound(statements[0]) if len(statements) == 1 and is_open(statements[0]) else set()
-
-
-def _code(notebook):
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-
-
-def _lines(source, statement):
-    first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-    return "\n".join(source.splitlines()[first - 1 : statement.end_lineno])

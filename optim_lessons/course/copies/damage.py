@@ -1,9 +1,10 @@
 """What keeps a notebook's file from being opened: the kind of damage, in words."""
 
-import json
+import codecs
 import re
 import time
 
+from optim_lessons.course import notebook
 from optim_lessons.course.copies.workbook import reset_command
 
 READ_BYTES = 16_000_000
@@ -36,19 +37,12 @@ def read(path):
 
 def content(data):
     """Return what a notebook's bytes hold, the cells under "cells". Raises Damaged."""
+    if data.startswith(codecs.BOM_UTF8):  # what it holds can be read, but JupyterLab does not open it
+        raise Damaged(by_look(data))
     try:
-        notebook = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Damaged(by_look(data) or f"its JSON is broken ({error})") from None
-    try:
-        if "cells" not in notebook:  # as notebooks were written before 2015
-            notebook["cells"] = notebook["worksheets"][0]["cells"]
-        for cell in notebook["cells"]:
-            cell["source"] = _text(cell.get("source", cell.get("input", "")))
-            cell["cell_type"].upper()
-    except (LookupError, TypeError, AttributeError):
-        raise Damaged("it is JSON, but no notebook: it holds no list of cells") from None
-    return notebook
+        return notebook.content(data)
+    except notebook.NoNotebook as error:
+        raise Damaged((error.is_broken and by_look(data)) or str(error)) from None
 
 
 def by_look(data):
@@ -87,7 +81,3 @@ def offer(path, lesson):
     except (Damaged, OSError):
         return lines
     return [*lines, f"JupyterLab has kept what you had on {saved}: {older}"]
-
-
-def _text(source):
-    return "".join(source).replace("\r\n", "\n").replace("\r", "\n")

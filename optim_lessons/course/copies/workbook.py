@@ -1,14 +1,11 @@
-"""The lessons, where a working copy of them belongs, how it is written, and where its answers stand."""
+"""The lessons, where a working copy of them belongs, and how it is written."""
 
-import ast
-import copy
 import functools
 import json
 import os
 import platform
 import sys
 import tempfile
-import textwrap
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -176,67 +173,3 @@ def _rename_to_new(draft, path):
         if os.path.lexists(path):
             raise FileExistsError(path) from None
         os.rename(draft, path)
-
-
-def solved(notebook, lesson, exercises=None):
-    """Return a copy of a lesson's notebook in which every exercise is answered.
-
-    notebook: as nbformat reads it.  lesson: its name, or the two digits it begins with.  exercises: the
-    course's table if not given. An exercise stands where its name is defined at the top level of a cell;
-    that definition is replaced by the solution, the rest of the cell stays. Raises LookupError if an
-    exercise of the lesson is not in the notebook.
-    """
-    if exercises is None:
-        from optim_lessons.course.exercises import EXERCISES as exercises  # the table knows every lesson
-    answered = copy.deepcopy(notebook)
-    for exercise in exercises.values():
-        if exercise.id[:2] != lesson[:2]:
-            continue
-        cell, statement = find(answered, exercise)
-        lines = cell.source.splitlines()
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-        solution = textwrap.dedent(exercise.solution).strip()
-        lines[first - 1 : statement.end_lineno] = solution.splitlines()
-        cell.source = "\n".join(lines)
-    return answered
-
-
-def find(notebook, exercise):
-    """Return the cell that defines the exercise's name, and the statement; an open answer goes first."""
-    places = [
-        (not is_unanswered(statement), index, statement)
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code"
-        for statement in top_level(cell.source)
-        if exercise.name in _defines(statement)
-    ]
-    if not places:
-        raise LookupError(
-            f"exercise {exercise.id}: no cell of the notebook defines {exercise.name}; "
-            f"the lesson needs a cell with `{exercise.name} = ...` or `def {exercise.name}(...): ...`"
-        )
-    _, index, statement = min(places, key=lambda place: place[:2])
-    return notebook.cells[index], statement
-
-
-def top_level(source):
-    """Return the statements of a cell's source; none if it is not plain Python, such as a %magic."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
-
-
-def _defines(statement):
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        return {statement.name}
-    if isinstance(statement, ast.Assign):
-        return {target.id for target in statement.targets if isinstance(target, ast.Name)}
-    return set()
-
-
-def is_unanswered(statement):
-    """Whether a statement is an answer not given yet: name = ..., or a function whose body ends in `...`."""
-    last = statement if isinstance(statement, ast.Assign) else statement.body[-1]
-    value = getattr(last, "value", None)
-    return isinstance(value, ast.Constant) and value.value is ...

@@ -1,6 +1,8 @@
 """Runs beside a learner's code, alone: finds the cells that answer, runs them, sends plain values back.
 
-Standard library and NumPy only; it knows no right answer and imports nothing of the course. The parent,
+    python child.py FOLDER [OWN]    # where notebook.py is, the reader of notebooks; a folder to take away
+
+Standard library and NumPy only; beside that reader there is no course here, and no right answer. The parent,
 box.py, talks to it in frames: four bytes of length, then JSON. It asks first for the names a notebook
 defines, then for one exercise at a time. Where the system can fork, each exercise has a process of its own.
 """
@@ -23,15 +25,18 @@ import sys
 import time
 import traceback
 
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])
+    import notebook
+
+    del sys.path[0]
+else:
+    from optim_lessons.course import notebook
+
 ARRAY_BYTES, TEXT, ITEMS, DEPTH = 1_000_000, 2_000, 1_000, 4
 PARTS, AXES = 20_000, 32  # of one value, of one array
 FRAME_BYTES = 2_000_000
-CODE = 1_000_000  # characters of a notebook's code: it takes 300 times as many bytes to look at them
-ANSWER = "<your cell>"
-COURSE = "optim_lessons"
-ANSWERS = tuple(f"{COURSE}.{name}" for name in ("course.exercises", "teaching"))
-# What a page calls beside an answer. In here these names do nothing.
-DEAF = ("check", "reveal", "progress", "explore", "projector", "display", "get_ipython")
+ANSWERS = tuple(f"{notebook.COURSE}.{name}" for name in ("course.exercises", "teaching"))
 
 
 # Plain values
@@ -175,187 +180,6 @@ def _short(value):
         return f"<{type(value).__name__[:60]}>"
 
 
-# The notebook
-
-
-def read_cells(data):
-    """Return the sources of a notebook's code cells. Raises ValueError if the bytes are no notebook."""
-    try:
-        content = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"it is no whole notebook: its JSON is broken{line}") from None
-    try:
-        cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
-        sources = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
-        sources = [s if isinstance(s, str) else "".join(s) for s in sources]
-        return [s.replace("\r\n", "\n").replace("\r", "\n") for s in sources]
-    except (LookupError, TypeError, AttributeError):
-        raise ValueError("it is JSON, but no notebook: it holds no list of cells") from None
-
-
-def parse(source):
-    """Return a cell's statements, its magics left out. Raises SyntaxError if it is not Python."""
-    for text in (source, "\n".join(map(_without_magic, source.split("\n")))):
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            return ast.parse(text, ANSWER).body
-    try:
-        compile(source, ANSWER, "exec")
-    except SyntaxError as error:
-        raise error from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SyntaxError(str(error)) from None
-    raise SyntaxError("not Python")
-
-
-def _without_magic(line):
-    word = line.strip()
-    magic = word[:1] in ("%", "!") or (word.endswith("?") and len(word.split()) == 1)
-    return line[: len(line) - len(line.lstrip())] + "pass" if magic else line
-
-
-def bound(statement):
-    """Return the names that a statement sets where it stands."""
-    names, todo = set(), [statement]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            todo.extend(ast.iter_child_nodes(node))
-    return names
-
-
-def used(statement):
-    """Return the names that a statement mentions."""
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-
-
-def needed(statements):
-    """Return the names that statements read before they have set them themselves."""
-    names, own, everywhere = set(), set(), set().union(*map(bound, statements))
-    for statement in statements:
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            names |= _read(compile(ast.Module([statement], []), ANSWER, "exec"), own, everywhere)
-        own |= bound(statement)
-    return names
-
-
-def _read(code, own, later):
-    """Return the names of no function's own that code reads.  later: set before its functions are called."""
-    import dis
-
-    names, own = set(), set(own)
-    for step in dis.get_instructions(code):
-        if (
-            step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
-            and step.argval not in own
-        ):
-            names.add(step.argval)
-        elif step.opname == "STORE_NAME":
-            own.add(step.argval)
-        elif inspect.iscode(step.argval):
-            names |= _read(step.argval, own | later, later)
-    return names
-
-
-def is_open(statement):
-    """Whether a statement is an answer not given yet: name = ..., or a function that ends in `...`."""
-    last = statement.body[-1] if getattr(statement, "body", None) else statement
-    value = getattr(last, "value", None)
-    return isinstance(value, ast.Constant) and value.value is ...
-
-
-def imports_course(statement):
-    """Whether a statement imports a module of the course."""
-    for node in ast.walk(statement):
-        modules = (
-            [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
-        )
-        if any(str(module).split(".")[0] == COURSE for module in modules):
-            return True
-    return False
-
-
-class Notebook:
-    """A notebook's code cells as statements.  sources: of the cells."""
-
-    def __init__(self, sources):
-        self.cells, self.broken, left = [[] for _ in sources], {}, CODE
-        for place in sorted(range(len(sources)), key=lambda place: len(sources[place])):
-            try:
-                left -= len(sources[place])
-                if left < 0:
-                    raise SyntaxError(f"more than {CODE:,} characters of code are not read")
-                self.cells[place] = parse(sources[place])
-            except SyntaxError as error:
-                self.broken[place] = error
-        self.sources = sources
-        self.binders = {}  # name → places (cell, statement)
-        for i, cell in enumerate(self.cells):
-            for j, statement in enumerate(cell):
-                for name in bound(statement):
-                    self.binders.setdefault(name, []).append((i, j))
-
-    def answer(self, name):
-        """Return the place that answers: the last one that is not open, else an open one, else None.
-
-        Raises SyntaxError if the only answer stands in a cell that is not Python.
-        """
-        places = self.binders.get(name, [])
-        given = [place for place in places if not is_open(self.cells[place[0]][place[1]])]
-        if given:
-            return given[-1]
-        head = re.compile(rf"(?m)^(?:(?:async )?def\s+|class\s+)?{re.escape(name)}\b\s*[=(:,]")
-        for place, error in self.broken.items():
-            if head.search(self.sources[place]):
-                raise error
-        return places[-1] if places else None
-
-    def text(self, name):
-        """Return the text of the statement that answers; an empty one if none does, or it is open."""
-        try:
-            cell, statement = self.answer(name)
-        except (SyntaxError, TypeError):
-            return ""
-        node = self.cells[cell][statement]
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        lines = self.sources[cell].split("\n")[first - 1 : node.end_lineno]
-        return "" if is_open(node) else "\n".join(lines)[:TEXT]
-
-    def before(self, name, cell):
-        """Return the places that set a name, those before a cell if there are any."""
-        places = [place for place in self.binders.get(name, []) if place[0] != cell]
-        return [place for place in places if place[0] < cell] or places
-
-
-def helpers(name, learners, pristine, names):
-    """Return what an answer leans on: statements of the lesson, then the learner's own, in their order.
-
-    names: of all exercises. The lesson's own statement counts where it has one, whatever the learner's says.
-    """
-    cell = learners.answer(name)[0]
-    here = pristine.binders.get(name, [(len(pristine.cells), 0)])[0][0]
-    todo = list(needed(learners.cells[cell]))
-    seen, chosen = {name, *DEAF}, set()
-    while todo:
-        word = todo.pop()
-        if word in seen:
-            continue
-        seen.add(word)
-        lessons = word in pristine.binders and word not in names
-        notebook, at = (pristine, here) if lessons else (learners, cell)
-        for place in notebook.before(word, at):
-            if (not lessons, place) not in chosen:
-                chosen.add((not lessons, place))
-                todo += needed([notebook.cells[place[0]][place[1]]])
-    return [(learners if own else pristine).cells[i][j] for own, (i, j) in sorted(chosen)]
-
-
 # One exercise
 
 
@@ -406,7 +230,7 @@ class Clock:
 
 def serve_exercise(channel, name, statements, extra, seconds, source):
     """Run the statements of a cell, send what the name is, and answer calls until the parent ends it."""
-    namespace = {"__name__": "__main__", "__builtins__": builtins} | dict.fromkeys(DEAF, Deaf())
+    namespace = {"__name__": "__main__", "__builtins__": builtins} | dict.fromkeys(notebook.BESIDE, Deaf())
     clock = Clock(seconds)
 
     def attempt(call):
@@ -428,12 +252,12 @@ def serve_exercise(channel, name, statements, extra, seconds, source):
             try:
                 execute(statement, namespace)
             except Exception as error:
-                if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] == COURSE:
+                if isinstance(error, ModuleNotFoundError) and notebook.of_course(error.name):
                     lacking = error
-                if not any(name in bound(later) for later in statements[place:]):
+                if not any(name in notebook.bound(later) for later in statements[place:]):
                     break  # what comes after the answer does not take it back
                 # A picture of the course's in the same cell is missed only by an answer that needs it.
-                if lacking is None or name in bound(statement):
+                if lacking is None or name in notebook.bound(statement):
                     raise lacking or error from None
         if name not in namespace:
             raise lacking or NameError(f"name {name!r} is not defined")
@@ -449,13 +273,14 @@ def serve_exercise(channel, name, statements, extra, seconds, source):
 
 def execute(statement, namespace):
     """Run one statement."""
-    exec(compile(ast.Module([statement], []), ANSWER, "exec"), namespace)
+    exec(compile(ast.Module([statement], []), notebook.ANSWER, "exec"), namespace)
 
 
 def tell(error, source=""):
     """Return an exception as plain values: its name, built-in kind, text, line."""
     kinds = [k.__name__ for k in type(error).__mro__ if getattr(builtins, k.__name__, None) is k]
-    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == ANSWER]
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [n for frame, n in frames if frame.f_code.co_filename == notebook.ANSWER]
     try:
         text = str(error)[:TEXT]
     except Exception:  # an exception of the learner's own may have a broken __str__
@@ -465,7 +290,7 @@ def tell(error, source=""):
         "kind": kinds[0] if kinds else "Exception",
         "text": text,
         "line": lines[-1] if lines else None,
-        "code": "".join(source.splitlines()[lines[-1] - 1 : lines[-1]]).strip()[:200] if lines else "",
+        "code": "".join(source.split("\n")[lines[-1] - 1 : lines[-1]]).strip()[:200] if lines else "",
     }
 
 
@@ -570,7 +395,7 @@ class OnlyTools:
 
     def find_spec(self, name, path=None, target=None):
         """Refuse the course's modules that are not to be there, wherever it is installed."""
-        if name.split(".")[0] != COURSE:
+        if not notebook.of_course(name):
             return None
         if self.folder is None or name.startswith(ANSWERS):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -642,7 +467,7 @@ def watched(process, source, bell):
 def main():
     """Serve the parent until it goes."""
     channel, control = Channel(os.dup(0), os.dup(1)), os.dup(2)
-    channel.gone = functools.partial(leave, *sys.argv[1:])
+    channel.gone = functools.partial(leave, *sys.argv[2:])
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(nothing, stream)
@@ -656,12 +481,12 @@ def main():
     os.dup2(nothing, 2)  # until here it tells the parent what keeps Python from starting
     limit_memory(setup["memory"])  # to read a stranger's notebook takes memory, too
     try:
-        learners = Notebook(read_cells(channel.receive_bytes()))
-    except ValueError as error:
-        channel.send({"broken": str(error)})
+        learners = notebook.Notebook(notebook.sources(channel.receive_bytes()))
+    except notebook.NoNotebook as error:
+        channel.send({"broken": f"it is no whole notebook: {error}" if error.is_broken else str(error)})
         return
     there = [name for name in setup["names"] if name in learners.binders or _broken(learners, name)]
-    channel.send({"names": {name: learners.text(name) for name in there}})
+    channel.send({"names": {name: learners.text(name)[:TEXT] for name in there}})
     pristine = bell = ring = None
     if hasattr(os, "fork"):
         bell, ring = os.pipe()
@@ -674,7 +499,7 @@ def main():
         if request["do"] == "end":  # an exercise that was over already has not read it
             continue
         if request["do"] == "lesson":
-            pristine = Notebook(request["sources"])
+            pristine = notebook.Notebook(request["sources"])
             channel.send({"course": needing_course(learners, pristine, request["names"])})
             continue
         if not hasattr(os, "fork"):
@@ -706,11 +531,10 @@ def needing_course(learners, pristine, names):
     needing = []
     for name in names:
         with contextlib.suppress(SyntaxError):
-            place = learners.answer(name)
-            if place and any(
-                map(imports_course, [*helpers(name, learners, pristine, names), *learners.cells[place[0]]])
-            ):
-                needing.append(name)
+            if place := learners.answer(name):
+                leant_on = notebook.helpers(name, learners, pristine, names)
+                if any(map(notebook.imports_course, [*leant_on, *learners.cells[place[0]]])):
+                    needing.append(name)
     return needing
 
 
@@ -733,7 +557,7 @@ def _one(channel, request, setup, learners, pristine):
         channel.send({"missing": name})
         channel.receive()
         return
-    extra = helpers(name, learners, pristine, request["names"])
+    extra = notebook.helpers(name, learners, pristine, request["names"])
     limit(setup["memory"], setup["seconds"])
     os.chdir(setup["private"])
     statements, source = learners.cells[place[0]], learners.sources[place[0]]

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optim_lessons.course import notebook
 from optim_lessons.course.sandbox import child
 from optim_lessons.lab.shipped import shipped, source_tree
 
@@ -53,7 +54,8 @@ class Inside(NamedTuple):
 def trusted(course, limits):
     """Return how Python starts as this user, who can do everything: for code that can be trusted."""
     folder = tempfile.mkdtemp(prefix="box-")
-    command = [str(_PYTHON), "-I", "-S", "-B", child.__file__, folder]  # its own to take away
+    reader = str(Path(notebook.__file__).parent)
+    command = [str(_PYTHON), "-I", "-S", "-B", child.__file__, reader, folder]  # its own to take away
     modules = [str(place) for place in libraries()]
     return Inside(command, folder, modules, str(_PACKAGE.parent) if course else None, taken_away=folder)
 
@@ -88,20 +90,20 @@ def container(engine, course, limits):
     command += [f"--memory-swap={2 * limits.memory}", "--pids-limit=128", "--cap-drop=ALL"]
     command += ["--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512"]
     command += ["--security-opt=no-new-privileges", f"--user={user}:{group}", "--log-driver=none", IMAGE]
-    command += ["python3", "-I", "-B", "/child.py"]
+    command += ["python3", "-I", "-B", "/child.py", "/"]
     place = "/course" if course else None
     return Inside(command, "/box", [], place, True, dict(os.environ), end=[engine, "kill", name])
 
 
 def image_files():
     """Return what the image is made from, path → bytes: the course without answers, and a Containerfile."""
-    files = {"child.py": Path(child.__file__).read_bytes()}
+    files = {Path(module.__file__).name: Path(module.__file__).read_bytes() for module in (child, notebook)}
     for path, place in course_files():
         for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if each.is_dir() or "__pycache__" in each.parts:
                 continue
             inside = place / each.relative_to(path) if path.is_dir() else place
-            files[f"course/{child.COURSE}/{inside.as_posix()}"] = each.read_bytes()
+            files[f"course/{notebook.COURSE}/{inside.as_posix()}"] = each.read_bytes()
     wanted = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "ipywidgets", "anywidget")
     pinned = " ".join(f"{name}=={version(name)}" for name in wanted)
     text = _CONTAINERFILE.format(
@@ -115,9 +117,10 @@ _CONTAINERFILE = """\
 ARG BASE=docker.io/library/python:{python}-slim
 FROM $BASE
 RUN pip install --no-cache-dir {pinned}
-COPY child.py /child.py
+COPY child.py notebook.py /
 COPY course /course
-RUN chmod 644 /child.py && chgrp -R {group} /course && chmod -R u=rwX,g=rX,o= /course && mkdir -p /box
+RUN chmod 644 /child.py /notebook.py
+RUN chgrp -R {group} /course && chmod -R u=rwX,g=rX,o= /course && mkdir -p /box
 ENV HOME=/box TMPDIR=/box MPLCONFIGDIR=/box MPLBACKEND=Agg
 ENV OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1
 LABEL optim_lessons={label}
@@ -180,7 +183,7 @@ def _shown():
 @cache
 def _copies_of_the_course(places):
     """Return all that is called like the course, in these folders, wherever it lies in them."""
-    found, word = [], child.COURSE.replace("_", "")
+    found, word = [], notebook.COURSE.replace("_", "")
     places = [place for place in places if not place.is_symlink()]
     for folder, folders, files in (step for place in places for step in os.walk(place)):
         here = [n for n in (*folders, *files) if n[:20].lower().translate(_PLAIN).startswith(word)]
@@ -225,15 +228,15 @@ def _script(course, hidden, environment):
             lines += [f"mkdir -p {inside}", f"mount -o bind,ro,nosuid,nodev {quote(str(place))} {inside}"]
     lines += [f"mount -o remount,bind,ro {quote(f'.{place}')}" for place in hidden if place.is_dir()]
     if course:
-        lines.append(f"mkdir -p course/{child.COURSE}/course course/{child.COURSE}/assets")
+        lines.append(f"mkdir -p course/{notebook.COURSE}/course course/{notebook.COURSE}/assets")
         places = {}
         for path, place in course_files():
             places.setdefault(place.parent, []).append(quote(str(path)))
-        lines += [f"cp -r {' '.join(paths)} course/{child.COURSE}/{to}" for to, paths in places.items()]
+        lines += [f"cp -r {' '.join(paths)} course/{notebook.COURSE}/{to}" for to, paths in places.items()]
         lines.append("chmod -R a+rX course")
     lines += [
-        f"cp {quote(child.__file__)} child.py",
-        "chmod 644 child.py",
+        f"cp {quote(child.__file__)} {quote(notebook.__file__)} .",
+        "chmod 644 child.py notebook.py",
         "mount -t tmpfs -o mode=1777,size=32m,nr_inodes=10k box box",
         f"mount -o remount,bind,ro {_MOUNTED_OVER}",
     ]
@@ -241,7 +244,7 @@ def _script(course, hidden, environment):
     nobody = _NOBODIES[os.getpid() % len(_NOBODIES)]
     nobody = f"--reuid={nobody} --regid={nobody} --clear-groups" if os.geteuid() == 0 else ""
     powerless = f"setpriv --no-new-privs --bounding-set=-all --inh-caps=-all {nobody}"
-    return "\n".join([*lines, f"exec chroot . {powerless} {quote(str(_PYTHON))} -I -S -B /child.py"])
+    return "\n".join([*lines, f"exec chroot . {powerless} {quote(str(_PYTHON))} -I -S -B /child.py /"])
 
 
 def _within(place, other, shown):
