@@ -33,7 +33,7 @@ STYLES = {
 
 def main(paths):
     """Read the files, print the tables, draw the picture."""
-    reports = [json.loads(Path(path).read_text()) for path in paths]
+    reports = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     steps = {}  # (who, dtype) → {size: seconds}
     for report in reports:
         for who, size, dtype, seconds in _steps(report):

@@ -58,7 +58,7 @@ def test_ci_runs_the_readmes_test_command_as_it_stands_there_in_an_environment_i
 
 def test_every_place_that_names_the_version_names_the_same_one():
     version = optim_lessons.__version__
-    assert f"\nversion: {version}\n" in (ROOT / ".github/CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\n## {version}" in (ROOT / ".github/CHANGELOG.md").read_text(encoding="utf-8")
 
 
@@ -173,8 +173,9 @@ def build_edition(folder, version, line):
     skip = shutil.ignore_patterns("__pycache__")
     for name in ("optim_lessons", "notebooks", "assets"):
         shutil.copytree(ROOT / name, source / name, ignore=skip)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-prose.md"):
-        shutil.copy(ROOT / name, source)
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-prose.md", ".ci/metadata.py"):
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
     about = source / "optim_lessons" / "__init__.py"
     text = about.read_text(encoding="utf-8")
     about.write_text(text.replace(f'"{optim_lessons.__version__}"', f'"{version}"'), encoding="utf-8")

@@ -390,7 +390,7 @@ def _family(process):
     yield process
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            for child_id in task.read_text().split():
+            for child_id in task.read_text(encoding="ascii").split():
                 yield from _family(int(child_id))
 
 
@@ -405,7 +405,9 @@ def _waits(family):
 
 def _resident(process):
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
     except (OSError, LookupError):  # it has just ended
         return 0
 

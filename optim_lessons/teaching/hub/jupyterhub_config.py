@@ -37,9 +37,9 @@ c.JupyterHub.hub_port = 8081
 password = folder / "password.txt"
 if not password.exists():
     password.touch(mode=0o600)
-    password.write_text(secrets.token_hex(4))
+    password.write_text(secrets.token_hex(4), encoding="utf-8")
 c.JupyterHub.authenticator_class = "shared-password"
-c.SharedPasswordAuthenticator.user_password = password.read_text().strip()
+c.SharedPasswordAuthenticator.user_password = password.read_text(encoding="utf-8").strip()
 c.Authenticator.allow_all = True
 # A learner's name becomes a folder's name: letters and digits of any language, dots, dashes, at most 32.
 c.Authenticator.username_pattern = r"\w[\w.-]{0,31}\Z"
