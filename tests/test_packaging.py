@@ -221,5 +221,5 @@ def test_an_upgrade_of_the_installed_course_keeps_what_was_edited_and_puts_the_n
     assert "largest_lr = 0.05" in new
     assert "+ The eighth." in (folder / "01_gradient_descent-new-7.1.0.md").read_text(encoding="utf-8")
     before = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
-    assert "(0 new, 14 kept)" in start()
+    assert f"(0 new, {len(workbook.lessons())} kept)" in start()
     assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == before
