@@ -3,6 +3,9 @@
 Where a library's rule is one of ours with other numbers, it is written so: that is the bridge. Each function
 takes the steps of `path`, as any rule does, and is tested against that library's own numbers.
 The other way, `torch_optimizer` puts a rule of the course, or your own, into a PyTorch training loop.
+
+Leans on: lesson modules, lab.
+Leaned on by: studies, pictures, course/exercises.
 """
 
 import numpy as np

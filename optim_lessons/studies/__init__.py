@@ -1,1 +1,5 @@
-"""Experiments that more than one room needs: pages, pictures, exercises, stored results."""
+"""Experiments that more than one room needs: arrays in, arrays out, no pictures and no words for learners.
+
+Leans on: lesson modules, bridge, lab.
+Leaned on by: pictures, course/exercises, teaching.
+"""

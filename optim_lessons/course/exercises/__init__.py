@@ -1,4 +1,8 @@
-"""The one table of exercises. The entries stand in one file per lesson; the order here is the course's."""
+"""The one table of exercises. The entries stand in one file per lesson; the order here is the course's.
+
+Leans on: lesson modules, bridge, lab, studies, course/judging.
+Leaned on by: course, teaching, site.
+"""
 
 import pkgutil
 from importlib import import_module

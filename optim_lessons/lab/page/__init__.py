@@ -10,6 +10,9 @@ player.js    what is to be shown, what is known, and what is asked for, whoever 
 controls.js  sliders, boxes, lists, switches and the play button
 explorer.js  picture, controls and sentence on a page; the hand on the picture
 widget.js    the explorer in a notebook, with a kernel that makes frames
+
+Leans on: nothing of the course.
+Leaned on by: site.
 """
 
 import functools

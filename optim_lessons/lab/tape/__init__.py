@@ -7,4 +7,7 @@ compiled.py    prints it as a Python loop, for Numba
 blocks.py      plays it by NumPy's functions, in blocks that stay in the cache
 grounds.py     the tape of a landscape, with its own knobs left open
 javascript.py  prints a rule and a landscape for a page
+
+Leans on: lab/knobs.
+Leaned on by: pictures.
 """
