@@ -9,6 +9,7 @@ import sys
 import tomllib
 import urllib.request
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,25 @@ print(json.dumps([str(source_tree()), str(shipped("notebooks")), names]))
     assert Path(folder).is_relative_to(python.parent.parent)
     for kind in ("notebooks", "assets"):
         assert names[kind] == sorted(p.name for p in (ROOT / kind).glob("[!._]*"))
+
+
+@pytest.mark.slow
+def test_the_package_names_an_address_only_where_somebody_gives_one(tmp_path, monkeypatch):
+    def said():
+        with zipfile.ZipFile(build_wheel(ROOT, tmp_path)) as wheel:
+            (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+            return wheel.read(name).decode()
+
+    monkeypatch.delenv("OPTIM_LESSONS_URL", raising=False)
+    about = said()
+    assert "\nProject-URL: " not in about
+    assert about.replace("\r\n", "\n").endswith((ROOT / "README.md").read_text(encoding="utf-8"))
+    monkeypatch.setenv("OPTIM_LESSONS_URL", "https://example.org/a/b/")
+    about = said()
+    assert "Project-URL: Homepage, https://example.org/a/b\n" in about
+    assert "](https://example.org/a/b/raw/main/assets/drag.gif)" in about
+    assert "](https://example.org/a/b/blob/main/notebooks/01_gradient_descent.ipynb)" in about
+    assert re.findall(r"\]\((?!https://example\.org/)[^)]*\)", about) == []
 
 
 @pytest.mark.slow
