@@ -142,7 +142,7 @@ class Explorer(anywidget.AnyWidget):
     def close_all(self):
         """Take the explorer off every page and free its memory."""
         with self._lock:
-            self._plan, self.live, self._start = [], None, b""
+            self._plan, self._programs, self.live, self._start = [], {}, None, b""
         self.layout.close()
         self.close()
 

@@ -58,7 +58,7 @@ export class Player {
 
   arrived(keys, id) {
     const asked = this.answered(id);
-    const wanted = this.frames.get(keyOf(this.values));
+    const wanted = this.frame(this.values);
     if (wanted) {
       if (!this.agrees || this.shown.book !== this.book) this.present(wanted, this.moves);
     } else if (asked && asked.move > this.shownMove) {

@@ -16,6 +16,12 @@ class Kernel {
     this.programs = [];
   }
 
+  // Leave nothing behind.
+  close() {
+    clearTimeout(this.timer);
+    this.programs = [];
+  }
+
   make(values) {
     return this.program(values)?.make(values) ?? null;
   }
@@ -54,7 +60,11 @@ function playerOf(model) {
     players.set(model, player);
     model.on("msg:custom", (message, buffers) => {
       if (message.tell === "frames") player.load(buffers[0], message.id);
-      if (message.tell === "program") kernel.programs.push(new Printed(buffers[0]));
+      if (message.tell === "program") {
+        const program = new Printed(buffers[0]);
+        kernel.programs.push(program);
+        program.ready.then(() => player.again()); // what stands there is drawn by the same hand as what follows
+      }
       if (message.tell === "failed") player.failed(message.values, message.message, message.id);
     });
     model.on("change:_values", () => player.wish(model.get("_values"), false));
@@ -68,7 +78,7 @@ function playerOf(model) {
 export default {
   initialize({ model }) {
     const player = playerOf(model);
-    return () => player.close();
+    return () => { player.close(); player.maker.close(); };
   },
   render({ model, el }) {
     const view = new ExplorerView(el, playerOf(model));
