@@ -456,6 +456,20 @@ def test_on_a_busy_machine_the_sentence_and_the_verdict_are_the_same():
     assert took > 10, "it was not busy enough to prove anything"
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells of tasks")
+def test_a_process_that_ends_while_it_is_looked_at_is_no_fault(monkeypatch):
+    own = os.getpid()
+    assert len(box._waits([own])) >= 1
+
+    def gone(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    for reader in ("listdir", "scandir"):
+        monkeypatch.setattr(os, reader, gone)
+    assert list(box._family(own)) == [own]
+    assert box._waits([own]) == {}
+
+
 @isolating
 def test_a_full_disk_is_one_sentence_and_no_traceback(hand_in, tmp_path):
     for i in range(20):

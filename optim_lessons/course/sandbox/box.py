@@ -388,19 +388,29 @@ class Box:
 def _family(process):
     """Yield the ids of a process and of all that it has started, and they. Only Linux tells of those."""
     yield process
-    for task in Path(f"/proc/{process}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child_id in task.read_text(encoding="ascii").split():
-                yield from _family(int(child_id))
+    for children in _of_tasks(process, "children").values():
+        for child_id in children.split():
+            yield from _family(int(child_id))
 
 
 def _waits(family):
     """Return, of each task, how long it was ready to run while others were. Only Linux tells."""
     waits = {}
-    for file in (file for process in family for file in Path(f"/proc/{process}/task").glob("*/schedstat")):
-        with contextlib.suppress(OSError, LookupError, ValueError):
-            waits[file] = int(file.read_text().split()[1]) / 1e9
+    for process in family:
+        for task, said in _of_tasks(process, "schedstat").items():
+            with contextlib.suppress(LookupError, ValueError):
+                waits[task] = int(said.split()[1]) / 1e9
     return waits
+
+
+def _of_tasks(process, name):
+    """Return what one of its files says of each task of a process. Any of them may end meanwhile."""
+    told = {}
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{process}/task"):
+            with contextlib.suppress(OSError):
+                told[process, task] = Path(f"/proc/{process}/task/{task}/{name}").read_text(encoding="ascii")
+    return told
 
 
 def _resident(process):

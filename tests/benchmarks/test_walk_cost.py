@@ -1,6 +1,6 @@
 """What `path` costs beside the bare loop that it stands for: the two by turns, in one run.
 
-pytest tests/benchmarks/test_walks.py --benchmark-only -s
+pytest tests/benchmarks/test_walk_cost.py --benchmark-only -s
 """
 
 import time
