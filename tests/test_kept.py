@@ -17,8 +17,16 @@ NEEDS = {  # what a function that keeps its results is called with here
     "regrets": (gradient_descent, 30, 1.0, 0),
     "problem": ("rare features",),
     "on_the_edge": ("ravine",),
+    "squares_after": (3,),
 }
-NO_ARRAYS = {"problem", "problems", "network", "four_gradients"}  # models and functions
+NO_ARRAYS = {
+    "problem",
+    "problems",
+    "network",
+    "small_network",
+    "penalised",
+    "four_gradients",
+}  # models and functions
 
 
 def remembering():

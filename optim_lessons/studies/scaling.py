@@ -11,6 +11,7 @@ from optim_lessons.adam import adam
 from optim_lessons.beyond_adam import orthogonalised
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp
 from optim_lessons.lab.path import path, stepper
 from optim_lessons.lab.shipped import shipped
@@ -72,6 +73,14 @@ def factors(net, rule, style):
     return f
 
 
+def last_point(rule, grad, w0, steps, **knobs):
+    """Return (w, *state) after so many steps: the end of a walk whose path would not fit into memory."""
+    point, step = stepper(rule, grad, w0, **knobs)
+    for t in range(steps):
+        point = step(t, *point)
+    return point
+
+
 def rule_for(net, rule, style):
     """Return the rule with muP's factors in it, or without: it has one knob, lr."""
     f = factors(net, rule, style)
@@ -97,14 +106,12 @@ def width_losses(rule, style, width, lrs=None, seeds=SEEDS, epochs=1, batch=64):
     steps = epochs * EXAMPLES // batch
     w0 = np.broadcast_to(start(net, style, seeds), (len(lrs), len(seeds), net.n))
     fall = linear(1.0, 0.0, length=steps)
-    point, step = stepper(
-        rule_for(net, rule, style), net.batch_grad(batch, list(seeds)), w0,
+    w, *_ = last_point(
+        rule_for(net, rule, style), net.batch_grad(batch, list(seeds)), w0, steps,
         lr=lambda t: lrs * np.float32(fall(t)),
     )  # fmt: skip
-    for t in range(steps):
-        point = step(t, *point)
     with np.errstate(all="ignore"):
-        return net(point[0])
+        return net(w)
 
 
 def first_changes(rule, style, width, lr, seeds=range(8), batch=64):
@@ -221,13 +228,15 @@ def validation_losses(batch, epochs, seeds=range(5)):
     net, steps = small_network(), epochs * EXAMPLES // batch
     lrs, fall = np.float32(CLAIM_LRS)[:, None, None], linear(1.0, 0.0, length=steps)
     w0 = np.broadcast_to(net.init(seeds, np.float32), (len(lrs), len(seeds), net.n))
-    point, step = stepper(
-        gradient_descent, net.batch_grad(batch, list(seeds)), w0, lr=lambda t: lrs * np.float32(fall(t))
+    w, *_ = last_point(
+        gradient_descent,
+        net.batch_grad(batch, list(seeds)),
+        w0,
+        steps,
+        lr=lambda t: lrs * np.float32(fall(t)),
     )
-    for t in range(steps):
-        point = step(t, *point)
     with np.errstate(all="ignore"):
-        return net.measure(point[0], *datasets.digits().validation)[0]
+        return net.measure(w, *datasets.digits().validation)[0]
 
 
 def generalised():
@@ -318,10 +327,8 @@ def stored_training(name, steps=320, lr=0.01, seeds=range(8)):
         return keep_w(w), m, v, t
 
     fall = linear(lr, 0.0, length=steps)
-    point, step = stepper(rule, net.batch_grad(32, list(seeds)), net.init(seeds, np.float32), lr=fall)
-    for t in range(steps):
-        point = step(t, *point)
-    return net(point[0])
+    w, *_ = last_point(rule, net.batch_grad(32, list(seeds)), net.init(seeds, np.float32), steps, lr=fall)
+    return net(w)
 
 
 def adam_that_keeps(w, g, m, v, t, lr, keep_m, keep_v, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -337,14 +344,12 @@ def adam_that_keeps(w, g, m, v, t, lr, keep_m, keep_v, beta1=0.9, beta2=0.999, e
 def squares_after(steps, width=64):
     """Return Adam's v of the hidden layer's weights after so many steps, shape (width, width)."""
     net = network(width)
-    point, step = stepper(adam, net.batch_grad(64), start(net, "standard", [0])[0], lr=0.003)
-    for t in range(steps):
-        point = step(t, *point)
-    return net.layers(point[2])[1][:-1].astype(float)
+    _, _, v, _ = last_point(adam, net.batch_grad(64), start(net, "standard", [0])[0], steps, lr=0.003)
+    return kept(net.layers(v)[1][:-1].astype(float))
 
 
 @cache
 def results():
     """Return the stored results: name → array."""
     with np.load(shipped("assets") / "scale.npz") as file:
-        return {name: file[name] for name in file.files}
+        return {name: kept(file[name]) for name in file}
