@@ -50,13 +50,15 @@ def write_lesson(lesson, recordings, folder, repository, lessons):
     recordings: cell id → path.  repository: "owner/name" on GitHub, or None.  lessons: those of the site.
     """
     notebook = nbformat.reads(pristine(lesson), as_version=4)
+    asked = [questions.asked(cell.source) if cell.cell_type == "code" else None for cell in notebook.cells]
+    # A cell that holds nothing but the place of a letter: buttons stand for it.
+    places = {f"{one.name} = ..." for one in asked if one is not None and one.kind == "choice"}
     cells = []
-    for cell in notebook.cells:
+    for cell, exercise in zip(notebook.cells, asked, strict=True):
         if cell.cell_type == "markdown":
             cell.source = _without_dead_links(cell.source, lessons)
-        if cell.cell_type == "code" and _is_answer_of_a_choice(cell, notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip() in places:
             continue
-        exercise = questions.asked(cell.source) if cell.cell_type == "code" else None
         if exercise is not None and exercise.kind == "choice":
             cells.append(_markdown_cell(questions.buttons(exercise)))
             continue
@@ -79,19 +81,6 @@ def write_lesson(lesson, recordings, folder, repository, lessons):
 def _without_dead_links(text, lessons):
     """Return Markdown in which links to lessons that the site lacks are words."""
     return _LINK.sub(lambda link: link[0] if link[2] in lessons else link[1], text)
-
-
-def _is_answer_of_a_choice(cell, cells):
-    """Return whether a cell holds nothing but the place of a letter: buttons stand for it."""
-    for other in cells:
-        exercise = questions.asked(other.source) if other.cell_type == "code" else None
-        if (
-            exercise is not None
-            and exercise.kind == "choice"
-            and cell.source.strip() == f"{exercise.name} = ..."
-        ):
-            return True
-    return False
 
 
 def _markdown_cell(text):

@@ -2,14 +2,11 @@
 
 import functools
 import html
-import re
 
 from markdown_it import MarkdownIt
 
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.notebook import checked
-
-_OPTION = re.compile(r"^(\w)\) (.*)$", re.MULTILINE)
 
 
 def asked(source):
@@ -22,16 +19,11 @@ def answers(lesson):
     """Return what a lesson's page says to each letter of each question: id → letter → HTML."""
     return {
         exercise.id: {
-            letter: as_html(exercise.judge(letter)._repr_markdown_()) for letter, _ in options(exercise)
+            letter: as_html(exercise.judge(letter)._repr_markdown_()) for letter in exercise.options
         }
         for exercise in EXERCISES.values()
         if exercise.id.startswith(lesson[:2]) and exercise.kind == "choice"
     }
-
-
-def options(exercise):
-    """Return the letters of a choice and their texts."""
-    return _OPTION.findall(exercise.task)
 
 
 def buttons(exercise):
@@ -41,7 +33,7 @@ def buttons(exercise):
         *(
             f'<button type="button" value="{letter}" aria-pressed="false">'
             f"<b>{letter}</b> {inline(text)}</button>"
-            for letter, text in options(exercise)
+            for letter, text in exercise.options.items()
         ),
         '<div class="ol-answer" role="status"></div></fieldset>',
     ]
