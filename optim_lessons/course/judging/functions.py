@@ -1,6 +1,7 @@
 """Judge a learner's function that is no update rule: on drawn inputs, its results against the reference's."""
 
 import inspect
+from functools import cached_property
 
 import numpy as np
 
@@ -46,15 +47,19 @@ class Tried:
     """A learner's function, tried on drawn inputs.
 
     cases: title → arguments.  got: its results.  repeated: that of the first case, once more.
-    wanted: the right results.  error: what it raised, or None.  stage: the title of the last case begun.
+    error: what it raised, or None.  stage: the title of the last case begun.
     """
 
     def __init__(self, exercise, answer, cases, seconds):
         self.exercise, self.answer, self.cases, self.seconds = exercise, answer, cases, seconds
         self.name, self.stage = f"`{exercise.name}`", ""
-        self.wanted = results(exercise.reference, cases)
         found, self.error = guarded(self._try, seconds)
         *self.got, self.repeated = found or [None]
+
+    @cached_property
+    def wanted(self):
+        """What the right function gives."""
+        return results(self.exercise.reference, self.cases)
 
     def _try(self):
         got = []

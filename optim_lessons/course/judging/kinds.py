@@ -54,9 +54,8 @@ class Exercise(ABC):
         """Return the mistake of this name."""
         return next(mistake for mistake in self.mistakes if mistake.name == name)
 
-    def named(self, name, seen=""):
+    def named(self, mistake, seen=""):
         """Return the verdict that names a mistake.  seen: a sentence about this very answer."""
-        mistake = self.mistake(name)
         return wrong(f"{mistake.text} {seen}".rstrip(), mistake.name, mistake.hint)
 
 
@@ -120,7 +119,7 @@ class Number(Exercise):
             return right(self.because)
         for mistake in self.mistakes:
             if any(abs(value - v) <= self.near * abs(v) for v in mistake.values):
-                return self.named(mistake.name)
+                return self.named(mistake)
         if low <= -value <= high:
             return wrong(f"`{self.name}` has the wrong sign.", "sign", "should it be positive or negative?")
         text = f"`{self.name}` is {value:.6g}, which is not the number asked for."
@@ -146,7 +145,7 @@ class Goal(Exercise):
         if isinstance(value, Verdict):
             return value
         missed, seen = self.reached(value) or (None, "")
-        return right(self.because) if missed is None else self.named(missed, seen)
+        return right(self.because) if missed is None else self.named(self.mistake(missed), seen)
 
 
 class Choice(Exercise):
@@ -172,7 +171,7 @@ class Choice(Exercise):
             return right(self.because)
         for mistake in self.mistakes:
             if letter in mistake.values:
-                return self.named(mistake.name)
+                return self.named(mistake)
         text = f"`{self.name}` is {quote(answer)}: choose {letters}, with the quotation marks."
         return wrong(text, "no-choice")
 

@@ -89,8 +89,8 @@ class Attempt:
         """Return the attempt at some of the trials alone; what it raised belongs to that trial's part."""
         part = copy.copy(self)
         part.whole = self
-        part.__dict__.pop("wanted", None)
         part.cases, part.got = self.cases[first:end], self.got[first:end]
+        part.wanted = self.wanted[first:end]
         part.error = self.error if len(part.got) < len(part.cases) else None
         return part
 

@@ -109,7 +109,8 @@ class Page:
         id, _, names = what.partition(": ")
         lesson = self.module.rpartition("_")[0] + f"_{id[:2]}"
         page = self if lesson == self.module else import_module(lesson).page
-        return [page[id].mistake(name) for name in names.split(", ")]
+        words = page[id]
+        return [words.mistake(name) for name in names.split(", ")]
 
     def _value(self, expression):
         return eval(expression, _FAMILIES | vars(sys.modules[self.module]))
