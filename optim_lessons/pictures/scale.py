@@ -1,6 +1,7 @@
 """The pictures of lesson 15: widths, batches, ends of a training, spikes, and numbers with few digits."""
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from optim_lessons.adam import adam
 from optim_lessons.lab.fair import best_of
@@ -41,13 +42,7 @@ def power_of(x, y):
 
 def _marks(axis, values):
     axis.set_ticks(values, [f"{v:g}" for v in values], minor=False)
-    axis.set_minor_locator(_none())
-
-
-def _none():
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
+    axis.set_minor_locator(NullLocator())
 
 
 # --- widths ------------------------------------------------------------------------------------------------
@@ -75,8 +70,8 @@ def widths():
         left, right = figure.add_axes((0.07, 0.145, 0.5, 0.75)), figure.add_axes((0.66, 0.145, 0.325, 0.75))
         left.set(xscale="log", yscale="log", xlim=(lrs[0], lrs[-1]), ylim=(0.015, HIGH))
         left.set(xlabel="lr", ylabel="training loss at the end")
-        left.xaxis.set_major_locator(_none())
-        left.xaxis.set_minor_locator(_none())
+        left.xaxis.set_major_locator(NullLocator())
+        left.xaxis.set_minor_locator(NullLocator())
         ticks = np.log2(lrs[::4]).round().astype(int)
         left.set_xticks(2.0**ticks, [f"$2^{{{k}}}$" for k in ticks])
         lines, bests = [], []
@@ -89,7 +84,7 @@ def widths():
         right.set(xscale="log", yscale="log", xlim=(26, 320), ylim=(lrs[0], lrs[-1]))
         right.set(xlabel="width", ylabel="best lr")
         right.set_yticks(2.0**ticks, [f"$2^{{{k}}}$" for k in ticks])
-        right.yaxis.set_minor_locator(_none())
+        right.yaxis.set_minor_locator(NullLocator())
         _marks(right.xaxis, study.WIDTHS)
         for name, line in zip(study.STYLES, ("--", "-"), strict=True):
             right.plot(study.WIDTHS, best_lrs(rule, name), line, color=PALE, linewidth=4, label=name)
@@ -206,7 +201,7 @@ def batches():
             ax.set(xscale="log", yscale="log")
         for ax in axes[:2]:
             ax.set_xticks([2, 16, 128, 1024], ["2", "16", "128", "1024"])
-            ax.xaxis.set_minor_locator(_none())
+            ax.xaxis.set_minor_locator(NullLocator())
         axes[0].set_ylim(3, 2e5)
         axes[2].set_ylim(3, 3000)
         curve = axes[2].plot([], [], "o-", color=COLOURS[3], markersize=4, animated=True)[0]
@@ -264,9 +259,9 @@ def ends():
         left.set(xscale="log", yscale="log", xlim=(20, 1800), ylim=(0.115, TOP))
         left.set(xlabel="step", ylabel="training loss, penalty included")
         left.set_xticks(study.ENDS, map(str, study.ENDS))
-        left.xaxis.set_minor_locator(_none())
+        left.xaxis.set_minor_locator(NullLocator())
         left.set_yticks([0.12, 0.15, 0.2, 0.3, 0.5], ["0.12", "0.15", "0.2", "0.3", "0.5"])
-        left.yaxis.set_minor_locator(_none())
+        left.yaxis.set_minor_locator(NullLocator())
         right.set(xlim=(0, 1650), ylim=(0, 1.25), xlabel="step", ylabel="lr / its peak")
         kinds = {
             "constant": ("#222222", "-", "one run, lr constant"),
@@ -285,11 +280,11 @@ def ends():
         def move(*, end, share, peak):
             found, k = study.results(), nearest(study.PEAKS, peak)
             i, j = study.ENDS.index(end), study.SHARES.index(share)
-            best = {name: best_lr(last_losses(name)[i], study.PEAKS) for name in ("cosine",)}
+            best = best_lr(last_losses("cosine")[i], study.PEAKS)
             rows = slice(20 // study.LOOK, end // study.LOOK + 1)
             curves = {
                 "constant": found["constant"][:, k], "averaged": found["averaged"][:, k],
-                "decay": found["decay"][i, j, :, k], "cosine": found["cosine"][i, :, best["cosine"].index],
+                "decay": found["decay"][i, j, :, k], "cosine": found["cosine"][i, :, best.index],
             }  # fmt: skip
             for name, line in lines.items():
                 seen = curves[name][rows]
@@ -307,7 +302,7 @@ def ends():
             return (
                 f"At step {end}: constant {last['constant']:.4f}, after a decay over {share:.0%} of the "
                 f"steps {last['decay']:.4f}, averaged {last['averaged']:.4f}; cosine at its own best lr "
-                f"{best['cosine'].value:.2g}: {last['cosine']:.4f}."
+                f"{best.value:.2g}: {last['cosine']:.4f}."
             )
 
         return move

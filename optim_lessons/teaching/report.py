@@ -331,6 +331,7 @@ def _sections(lesson):
     return found
 
 
+@cache
 def section_of(id):
     """Return the heading in its lesson that an exercise stands below; an empty text if there is none."""
     lesson = next((name for name in all_lessons() if name[:2] == id[:2]), None)
