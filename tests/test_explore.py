@@ -39,6 +39,7 @@ from optim_lessons.lab.plots import (
 from optim_lessons.landscapes import quadratic, rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures.gradient_descent import parabola
+from optim_lessons.pictures.start_here import race
 from optim_lessons.sgd import noisy
 
 EXPLORERS = {
@@ -395,6 +396,32 @@ def test_a_page_that_begins_gets_its_first_frame_with_the_explorer_and_a_later_o
     assert (packed["keys"], packed["words"]) == ([[3, 0.5]], ["x 3, y 0.5"])
     assert packed["epoch"] == 1
     assert packed["counts"]["layers"] == explorer.live.book.counts()["layers"]
+
+
+def kinds(told):
+    return [content["tell"] for content in told]
+
+
+def test_a_walks_page_gets_the_formulas_once_for_each_ground_and_knows_when_they_come(messages):
+    explorer = explore(race())
+    says(explorer, ask="hello", epoch=0)
+    assert explorer.sheet["program"]
+    assert kinds(messages(explorer)) == ["program"]
+    other = explorer.values | {"landscape": explorer.controls["landscape"].stops[-1]}
+    says(explorer, ask="frame", values=list(other.values()), id=1)
+    assert kinds(messages(explorer)) == ["program follows", "frames", "program"]
+    says(explorer, ask="frame", values=list(other.values()), id=2)
+    assert kinds(messages(explorer)) == ["frames"]
+    assert not explore(two_knobs()).sheet["program"]
+
+
+def test_a_rule_that_cannot_be_printed_is_said_to_have_no_formulas(messages):
+    def fickle(w, g, *, lr=0.1):
+        return w - lr * g if float(w[0]) > 0 else w - 2 * lr * g
+
+    explorer = explore(fickle, rosenbrock)
+    says(explorer, ask="hello", epoch=0)
+    assert kinds(messages(explorer)) == ["no program"]
 
 
 def test_a_frame_that_the_page_asks_for_comes_with_the_number_of_the_question(messages):

@@ -460,7 +460,6 @@ def test_a_page_that_is_loaded_again_shows_the_whole_picture_and_its_values(lab,
     again = in_sight(lab, VALLEY_CELL)
     again.locator("canvas").wait_for(timeout=60_000)
     wait_for(again, lr=0.0123)
-    lab.page.wait_for_timeout(600)  # the kernel's frame comes first, then the formulas of the page's own
     assert (lab.picture(again), sentence(again)) == before
     knob(again, "lr").press("ArrowRight")
     settled(lab)

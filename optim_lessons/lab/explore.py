@@ -91,6 +91,7 @@ class Explorer(anywidget.AnyWidget):
             "scale": figure.dpi / DPI,
             "play": play,
             "light": light_card(),
+            "program": scene.formulas is not None,  # whether one follows, or the word that there is none
         }
 
     # For the notebook's code.
@@ -166,13 +167,15 @@ class Explorer(anywidget.AnyWidget):
             if self.live is None:
                 return
             if content["ask"] == "hello":
+                self._programs = {}
                 if content["epoch"] != self._epoch or len(self._sent) > 1:
                     self._restart()
                     self._show(self._values)
-                self._programs = {}
                 self._send_program(self._values)
             elif content["ask"] == "frame":
                 values = self._accepted(content["values"])
+                if self._lacks_program(values):
+                    self.send({"tell": "program follows"})
                 self._show(values, content["id"])
                 self._send_program(values)
             elif content["ask"] == "ahead":
@@ -200,14 +203,26 @@ class Explorer(anywidget.AnyWidget):
             frames = [self.live.frame(self._named(values)) for values in keys]
         self.send({"tell": "frames", "id": asked}, [self._packed(keys, frames)])
 
-    def _send_program(self, values):
-        """Send what the page needs to work out pictures by itself, once for each setting of still knobs."""
+    def _lacks_program(self, values):
+        return self.scene.formulas is not None and self._still(values) not in self._programs
+
+    def _still(self, values):
         values = self._named(values)
-        still = tuple(values[name] for name in self.scene.still)
-        if still not in self._programs:
-            self._programs[still] = program(self.live, self.controls, values)
-            if self._programs[still] is not None and self.comm is not None:
-                self.send({"tell": "program"}, [self._programs[still]])
+        return tuple(values[name] for name in self.scene.still)
+
+    def _send_program(self, values):
+        """Send what the page needs to work out pictures by itself, once for each setting of still knobs.
+
+        From then on it draws by its own hand, the picture that stands there too.
+        """
+        if not self._lacks_program(values) or self.comm is None:
+            return
+        made = program(self.live, self.controls, self._named(values))
+        self._programs[self._still(values)] = made
+        if made is None:
+            self.send({"tell": "no program"})
+        else:
+            self.send({"tell": "program"}, [made])
 
     def _packed(self, keys, frames):
         """Return frames, with what the page's book lacks for them, as bytes."""

@@ -110,7 +110,7 @@ export class ExplorerView {
     this.complain("");
     this.place();
     this.pause();
-    this.root.toggleAttribute("data-waiting", !player.agrees);
+    this.mark();
   }
 
   show() {
@@ -140,11 +140,17 @@ export class ExplorerView {
   }
 
   settle() {
-    this.root.toggleAttribute("data-waiting", !this.player.agrees);
+    this.mark();
     if (!this.player.agrees) return;
     clearTimeout(this.waiting);
     clearTimeout(this.stuck);
     this.root.removeAttribute("aria-busy");
+  }
+
+  // Say whether this is the picture of the controls, to stay.
+  mark() {
+    const { agrees, maker } = this.player;
+    this.root.toggleAttribute("data-waiting", !agrees || Boolean(maker.pending));
   }
 
   complain(message) {

@@ -3,7 +3,9 @@
 //   ahead(values, knob, from)  may send the frames of that knob's stops, those near stop number `from` first
 //   moved(values)              is told where the controls stand
 //   fitting(values, before)    the values that it can show nearest to these, when a hand moves them
-// All four may be missing. Values are lists in the order of the sheet's knobs.
+//   make(values)               the frame of these values at once, or null
+//   pending                    whether it will soon make by itself the frame that stands there
+// All of them may be missing. Values are lists in the order of the sheet's knobs.
 
 import { Book, unpack } from "./painter.js";
 

@@ -14,6 +14,7 @@ class Kernel {
     this.grab = 0;
     this.told = { knob: null, at: 0 };
     this.programs = [];
+    this.pending = model.get("_sheet").program; // whether the page will draw by its own hand what it shows now
   }
 
   // Leave nothing behind.
@@ -60,10 +61,15 @@ function playerOf(model) {
     players.set(model, player);
     model.on("msg:custom", (message, buffers) => {
       if (message.tell === "frames") player.load(buffers[0], message.id);
+      if (message.tell === "program follows") kernel.pending = true;
+      if (message.tell === "no program") { kernel.pending = false; player.tell("settle"); }
       if (message.tell === "program") {
         const program = new Printed(buffers[0]);
         kernel.programs.push(program);
-        program.ready.then(() => player.again()); // what stands there is drawn by the same hand as what follows
+        program.ready.then(() => {
+          kernel.pending = false;
+          player.again(); // what stands there is drawn by the same hand as what follows
+        });
       }
       if (message.tell === "failed") player.failed(message.values, message.message, message.id);
     });
