@@ -108,6 +108,7 @@ def settings(about, extra, repository):
         "myst_update_mathjax": False,
         "html_math_renderer": "for_katex",
         "html_theme": "furo",
+        "templates_path": [str(pages.HERE / "templates")],
         "html_static_path": ["_static"],
         "html_favicon": "_static/favicon.svg",
         "html_extra_path": [str(extra)],

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import nbformat
+from PIL import Image, ImageOps
 
 from optim_lessons.course.copies.workbook import pristine
 from optim_lessons.course.notebook import prose
@@ -17,9 +19,10 @@ from optim_lessons.lab import page
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.site import questions
 
-_HERE = Path(__file__).parent
-STATIC = _HERE / "static"
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
 _LINK = re.compile(r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb[^)]*\)")
+PREVIEW = (1200, 630)  # pixels, as who shows links asks for
 ABOUT = "A live course on optimizers: drag a learning rate, watch the walk change, write the rule yourself."
 
 
@@ -149,7 +152,10 @@ def ways(lesson, repository):
             (f"https://github.com/{repository}/blob/HEAD/{file}", "Source", ""),
         ]
     shown = " · ".join(f'<a href="{address}"{how}>{words}</a>' for address, words, how in links)
-    return f'<p class="ol-ways">{shown}</p>'
+    return (
+        '<p class="ol-ways">The pictures of this page are live as it stands; <i>Run All Cells</i> is for the '
+        f"notebook, in JupyterLab. {shown}</p>"
+    )
 
 
 def write_start(lessons, recordings, folder, repository):
@@ -164,14 +170,16 @@ def write_start(lessons, recordings, folder, repository):
     cell, output = race
     about = output.metadata.get("image/png", {})
     name = f"00-{cell.id}"
-    _write(folder / f"_static/stills/{name}.png", base64.b64decode(output.data["image/png"]))
+    still = base64.b64decode(output.data["image/png"])
+    _write(folder / f"_static/stills/{name}.png", still)
+    _write(folder / "_static/preview.png", preview(still))
     _write_recording(recordings[cell.id], name, folder)
     clone = (
         f"git clone https://github.com/{repository} && cd {repository.split('/')[1]}\n" if repository else ""
     )
     rows = "\n".join(f"| [{lesson.title}]({lesson.name}.ipynb) | {lesson.about} |" for lesson in lessons)
     entries = "\n".join(lesson.name for lesson in lessons)
-    text = (_HERE / "start.md").read_text(encoding="utf-8")
+    text = (HERE / "start.md").read_text(encoding="utf-8")
     for word, value in {
         "RACE": figure(name, recordings[cell.id], about, lazy=False, play=True),
         "CLONE": clone,
@@ -180,6 +188,15 @@ def write_start(lessons, recordings, folder, repository):
     }.items():
         text = text.replace(f"@{word}@", value)
     _write(folder / "index.md", text)
+
+
+def preview(still):
+    """Return a picture for links to the site, from a still."""
+    with Image.open(io.BytesIO(still)) as image:
+        padded = ImageOps.pad(image.convert("RGB"), PREVIEW, color="white")
+    file = io.BytesIO()
+    padded.quantize(64, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def write_static(folder):

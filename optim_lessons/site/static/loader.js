@@ -23,6 +23,18 @@
     });
   }
 
+  // What is wider than its column scrolls by the arrow keys too.
+  function reach() {
+    [].forEach.call(document.querySelectorAll("pre, .ol-displayed, .table-wrapper"), function (box) {
+      if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+      else box.removeAttribute("tabindex");
+    });
+  }
+  reach();
+  window.addEventListener("load", reach);
+  window.addEventListener("resize", reach);
+  if (document.fonts && document.fonts.ready) document.fonts.ready.then(reach);
+
   function missing() {
     if (!document.createElement("canvas").getContext || !window.Path2D) return "canvas (Path2D)";
     if (!window.DecompressionStream) return "DecompressionStream";
