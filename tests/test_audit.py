@@ -5,6 +5,7 @@ import json
 import pytest
 
 from optim_lessons.course import audit
+from optim_lessons.course.cli import main
 from optim_lessons.lab.shipped import shipped
 
 NOTEBOOKS = sorted(shipped("notebooks").glob("*.ipynb"))
@@ -141,10 +142,10 @@ def test_the_command_fails_for_what_nothing_carries_and_says_which_line_is_lacki
     lesson("It never takes 77 steps.")
     path = tmp_path / "notebooks" / "01_small.ipynb"
     before = path.read_bytes()
-    assert audit.main([str(path)]) == 1
+    assert main(["audit", str(path)]) == 1
     assert "text | 77; never |" in capsys.readouterr().out
     assert path.read_bytes() == before
     (tmp_path / "tests/prose/01_small.txt").write_text("text | 77; never | test_it\n", encoding="utf-8")
     (tmp_path / "tests/test_lesson_01.py").write_text("def test_it(): ...\n", encoding="utf-8")
     audit.known_tests.cache_clear()
-    assert audit.main([str(path)]) == 0
+    assert main(["audit", str(path)]) == 0

@@ -16,10 +16,12 @@ from lab_page import CHROMIUM_ARGUMENTS
 from running_lab import free_port, running_lab
 
 from optim_lessons import __version__
-from optim_lessons.course import cli
-from optim_lessons.course.cli import main
+from optim_lessons.course import open_command
+from optim_lessons.course.cli import COMMANDS, command_module, main
 from optim_lessons.course.copies import workbook
+from optim_lessons.lab.shipped import shipped
 
+NOTEBOOK = str(shipped("notebooks") / "04_momentum.ipynb")
 COMMAND = [sys.executable, "-m", "optim_lessons.course.cli"]
 
 
@@ -30,7 +32,7 @@ def course(tmp_path, monkeypatch):
     for name in ["00_start_here", "01_gradient_descent"]:
         (tmp_path / "notebooks" / f"{name}.ipynb").write_text('{"cells": []}')
     monkeypatch.setattr(workbook, "shipped", tmp_path.joinpath)
-    monkeypatch.setattr(cli, "_serve", lambda *request: print("served:", request[1]) or 0)
+    monkeypatch.setattr(open_command, "_serve", lambda *request: print("served:", request[1]) or 0)
     return tmp_path
 
 
@@ -106,10 +108,8 @@ def test_a_home_that_cannot_be_written_to_is_answered_with_the_way_out(
 
 @pytest.mark.parametrize("port", ["0", "65536", "-3", "http"])
 def test_a_port_that_is_none_is_refused(course, port, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([f"--port={port}"])
-    assert stop.value.code == 2
-    assert f"'{port}' is no port" in capsys.readouterr().err
+    assert main([f"--port={port}"]) == 2
+    assert f"--port: '{port}' is no whole number from 1 to 65535" in capsys.readouterr().err
 
 
 def test_the_version_is_told(capsys):
@@ -207,25 +207,46 @@ def test_the_first_page_shows_the_start_and_asks_no_questions(chromium, lab_serv
         browser.close()
 
 
-FOLDERS = {
-    "open": ["1", "--folder"],
-    "check": ["check", "--folder"],
-    "reset": ["reset", "1", "--folder"],
-    "summary": ["summary", "--out"],
-    "grade": ["grade"],
-    "grade --out": ["grade", ".", "--out"],
-    "hub": ["hub", "--folder"],
-    "nbgrader": ["nbgrader"],
-}
+class Arguments:
+    """Stands for a parser, and notes what a command takes."""
+
+    def __init__(self, name):
+        self.all = []
+        command_module(name).add_arguments(self)
+
+    def add_argument(self, name, **about):
+        self.all.append((name, about))
 
 
-@pytest.mark.parametrize("command", FOLDERS)
-def test_a_folder_of_a_user_who_is_not_there_is_refused_in_one_sentence(command, course, monkeypatch, capsys):
-    monkeypatch.chdir(course)
-    assert main([*FOLDERS[command], "~nosuchuser/x.html"]) == 2
+PATHS = {"F", "FOLDER", "FILE", "PLACE", "NOTEBOOK"}
+FILES_AND_FOLDERS = [
+    ([name, argument] if argument.startswith("-") else [name], about)
+    for name in ["", *COMMANDS]
+    for argument, about in Arguments(name).all
+    if about.get("metavar") in PATHS
+]
+
+
+def test_every_argument_that_takes_a_value_is_called_by_what_it_is_and_explained():
+    for name in ["", *COMMANDS]:
+        assert command_module(name).ABOUT.endswith(".")
+        for argument, about in Arguments(name).all:
+            assert about.get("help") or argument == "--version", (name, argument)
+            assert {"metavar", "choices", "action"} & about.keys(), (name, argument)
+
+
+@pytest.mark.parametrize(("words", "about"), FILES_AND_FOLDERS, ids=lambda words: " ".join(words))
+def test_a_place_of_a_user_who_is_not_there_is_refused_in_one_sentence(words, about, capsys):
+    assert about["type"] is workbook.named_path
+    assert main([*filter(None, words), "~nosuchuser/x.html"]) == 2
     error = capsys.readouterr().err
     assert "'~nosuchuser/x.html' begins with a user's folder, and there is no user 'nosuchuser'" in error
     assert error.count("\n") == 1
+
+
+def test_check_takes_a_notebooks_path_and_refuses_that_of_a_user_who_is_not_there(capsys):
+    assert main(["check", "~nosuchuser/01_gradient_descent.ipynb"]) == 2
+    assert "there is no user 'nosuchuser'" in capsys.readouterr().err
 
 
 def test_a_folder_whose_own_name_begins_with_a_tilde_is_that_folder(course, monkeypatch, capsys):
@@ -249,14 +270,49 @@ def test_a_tilde_alone_is_the_users_own_folder(course, monkeypatch):
     assert (course / "home" / "copy" / "00_start_here.ipynb").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
-@pytest.mark.parametrize(
-    "command", [["guide", "4"], ["guide"], ["--help"], ["check", "--help"], ["--version"]]
-)
-def test_a_reader_who_has_seen_enough_ends_a_command_quietly(command):
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_what_a_command_does_not_take_is_refused_with_the_way_to_what_it_takes(name, capsys):
+    assert main([*filter(None, [name]), "--no-such-option"]) == 2
+    said, called = capsys.readouterr().err, f"optim-lessons {name}".strip()
+    assert said.startswith(f"{called}: ")
+    assert said.endswith(f"\nWhat it takes: {called} --help\n")
+
+
+needs_a_pipe = pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+
+
+@pytest.fixture
+def reader_who_is_gone():
+    """Yield a stream whose reader is gone before anything is written, as head may be."""
     here, there = os.pipe()
-    os.close(here)  # as head is gone before the command writes
-    ended = subprocess.run([*COMMAND, *command], stdout=there, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(there)
+    os.close(here)
+    with os.fdopen(there, "w") as stream:
+        yield stream
+
+
+@needs_a_pipe
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_a_reader_who_has_seen_enough_ends_a_command_quietly(name, reader_who_is_gone, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", reader_who_is_gone)
+    assert main([*filter(None, [name]), "--help"]) == 141
+    assert capsys.readouterr().err == ""
+
+
+@needs_a_pipe
+@pytest.mark.parametrize(
+    "words", [["guide"], ["guide", "4"], ["audit", NOTEBOOK], ["summary", "--out", "sheet.pdf"]], ids=" ".join
+)
+def test_so_it_does_while_the_command_works(words, reader_who_is_gone, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", reader_who_is_gone)
+    assert main(words) == 141
+    assert capsys.readouterr().err == ""
+
+
+@needs_a_pipe
+@pytest.mark.parametrize("words", [["guide", "4"], ["--help"]], ids=" ".join)
+def test_python_itself_ends_quietly_too(words, reader_who_is_gone):
+    command = [*COMMAND, *words]
+    ended = subprocess.run(command, stdout=reader_who_is_gone, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.stderr == ""
-    assert ended.returncode in ((141,) if "guide" in command else (0, 141))  # argparse may swallow it before
+    assert ended.returncode in ((141,) if "guide" in words else (0, 141))  # argparse may swallow it before

@@ -5,7 +5,7 @@ import os
 import pytest
 from small_course import FIRST, Course, as_bytes
 
-from optim_lessons.course import cli
+from optim_lessons.course import open_command
 from optim_lessons.course.cli import main
 from optim_lessons.course.copies import damage
 from optim_lessons.course.copies.damage import Damaged, by_look, content, read
@@ -89,7 +89,7 @@ def test_a_notebook_of_an_old_format_is_whole():
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "_serve", lambda *request: 0)
+    monkeypatch.setattr(open_command, "_serve", lambda *request: 0)
     return Course(tmp_path, monkeypatch)
 
 

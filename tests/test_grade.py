@@ -941,7 +941,7 @@ def test_what_was_handed_in_again_is_graded_again_and_the_rest_is_not(hand_in):
 def test_a_grading_process_that_dies_takes_no_other_submission_with_it(hand_in, monkeypatch):
     for i in range(4):
         hand_in(f"learner {i}")
-    found = grade.submissions(hand_in.folder)
+    found = handed_in.submissions(hand_in.folder)
     options = {"lesson": None, "limits": QUICK, "seed": 1, "walls": WALLS}
     monkeypatch.setattr(grade, "grade_one", die_on_learner_2)
     records = grade.grade(hand_in.folder, found, hand_in.out, options, jobs=2)
@@ -957,7 +957,7 @@ def test_a_grading_process_that_ends_while_the_next_submission_is_given_out_is_r
     pools = iter([BrokenPool(), grade.futures.ProcessPoolExecutor])
     monkeypatch.setattr(grade, "grade_one", say_it_is_graded)
     monkeypatch.setattr(grade.futures, "ProcessPoolExecutor", lambda *a, **k: next(pools)(*a, **k))
-    found = grade.submissions(hand_in.folder)
+    found = handed_in.submissions(hand_in.folder)
     assert sorted(path for path, _ in grade._graded(hand_in.folder, found, {}, jobs=2)) == found
 
 
@@ -1030,9 +1030,9 @@ def test_of_folders_with_all_lessons_one_lesson_can_be_graded(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.ipynb").touch()
-    found = [path.as_posix() for path in grade.submissions(tmp_path, "01_gradient_descent")]
+    found = [path.as_posix() for path in handed_in.submissions(tmp_path, "01_gradient_descent")]
     assert found == ["ada/01_gradient_descent.ipynb", "bo/my try.ipynb", "dee 01_gradient_descent.ipynb"]
-    assert len(grade.submissions(tmp_path)) == 5
+    assert len(handed_in.submissions(tmp_path)) == 5
 
 
 def test_files_and_folders_with_hostile_names_are_graded_and_stay_as_they_are(hand_in):

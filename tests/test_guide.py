@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from optim_lessons.course.cli import _MODULES, main
+from optim_lessons.course.cli import COMMANDS, main
 from optim_lessons.course.copies.workbook import lessons
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.lab.shipped import shipped
@@ -121,7 +121,7 @@ def test_every_command_in_the_guide_is_one_that_the_program_knows():
     texts = [README, *map(page, lessons())]
     words = {word for text in texts for word in re.findall(r"optim-lessons ([a-z]+|\d+)\b", text)}
     words -= {word for word in words if word.isdecimal() and int(word) < len(lessons())}
-    assert {"check", "grade", "guide"} <= words <= _MODULES.keys()
+    assert {"check", "grade", "guide"} <= words <= COMMANDS.keys()
 
 
 def test_every_link_of_the_guide_leads_somewhere():

@@ -108,7 +108,7 @@ def test_links_from_lesson_to_lesson_lead_to_files(whole):
 
 
 def test_only_the_lessons_that_are_asked_for_are_written(tmp_path, capsys):
-    assert main(["nbgrader", str(tmp_path), "--lesson", "1", "0", "gradient_descent"]) == 0
+    assert main(["nbgrader", str(tmp_path), "--lesson", "1,0", "--lesson", "gradient_descent"]) == 0
     assert sorted(path.name for path in (tmp_path / "source").iterdir()) == [FIRST, SECOND]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["nbgrader_config.py", "source"]
     points = points_of(FIRST) + points_of(SECOND)
@@ -139,7 +139,7 @@ def test_a_file_in_the_way_is_named_and_stays(tmp_path, capsys):
 
 
 def test_an_unknown_lesson_is_named_and_nothing_is_written(tmp_path, capsys):
-    assert main(["nbgrader", str(tmp_path / "course"), "--lesson", "0", "99"]) == 2
+    assert main(["nbgrader", str(tmp_path / "course"), "--lesson", "0,99"]) == 2
     assert "99" in capsys.readouterr().err
     assert not (tmp_path / "course").exists()
 
@@ -249,7 +249,7 @@ def released(tmp_path_factory):
     """Return a course folder after `nbgrader generate_assignment`."""
     with_nbgrader()
     folder = tmp_path_factory.mktemp("teacher") / "a course"
-    assert main(["nbgrader", str(folder), "--lesson", "0", "1"]) == 0
+    assert main(["nbgrader", str(folder), "--lesson", "0,1"]) == 0
     for lesson in (FIRST, SECOND):
         nbgrader(folder, "generate_assignment", lesson)
     return folder

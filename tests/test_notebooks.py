@@ -128,7 +128,7 @@ def test_a_solved_notebook_runs_every_check_says_right_and_all_else_is_as_stored
 @every_notebook
 def test_a_notebook_in_git_is_as_publishing_leaves_it(path):
     data = path.read_bytes()
-    assert as_bytes(tidy(read(data))) == data, f"run python -m optim_lessons.course.publish {path}"
+    assert as_bytes(tidy(read(data))) == data, f"run optim-lessons publish {path}"
     assert len(data) <= NOTEBOOK_BYTES
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from optim_lessons.course import publish
+from optim_lessons.course.cli import main
 from optim_lessons.course.publish import (
     NOTEBOOK_BYTES,
     PICTURE_BYTES,
@@ -133,7 +133,7 @@ def test_a_notebook_that_fails_warns_or_prints_an_address_is_refused_and_left_as
 ):
     path = made("1 + 1", source)
     before = path.read_bytes()
-    assert publish.main([str(path)]) == 1
+    assert main(["publish", str(path)]) == 1
     assert reason in capsys.readouterr().err
     assert path.read_bytes() == before
 
@@ -141,7 +141,7 @@ def test_a_notebook_that_fails_warns_or_prints_an_address_is_refused_and_left_as
 def test_one_bad_notebook_does_not_keep_the_others_from_being_published(made, tmp_path, capsys):
     bad = made("1 / 0").rename(tmp_path / "bad.ipynb")
     good = made("1 + 1")
-    assert publish.main([str(bad), str(good)]) == 1
+    assert main(["publish", str(bad), str(good)]) == 1
     assert "01_made.ipynb: changed" in capsys.readouterr().out
     assert outputs(good)[0].data["text/plain"] == "2"
 

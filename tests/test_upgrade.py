@@ -19,6 +19,7 @@ from optim_lessons.course.cli import main
 from optim_lessons.course.copies import editions, upgrade, workbook
 from optim_lessons.course.copies.upgrade import put_beside, update
 from optim_lessons.course.copies.upgrade_words import in_words
+from optim_lessons.course.refused import Refused
 
 LESSONS = ["00_start", "01_first", "02_second"]
 MINE = FIRST | {"rule": "def my_rule(w, g):\n    return w - g", "guess": "guess = 3"}
@@ -428,13 +429,13 @@ def test_a_disk_that_fills_up_leaves_every_file_whole_and_the_next_start_goes_on
 
 START = """
 import os, pathlib, sys
-from optim_lessons.course import cli
+from optim_lessons.course import cli, open_command
 from optim_lessons.course.copies import carry, changes, upgrade, workbook
 workbook.shipped = pathlib.Path(sys.argv[1]).joinpath
 workbook.source_tree = lambda: None
 upgrade.__version__ = "0.2.0"
-cli._serve = lambda *request: print("served") or 0
-cli._parser().parse_args([])  # loads what this user could not read
+open_command._serve = lambda *request: print("served") or 0
+cli.parser_of("", open_command).parse_args([])  # loads what this user could not read
 if os.geteuid() == 0:  # root may do everything: become a user who may not
     os.setgroups([])
     os.setgid(65534)
@@ -540,7 +541,7 @@ def test_what_is_put_beside_is_no_lesson_and_has_a_name_for_every_system(course)
     course.ship("0.2.0", {"01_first": SECOND})
     update(course.copy)
     assert workbook.lessons() == LESSONS
-    with pytest.raises(LookupError):
+    with pytest.raises(Refused):
         workbook.find_lesson(NEW)
     for name in course.seen():
         assert not set(name) & set('<>:"/\\|?* ')
@@ -548,9 +549,9 @@ def test_what_is_put_beside_is_no_lesson_and_has_a_name_for_every_system(course)
 
 
 def test_the_command_says_what_it_did_and_opens_the_lesson(course, monkeypatch, capsys):
-    from optim_lessons.course import cli
+    from optim_lessons.course import open_command
 
-    monkeypatch.setattr(cli, "_serve", lambda *request: 0)
+    monkeypatch.setattr(open_command, "_serve", lambda *request: 0)
     assert main(["--folder", str(course.copy)]) == 0
     assert capsys.readouterr().out == f"Your copy of the course: {course.copy} (3 new, 0 kept)\n"
     edit(course.copy / "01_first.ipynb", rule=MINE["rule"])

@@ -1,4 +1,4 @@
-"""List what carries the prose of a lesson: python -m optim_lessons.course.audit NOTEBOOK ... [--missing]
+"""What carries the prose of a lesson, for `optim-lessons audit`.
 
 A number in the prose is carried by an output of its page, a code cell, an exercise or a test of that lesson,
 or of a lesson that the sentence names, which shows it with the same rounding. A word that holds for all cases
@@ -15,16 +15,12 @@ ends in a colon) is carried by what that cell does. Not looked at: formulas, cod
 quotations and what stands after ">" (it may be false on purpose), years, sources. It never edits.
 """
 
-import argparse
 import ast
 import re
-import sys
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from optim_lessons.course.publish import read
-from optim_lessons.lab.shipped import shipped
 
 TIMES = "(?:two|three|four|five|six|seven|eight|nine|ten|twenty|hundred|thousand) times"
 SHARES = "a (?:third|quarter|fifth|sixth|eighth|tenth|hundredth|thousandth)"
@@ -66,33 +62,6 @@ class Mark:
     sentence: str
     words: str
     carried_by: list = field(default_factory=list)
-
-
-def main(argv=None):
-    """Audit the notebooks named, or all of the course's, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m optim_lessons.course.audit", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("notebook", nargs="*", type=Path, help="default: all of the course's notebooks")
-    parser.add_argument("--missing", action="store_true", help="list only what nothing carries")
-    arguments = parser.parse_args(argv)
-    status = 0
-    for path in arguments.notebook or sorted(shipped("notebooks").glob("*.ipynb")):
-        marks, wrong = audit(path)
-        for cell, sentence in dict.fromkeys((mark.cell, mark.sentence) for mark in marks):
-            shown = [mark for mark in marks if (mark.cell, mark.sentence) == (cell, sentence)]
-            shown = [mark for mark in shown if not (arguments.missing and mark.carried_by)]
-            if shown:
-                print(f"\n{path.stem} {cell}: {sentence}")
-            for mark in shown:
-                print(f"    {mark.words}: {'; '.join(mark.carried_by) or 'NOTHING CARRIES IT'}")
-        missing = [mark for mark in marks if not mark.carried_by]
-        if missing:
-            print(f"\nLines that {ledger_of(path)} lacks, where no cell shows what is claimed:")
-        for cell in dict.fromkeys(mark.cell for mark in missing):
-            print(f"{cell} | {'; '.join(mark.words.lower() for mark in missing if mark.cell == cell)} |")
-        print(*wrong, f"\n{path.name}: {len(missing)} of {len(marks)} are carried by nothing", sep="\n")
-        status |= bool(missing or wrong)
-    return int(status)
 
 
 def audit(path):
@@ -267,7 +236,3 @@ def take(lines, cell, words):
             lines.remove(entry)
             return [entry[2]]
     return []
-
-
-if __name__ == "__main__":
-    sys.exit(main())

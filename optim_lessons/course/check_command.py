@@ -5,26 +5,30 @@ cells that are gone or in another order, stripped metadata and Windows line ends
 own cells run, not the whole notebook: the verdicts are those of its check cells, in seconds.
 """
 
-import argparse
 import os
 import sys
 import textwrap
-from pathlib import Path
 
+from optim_lessons.course.arguments import add_folder
 from optim_lessons.course.copies import damage, workbook
+from optim_lessons.course.refused import Refused
 
 SYMBOLS = {"right": "✓", "wrong": "✗", "open": "○", "error": "✗", "not graded": "?"}
+ABOUT = "Check the answers in your copy of the course. Your files stay as they are."
 
 
-def main(argv):
-    """Run the command; return 0 if all answers are right, 1 if not, 2 if the request does not work."""
-    request = _parser().parse_args(argv)
-    try:
-        folder = workbook.named_path(request.folder or workbook.default_folder())
-        paths = notebooks(request.lesson, folder)
-    except (LookupError, OSError) as error:
-        print(f"optim-lessons check: {error}", file=sys.stderr)
-        return 2
+def add_arguments(parser):
+    """Add what the command takes."""
+    parser.add_argument(
+        "lesson", nargs="?", metavar="LESSON", help="its number, its name or a notebook's path (default: all)"
+    )
+    add_folder(parser)
+    parser.epilog = "Exit status: 0 if every answer is right, 1 if not, 2 if something could not be checked."
+
+
+def run(arguments):
+    """Print the verdicts; return 0 if all answers are right, 1 if not, 2 if some could not be had."""
+    paths = notebooks(arguments.lesson, arguments.folder)
     # Here, not above: the table of exercises takes a second that a wrong name need not wait for.
     from optim_lessons.course.sandbox.box import Limits
     from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
@@ -44,7 +48,7 @@ def main(argv):
 
 
 def notebooks(wanted, folder):
-    """Return (path, lesson) of the notebooks to check. Raises LookupError if there is none.
+    """Return (path, lesson) of the notebooks to check. Raises Refused if there is none.
 
     wanted: a lesson's number or name, a path, or None for every lesson in the folder. The lesson is None
     where it has to be told from the notebook itself.
@@ -53,20 +57,20 @@ def notebooks(wanted, folder):
         there = [(folder / f"{name}.ipynb", name) for name in workbook.lessons()]
         there = [(path, name) for path, name in there if os.path.lexists(path)]
         if not there:
-            raise LookupError(
+            raise Refused(
                 f"there is no lesson in {str(folder)!r}. Open the course first with `optim-lessons`, "
                 "or name your folder: optim-lessons check --folder FOLDER"
             )
         return there
-    if Path(wanted).is_file():
-        name = Path(wanted).stem
-        return [(Path(wanted), name if name in workbook.lessons() else None)]
+    path = workbook.named_path(wanted)
+    if path.is_file():
+        return [(path, path.stem if path.stem in workbook.lessons() else None)]
     if any(mark in wanted for mark in "/\\") and not wanted.endswith(tuple("/\\")):
-        raise LookupError(f"there is no file {wanted!r}")
+        raise Refused(f"there is no file {wanted!r}")
     lesson = workbook.find_lesson(wanted)
     path = folder / f"{lesson}.ipynb"
     if not os.path.lexists(path):
-        raise LookupError(
+        raise Refused(
             f"{lesson} is not in {str(folder)!r}. Open it first with `optim-lessons {lesson[:2]}`, "
             "or name your folder: optim-lessons check --folder FOLDER"
         )
@@ -103,20 +107,3 @@ def _with_damage(error, path, lesson):
         offer = damage.offer(path, lesson) if lesson else []
         return "\n  ".join([f"it is no whole notebook: {kind}.", *offer])
     return str(error)
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons check",
-        description="Check the answers in your copy of the course. Your files stay as they are.",
-        epilog="Exit status: 0 if every answer is right, 1 if not, 2 if something could not be checked.",
-    )
-    parser.add_argument(
-        "lesson", nargs="?", metavar="LESSON", help="its number, its name or a notebook's path (default: all)"
-    )
-    parser.add_argument(
-        "--folder",
-        metavar="F",
-        help="your copy (default: course/ in a clone, else ./optim-lessons-course)",
-    )
-    return parser

@@ -1,17 +1,14 @@
-"""Run the course's notebooks and tidy them for git: python -m optim_lessons.course.publish [NOTEBOOK ...]
+"""Runs the course's notebooks and tidies them for git, for `optim-lessons publish`.
 
 A published notebook holds its text outputs and small pictures, and nothing that changes from run to run.
 """
 
-import argparse
 import base64
 import io
 import json
 import os
 import re
-import sys
 import tempfile
-from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -22,7 +19,6 @@ from tqdm import tqdm
 from optim_lessons.course.copies.workbook import write_over
 from optim_lessons.course.kernels import prepare_environment
 from optim_lessons.lab.plots import FINE_STILLS
-from optim_lessons.lab.shipped import shipped
 
 PICTURE_BYTES = 160_000  # two pixels for each one that is shown
 NOTEBOOK_BYTES = 900_000
@@ -35,23 +31,6 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 class NotPublishable(Exception):
     """What keeps a notebook from being published: where, what, and what to do."""
-
-
-def main(argv=None):
-    """Publish the notebooks named, or all of the course's, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m optim_lessons.course.publish", description=__doc__)
-    parser.add_argument("notebook", nargs="*", type=Path, help="default: all of the course's notebooks")
-    paths = parser.parse_args(argv).notebook or sorted(shipped("notebooks").glob("*.ipynb"))
-    status = 0
-    for path in paths:
-        try:
-            changed = publish(path)
-        except (NotPublishable, OSError) as error:
-            print(f"{path.name}: {error}", file=sys.stderr)
-            status = 1
-        else:
-            print(f"{path.name}: {'changed' if changed else 'unchanged'}")
-    return status
 
 
 def publish(path):
@@ -233,7 +212,3 @@ def small_png(data):
         if file.tell() <= PICTURE_BYTES:
             break
     return file.getvalue()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

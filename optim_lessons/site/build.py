@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from optim_lessons import __version__
+from optim_lessons.course.refused import Refused
 from optim_lessons.site import pages
 from optim_lessons.site.formulas import put_katex
 from optim_lessons.site.recordings import NotBuilt, recordings
@@ -22,7 +23,7 @@ def build(folder, wanted, stops, repository, cache, katex=None):
 
     stops: of each control.  repository: "owner/name" or None.  cache: where recordings and Sphinx's own files
     are kept.  katex: npm's package, if somebody has it.
-    Raises LookupError if the folder holds something else, NotBuilt if a part cannot be made.
+    Raises Refused if the folder holds something else, NotBuilt if a part cannot be made.
     """
     require_own(folder)
     wanted = sorted({"00_start_here", *wanted})
@@ -43,12 +44,12 @@ def build(folder, wanted, stops, repository, cache, katex=None):
 
 
 def require_own(folder):
-    """Raise LookupError unless a folder is new, empty or a site that this command has made."""
+    """Raise Refused unless a folder is new, empty or a site that this command has made."""
     if folder.is_dir():
         if any(folder.iterdir()) and not (folder / MARK).is_file():
-            raise LookupError(f"{str(folder)!r} holds something else: name a new folder. Nothing was changed")
+            raise Refused(f"{str(folder)!r} holds something else: name a new folder. Nothing was changed")
     elif folder.exists():
-        raise LookupError(f"{str(folder)!r} is a file: name a folder. Nothing was changed")
+        raise Refused(f"{str(folder)!r} is a file: name a folder. Nothing was changed")
 
 
 def _remove_others(sources, wanted):

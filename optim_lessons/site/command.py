@@ -2,62 +2,34 @@
 
 import argparse
 import re
-import sys
 from importlib.util import find_spec
 
-from optim_lessons.course.copies.workbook import find_lesson, lessons, named_path
+from optim_lessons.course.arguments import add_lessons, whole
+from optim_lessons.course.copies.workbook import lessons, named_path
+from optim_lessons.course.refused import Refused
 
-STOPS = 60
-_ABOUT = """\
+ABOUT = """\
 Write the course as a static site: every lesson a page, every picture live, without a kernel and without a
 network. It works from any web server, and from a disk by a double click on index.html. A second run redoes
 what changed."""
+STOPS = 60
 _NEEDED = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "Furo"}
 
 
-def main(argv):
-    """Build the site; return 0, 1 if a part of it cannot be made, 2 for a wrong request."""
-    request = _parser().parse_args(argv)
-    missing = [words for module, words in _NEEDED.items() if not find_spec(module)]
-    if missing:
-        return _refuse(f'{missing[0]} is not installed. Type: pip install "optim_lessons[site]"')
-    from optim_lessons.site.build import build
-    from optim_lessons.site.recordings import NotBuilt
-
-    try:
-        folder = named_path(request.folder).absolute()
-        cache = named_path(request.cache).absolute() if request.cache else default_cache()
-        wanted = [find_lesson(word) for word in request.lesson] if request.lesson else lessons()
-        build(folder, sorted(set(wanted)), request.stops, request.repository, cache, request.katex)
-    except LookupError as error:
-        return _refuse(error)
-    except NotBuilt as error:
-        _refuse(error)
-        return 1
-    except OSError as error:
-        return _refuse(f"cannot write {error.filename or request.folder!r}: {error.strerror or error}")
-    print(f"The site: {folder / 'index.html'}")
-    return 0
-
-
-def _refuse(reason):
-    print(f"optim-lessons site: {reason}", file=sys.stderr)
-    return 2
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons site", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_arguments(parser):
+    """Add what the command takes."""
     parser.add_argument(
-        "folder", metavar="FOLDER", help="where the site goes: a new folder, or one made before"
+        "folder",
+        type=named_path,
+        metavar="FOLDER",
+        help="where the site goes: a new folder, or one made before",
     )
     parser.add_argument(
         "--stops",
-        type=_stops,
+        type=whole(3, 1000),
         default=STOPS,
         metavar="N",
-        help=f"recorded of each control, at most (default: {STOPS})",
+        help=f"values recorded of each slider, at most (default: {STOPS})",
     )
     parser.add_argument(
         "--repository",
@@ -65,27 +37,40 @@ def _parser():
         metavar="OWNER/NAME",
         help="on GitHub, for links to Binder, Colab and the source",
     )
+    add_lessons(parser, "only this one, or these: 0,1,4, and page 00 (default: all)")
     parser.add_argument(
-        "--lesson",
-        action="append",
-        metavar="LESSON",
-        help="only this one, and page 00 (may be given several times)",
+        "--cache",
+        type=named_path,
+        metavar="PLACE",
+        help="where recordings are kept (default: your cache folder)",
     )
     parser.add_argument(
-        "--cache", metavar="PLACE", help="where recordings are kept (default: your cache folder)"
+        "--katex",
+        type=named_path,
+        metavar="FILE",
+        help="npm's package of KaTeX, where there is no network to get it",
     )
-    parser.add_argument(
-        "--katex", metavar="FILE", help="npm's package of KaTeX, where there is no network to get it"
-    )
-    return parser
 
 
-def _stops(text):
-    if not text.isdecimal() or not 3 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of stops: give a whole number from 3 to 1000"
-        )
-    return int(text)
+def run(arguments):
+    """Build the site, and say where it is."""
+    missing = [words for module, words in _NEEDED.items() if not find_spec(module)]
+    if missing:
+        raise Refused(f'{missing[0]} is not installed. Type: pip install "optim_lessons[site]"')
+    from optim_lessons.site.build import build
+
+    folder = arguments.folder.absolute()
+    cache = arguments.cache.absolute() if arguments.cache else default_cache()
+    wanted = sorted(set(arguments.lesson or lessons()))
+    try:
+        build(folder, wanted, arguments.stops, arguments.repository, cache, arguments.katex)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = str(error.filename or arguments.folder)
+        raise Refused(f"cannot write {place!r}: {error.strerror or error}") from error
+    print(f"The site: {folder / 'index.html'}")
+    return 0
 
 
 def _repository(text):

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from optim_lessons.course.copies.workbook import pristine
 from optim_lessons.course.kernels import prepare_environment
 from optim_lessons.course.notebook import sources
+from optim_lessons.course.refused import Refused
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.site.record import DONE, FILES
 
@@ -28,8 +29,10 @@ _MADE_FROM = "made_from.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-class NotBuilt(Exception):
-    """What keeps the site from being built, in words."""
+class NotBuilt(Refused):
+    """What keeps a part of the site from being made, in words."""
+
+    status = 1
 
 
 def recordings(lessons, stops, cache):

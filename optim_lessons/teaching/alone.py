@@ -4,12 +4,14 @@ import contextlib
 import os
 from pathlib import Path
 
+from optim_lessons.course.refused import Refused
+
 
 @contextlib.contextmanager
 def alone(path, refusal):
     """Hold the lock in a file, which notes this process's id; yield the open file.
 
-    Raises LookupError with the refusal, its {} filled with the other's id, where another process holds it.
+    Raises Refused with the refusal, its {} filled with the other's id, where another process holds it.
     """
     with open(path, "a+b") as file:
         try:
@@ -17,7 +19,7 @@ def alone(path, refusal):
         except (BlockingIOError, PermissionError):
             holder = Path(f"{path}.pid")
             noted = holder.read_text().strip() if holder.exists() else "unknown"
-            raise LookupError(refusal.format(noted)) from None
+            raise Refused(refusal.format(noted)) from None
         # Beside it, for where a locked file cannot be read.
         Path(f"{path}.pid").write_text(f"{os.getpid()}\n")
         yield file

@@ -1,11 +1,9 @@
-"""The command `optim-lessons grade`: a folder of handed-in notebooks becomes a table, a page and feedback.
+"""Grades a folder of handed-in notebooks: each becomes a record.
 
-Each notebook's code runs in a sandbox that only computes; see submission.py. Where the system cannot isolate
-it, nothing is graded, unless the teacher says that the code is to be trusted. A result is kept in a file of
+Each notebook's code runs in a sandbox that only computes; see submission.py. A record is kept in a file of
 its own, so a run that was killed goes on where it was, with the same seed, to the same table.
 """
 
-import argparse
 import concurrent.futures as futures
 import contextlib
 import hashlib
@@ -15,185 +13,23 @@ import os
 import re
 import secrets
 import signal
-import sys
 import threading
 import time
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
 from optim_lessons import __version__
-from optim_lessons.course.copies.workbook import find_lesson, make_writable_folder, named_path, write_over
+from optim_lessons.course.copies.workbook import make_writable_folder, write_over
+from optim_lessons.course.refused import Refused
 from optim_lessons.lab.shipped import shipped
-from optim_lessons.teaching import report, uploads
-from optim_lessons.teaching.alone import alone
-from optim_lessons.teaching.handed_in import class_folder, learners_of, left_out, submissions
+from optim_lessons.teaching.handed_in import learners_of, left_out
 
 GRADED, ERROR, NOT_GRADED = "graded", "learner's error", "not graded"
 
-_ABOUT = """\
-Grade the notebooks in FOLDER and in the folders in it. A learner is the first folder below FOLDER,
-or the file's name where there is none. The lesson is told from what the notebook defines."""
 
-_NO_ISOLATION = """\
-nothing was graded, for this system cannot isolate the learners' code: {why}.
-Without isolation it runs as you: it could read and change your files, the grades too, and use the network.
-The ways on:
-  - Grade on Linux, in a virtual machine or in WSL perhaps, with the programs {tools}
-    and the library libseccomp.
-    Where users may not make namespaces (some systems refuse, and most containers), run it as root.
-  - Install podman or docker, on any system, and build the image once ({engines}):
-    optim-lessons grade --write-image box && podman build -t {image} box
-  - Add --trusted, if you have read the code of this class or trust it. The usual limits hold, nothing
-    protects against malice, and every table and page says so."""
-
-_TAKEN = """\
-another run of this command is writing to {!r} (process {{}}).
-Wait until it has ended, or name another folder with --out."""
-
-
-def main(argv):
-    """Run the command; return 0 if all is graded, 1 if something could not be, 2 for a wrong request."""
-    request = _parser().parse_args(argv)
-    if request.write_image:
-        return _write_image(request.write_image)
-    if not request.folder:
-        print("optim-lessons grade: name the folder with what was handed in", file=sys.stderr)
-        return 2
-    try:
-        folder = _absolute(request.folder)
-        out = _absolute(request.out) if request.out else Path(f"{folder}-graded")
-    except LookupError as error:
-        print(f"optim-lessons grade: {error}", file=sys.stderr)
-        return 2
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)  # to leave nothing behind
-    try:
-        return _grade(request, folder, out)
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-
-
-def _absolute(path):
-    return Path(os.path.abspath(named_path(path)))
-
-
-def _grade(request, given, out):
-    try:
-        if not given.is_dir():
-            raise LookupError(f"there is no folder {request.folder!r}")
-        if out.resolve().is_relative_to(given.resolve()):
-            raise LookupError(f"the results cannot go into the folder of the submissions: {str(out)!r}")
-        lesson = request.lesson and find_lesson(request.lesson)
-        _points(request.points)
-        folder = class_folder(given)
-        found = submissions(folder, lesson)
-        if not found:
-            what = "notebook (*.ipynb)" if lesson is None else f"notebook that can be {lesson}"
-            raise LookupError(f"there is no {what} in {str(folder)!r} or a folder in it")
-        walls = _walls(trusted=request.trusted, engine=request.engine)
-        make_writable_folder(out)
-        with alone(out / ".lock", _TAKEN.format(str(out))):
-            run = _run(out, request.seed, [lesson, request.seconds, request.memory, request.trusted])
-            return _grade_into(out, run, request, walls, given, folder, found)
-    except BrokenPipeError:
-        raise
-    except LookupError as error:
-        print(f"optim-lessons grade: {error}", file=sys.stderr)
-    except OSError as error:
-        print(
-            f"optim-lessons grade: {str(error.filename or out)!r}: {error.strerror or error}.\n"
-            "What is graded is kept. When this is mended, the same command goes on from here.",
-            file=sys.stderr,
-        )
-    return 2
-
-
-def _grade_into(out, run, request, walls, given, folder, found):
-    from optim_lessons.course.sandbox.box import Limits
-
-    if folder != given:
-        inner = report.printable(folder.relative_to(given).as_posix())
-        print(f"Everything is in the folder {inner!r}: each folder in it is taken for a learner.")
-    lesson = request.lesson and find_lesson(request.lesson)
-    limits = Limits(request.seconds, request.memory << 20, (str(given), str(out)))
-    options = {"lesson": lesson, "limits": limits, "seed": run["seed"], "walls": walls}
-    records = grade(folder, found, out, options, jobs=request.jobs)
-    records = _with_all(records, found, folder, given, lesson, request.due)
-    said = {"folder": given.name, "trusted": request.trusted, "similar": request.similar}
-    run = run | said | {"due": request.due, "points": _points(request.points)}
-    report.write(out, records, run)
-    made, without = uploads.write(out, request.form, records, run) if request.form else ([], [])
-    counts = {status: sum(r["status"] == status for r in records) for status in (GRADED, ERROR, NOT_GRADED)}
-    print(", ".join(f"{status}: {count}" for status, count in counts.items()))
-    if request.trusted:
-        print(report.TRUSTED)
-    for record in records:
-        if record["status"] == NOT_GRADED:
-            print(f"  not graded: {report.printable(record['file'])}: {report.printable(record['reason'])}")
-    for learner, of in _in_several_folders(records):
-        print(f"  look: {report.printable(learner)!r} has {of} in several folders. Is it one learner's?")
-    for learner in without:
-        print(
-            f"  look: {report.printable(learner)!r} came without a number of {request.form}: type it by hand"
-        )
-    print(f"The class: {out / 'class.html'}\nThe table: {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
-    for path in made:
-        print(f"For {request.form}: {path}")
-    return 1 if counts[NOT_GRADED] else 0
-
-
-def _walls(*, trusted, engine):
-    """Return what keeps the learners' code in. Raises LookupError where it is not trusted and nothing can.
-
-    engine: "namespaces", a container engine's name, or None for the first that is there.
-    """
-    # Here, not above: it takes a second that a wrong name need not wait for.
-    from optim_lessons.course.sandbox import box, walls
-
-    if trusted:
-        return walls.trusted
-    why = box.why_not_isolated() if engine in (None, "namespaces") else "another engine is asked for"
-    if not why:
-        return walls.namespaces
-    reasons = []
-    for name in walls.ENGINES if engine is None else [engine]:
-        if name != "namespaces":
-            reasons.append(walls.why_no_container(name))
-            if not reasons[-1]:
-                return partial(walls.container, name)
-    tools = ", ".join(walls.TOOLS)
-    why = why if engine in (None, "namespaces") else reasons.pop()
-    raise LookupError(
-        _NO_ISOLATION.format(why=why, tools=tools, engines="; ".join(reasons) or engine, image=walls.IMAGE)
-    )
-
-
-def _write_image(text):
-    from optim_lessons.course.sandbox import walls
-
-    try:
-        folder = _absolute(text)
-        for name, data in walls.image_files().items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_over(path, data)
-    except (LookupError, OSError) as error:
-        print(f"optim-lessons grade: {error}", file=sys.stderr)
-        return 2
-    print(
-        f"Written to {folder}. Build the image once, with the engine that you have:\n"
-        f'  podman build -t {walls.IMAGE} "{folder}"\n'
-        f'  docker build -t {walls.IMAGE} -f "{folder / "Containerfile"}" "{folder}"'
-    )
-    return 0
-
-
-def _with_all(records, found, folder, given, lesson, due):
+def with_all(records, found, folder, given, lesson, due):
     """Return the records, and one for each thing that cannot be graded: nobody is missing from the table.
 
     Each says whose it is, when it was handed in, and whether that was late.
@@ -215,7 +51,7 @@ def _with_all(records, found, folder, given, lesson, due):
     return [*records, *others]
 
 
-def _in_several_folders(records):
+def in_several_folders(records):
     """Return the (learner, lesson) whose notebooks are in several folders, as of a class that got merged."""
     places = {}
     for record in records:
@@ -365,14 +201,14 @@ def _empty(file):
 # What is kept
 
 
-def _run(out, seed, asked):
+def run_of(out, seed, asked):
     """Return what a run is made of. Of a run that was begun, with the same course, the same again.
 
     asked: for the lesson and the limits, and whether the code is trusted.
     """
     path = out / "run.json"
     if not path.exists() and any(not there.name.startswith(".") for there in out.iterdir()):
-        raise LookupError(
+        raise Refused(
             f"{str(out)!r} holds other things than results of this command: name a new folder with --out"
         )
     run = {"version": __version__, "course": _course_digest(), "asked": asked}
@@ -425,107 +261,3 @@ def _file(path):
 
 def _write(path, record):
     write_over(path, json.dumps(record, indent=1).encode())
-
-
-# The request
-
-
-def _positive(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
-def _whole(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _points(texts):
-    """Return lesson → points from "20" (for every lesson, "") and "4=20". Raises LookupError."""
-    points = {}
-    for text in texts or ():
-        lesson, _, number = text.rpartition("=")
-        points[find_lesson(lesson) if lesson else ""] = _most(number)
-    return points
-
-
-def _most(text):
-    try:
-        value = _positive(text)
-    except argparse.ArgumentTypeError as error:
-        raise LookupError(f"--points: {error}") from None
-    return int(value) if value == int(value) else value
-
-
-def _moment(text):
-    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"):
-        with contextlib.suppress(ValueError):
-            end = timedelta(hours=23, minutes=59, seconds=59) if form == "%Y-%m-%d" else timedelta()
-            return datetime.strptime(text, form) + end
-    raise argparse.ArgumentTypeError(f"{text!r} is no date: write 2026-11-23, or '2026-11-23 18:00'")
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons grade",
-        description=_ABOUT,
-        epilog="Exit status: 0 if all is graded, 1 if something could not be graded, 2 for a wrong request.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="what was handed in")
-    parser.add_argument("--out", metavar="F", help="where the results go (default: FOLDER-graded)")
-    parser.add_argument("--lesson", metavar="LESSON", help="only this lesson: its number or name")
-    parser.add_argument(
-        "--for",
-        dest="form",
-        choices=("moodle", "canvas", "csv"),
-        help="also write the points as this system takes them in, into the folder upload",
-    )
-    parser.add_argument(
-        "--due", type=_moment, metavar="DATE", help="mark what came after it as late; it costs nothing"
-    )
-    parser.add_argument(
-        "--points",
-        action="append",
-        metavar="N",
-        help="points that a lesson gives in all: 20 for each, or 4=20 for lesson 04 (may be repeated)",
-    )
-    parser.add_argument(
-        "--similar", action="store_true", help="list functions that are the same but for their names"
-    )
-    parser.add_argument(
-        "--jobs", type=_whole, default=os.cpu_count() or 1, metavar="N", help="at once (default: all cores)"
-    )
-    parser.add_argument(
-        "--seconds",
-        type=_positive,
-        default=10.0,
-        metavar="S",
-        help="processor time for one exercise (default: 10)",
-    )
-    parser.add_argument(
-        "--memory", type=_whole, default=1024, metavar="MB", help="for one exercise (default: 1024)"
-    )
-    parser.add_argument(
-        "--trusted",
-        action="store_true",
-        help="do not isolate the code: only limits hold, for a class whose code you have read or trust",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=("namespaces", "podman", "docker"),
-        help="what isolates the code (default: the namespaces of Linux, else an engine with the image)",
-    )
-    parser.add_argument(
-        "--write-image", metavar="F", help="only write what a container's image is built from into a folder"
-    )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the inputs that functions are tried on (default: by chance)"
-    )
-    return parser

@@ -1,10 +1,9 @@
-"""The command `optim-lessons nbgrader`: writes a course folder in which nbgrader's commands run as they are.
+"""A course folder in which nbgrader's commands run as they are, for `optim-lessons nbgrader`.
 
 Each exercise becomes two cells that nbgrader knows: the answer, with the solution in a region that learners
 do not get, and the check, whose assertion they do not get either. So their notebook reads as it is shipped.
 """
 
-import argparse
 import importlib.util
 import re
 import shutil
@@ -16,14 +15,12 @@ from pathlib import Path
 import nbformat
 
 from optim_lessons.course.copies.workbook import (
-    find_lesson,
-    lessons,
     make_writable_folder,
-    named_path,
     pristine,
     write_new,
 )
 from optim_lessons.course.notebook import checked, code_cells, find
+from optim_lessons.course.refused import Refused
 
 CONFIG = '''\
 """What nbgrader does in this folder. Written by `optim-lessons nbgrader`."""
@@ -55,38 +52,11 @@ display(verdict)
 assert verdict, verdict.mistake or "no points"
 ### END HIDDEN TESTS"""
 
-_ABOUT = """\
-Write a course for nbgrader into FOLDER, ready to use: the lessons with their solutions, the checks with
-their points, and the settings. FOLDER must be new or empty."""
-
-
-class NotWritten(Exception):
-    """What keeps a course from being written: what, why, and what to do."""
-
-
-def main(argv):
-    """Run the command; return 0 if the course is written, 2 for a request that does not work."""
-    request = _parser().parse_args(argv)
-    try:
-        folder = named_path(request.folder).absolute()
-        names = sorted({find_lesson(wanted) for wanted in request.lesson or ()}) or lessons()
-        exercises = write_course(folder, names)
-    except (LookupError, NotWritten) as error:
-        print(f"optim-lessons nbgrader: {error}", file=sys.stderr)
-        return 2
-    points = sum(exercise.points for exercise in exercises)
-    print(f"A course for nbgrader: {folder}")
-    print(f"lessons: {len(names)}, exercises: {len(exercises)}, points: {points}")
-    print(f"Next: go to that folder and type\n  nbgrader generate_assignment {names[0]}")
-    if missing := missing_programs():
-        print(missing, file=sys.stderr)
-    return 0
-
 
 def write_course(folder, names):
     """Write the course folder for these lessons and return their exercises.
 
-    The settings come last: a folder that has them is whole. Raises NotWritten, and changes nothing, if there
+    The settings come last: a folder that has them is whole. Raises Refused, and changes nothing, if there
     is anything in the folder, or if it cannot be written to.
     """
     from optim_lessons.course.exercises import EXERCISES  # a second that a wrong name need not wait for
@@ -98,7 +68,7 @@ def write_course(folder, names):
     try:
         _write(folder, sources)
     except OSError as error:
-        raise NotWritten(
+        raise Refused(
             f"cannot write a course to {str(folder)!r}: {error.strerror or error}.\n"
             "It needs a new folder, or an empty one that you may write to."
         ) from None
@@ -108,7 +78,7 @@ def write_course(folder, names):
 def _write(folder, sources):
     make_writable_folder(folder)
     if there := sorted(path.name for path in folder.iterdir()):
-        raise NotWritten(
+        raise Refused(
             f"{str(folder)!r} holds {there[0]!r} already, and a course in use must not be overwritten.\n"
             "Name a new folder. To add a lesson to a course, copy its folder in source/ from the new one."
         )
@@ -175,17 +145,3 @@ def _metadata(id, *, grade=False, solution=False, locked=False, points=None):
     about = {"grade": grade, "grade_id": id, "locked": locked, "schema_version": 3}
     about |= {"solution": solution, "task": False}
     return nbformat.from_dict(about if points is None else about | {"points": points})
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons nbgrader",
-        description=_ABOUT,
-        epilog="Exit status: 0 if the course is written, 2 if not.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", metavar="FOLDER", help="where the course goes")
-    parser.add_argument(
-        "--lesson", nargs="+", metavar="LESSON", help="numbers or names of lessons (default: all)"
-    )
-    return parser

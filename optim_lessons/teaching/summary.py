@@ -1,18 +1,16 @@
-"""The command `optim-lessons summary`: one sheet to print or to hang up, with all rules of the course.
+"""The summary sheet: one page to print or to hang up, with all rules of the course.
 
 A formula is the recurrence of the rule's docstring: what help(adam) prints, in the paper's signs, and shorter
 than the code; the tests run it against the rule. Knobs and state are the signature's, walks are `path`'s, the
 phrases about failures stand on page 00, the guide is computed from lesson 11's races.
 """
 
-import argparse
 import base64
 import dataclasses
 import functools
 import inspect
 import io
 import re
-import sys
 from html import escape
 
 import matplotlib
@@ -25,7 +23,7 @@ from PIL import Image
 from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
-from optim_lessons.course.copies.workbook import find_lesson, named_path, pristine, write_over
+from optim_lessons.course.copies.workbook import find_lesson, pristine
 from optim_lessons.course.notebook import prose
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import plots
@@ -102,10 +100,6 @@ VIEW = dataclasses.replace(RAVINE, box=((-4.9, 1.3), (-3.2, 0.6)))
 CASING = {"color": "#ffffff", "linestyle": "-"}  # keeps a line apart from the ground
 GREEK = {"beta1": "β₁", "beta2": "β₂", "beta": "β", "eps": "ε"}
 TEX = {"$": "", "`": "", r"\kappa": "κ", r"\mu": "μ", r"\hat m": "m̂", r"\hat v": "v̂"}
-
-_ABOUT = """\
-Write the summary sheet: all rules of the course on one page, for A4 and US Letter.
-FILE.html opens in every browser, which prints it; FILE.pdf is ready to print."""
 
 
 # What the modules and the pages say
@@ -433,36 +427,3 @@ def _causes():
         f"<li>{escape(symptom)}: <b>{escape(cause)}</b></li>" for symptom, (_, cause) in broken.CHECKS.items()
     )
     return _section("Suspects: the first line that fits", f'<ul class="causes">{rows}</ul>', "12")
-
-
-# The command
-
-
-def main(argv):
-    """Write the sheet; return 0, or 2 if that does not work."""
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons summary",
-        description=_ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--out", metavar="FILE", default="summary_sheet.html", help="default: summary_sheet.html"
-    )
-    try:
-        out = named_path(parser.parse_args(argv).out)
-    except LookupError as error:
-        print(f"optim-lessons summary: {error}", file=sys.stderr)
-        return 2
-    kinds = {".html": lambda: page().encode(), ".pdf": (shipped("assets") / "summary_sheet.pdf").read_bytes}
-    if out.suffix.lower() not in kinds:
-        print(
-            f"optim-lessons summary: {out.name!r} is no .html and no .pdf: name one of them", file=sys.stderr
-        )
-        return 2
-    try:
-        write_over(out, kinds[out.suffix.lower()]())
-    except OSError as error:
-        print(f"optim-lessons summary: cannot write {str(out)!r}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    print(f"The summary sheet: {out}")
-    return 0

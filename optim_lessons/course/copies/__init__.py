@@ -3,6 +3,6 @@
 workbook knows the lessons and writes files, upgrade brings editions, changes and carry compare and fill them,
 damage names what keeps a file from being opened.
 
-Leans on: lab, course/notebook.
+Leans on: lab, course/notebook, course/refused.
 Leaned on by: course, teaching, site.
 """

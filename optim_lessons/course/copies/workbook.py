@@ -10,6 +10,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from optim_lessons.course.refused import Refused
 from optim_lessons.lab.shipped import shipped, source_tree
 
 
@@ -21,11 +22,11 @@ def lessons():
 def find_lesson(wanted):
     """Return a lesson's full name from its number ("1", "01") or its name, the first one for None.
 
-    Raises LookupError, with the lessons listed, if there is none like that.
+    Raises Refused, with the lessons listed, if there is none like that.
     """
     known = lessons()
     if not known:
-        raise LookupError("this installation holds no lessons: install the package again")
+        raise Refused("this installation holds no lessons: install the package again")
     if wanted is None:
         return known[0]
     word = wanted.lower().removesuffix(".ipynb").replace("-", "_")
@@ -33,7 +34,7 @@ def find_lesson(wanted):
         number, _, title = name.partition("_")
         if word in (name, title) or (word.isdecimal() and int(word) == int(number)):
             return name
-    raise LookupError(f"there is no lesson {wanted!r}. The lessons are:\n  " + "\n  ".join(known))
+    raise Refused(f"there is no lesson {wanted!r}. The lessons are:\n  " + "\n  ".join(known))
 
 
 def default_folder():
@@ -45,7 +46,7 @@ def default_folder():
 def named_path(text):
     """Return the path that a user named; a ~ that it begins with is a user's folder, as in a shell.
 
-    Raises LookupError, with a sentence for the user, where there is no such user.
+    Raises Refused where there is no such user.
     """
     path = Path(text)
     if not str(text).startswith("~"):  # Path drops the ./ of ./~tilde, which is no user's folder
@@ -53,7 +54,7 @@ def named_path(text):
     try:
         return path.expanduser()
     except RuntimeError as error:
-        raise LookupError(
+        raise Refused(
             f"{text!r} begins with a user's folder, and there is no user {path.parts[0][1:]!r}: "
             "for a folder of that name, write ./ before it"
         ) from error

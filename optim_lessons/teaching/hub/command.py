@@ -1,6 +1,5 @@
 """The command `optim-lessons hub`: JupyterHub on this machine, to try the course with several people."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -14,7 +13,9 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from optim_lessons.course.arguments import whole
 from optim_lessons.course.copies.workbook import make_writable_folder, named_path
+from optim_lessons.course.refused import Refused
 from optim_lessons.teaching.alone import alone
 from optim_lessons.teaching.hub import somebody
 
@@ -22,63 +23,27 @@ CONFIG = Path(__file__).with_name("jupyterhub_config.py")
 _PROXY = "configurable-http-proxy"
 _SECONDS = 120  # for the hub to answer, on a busy machine
 
-_ABOUT = """\
+ABOUT = """\
 Start JupyterHub on this machine, to try the course with several people: each gets a working copy of the
 course. A demo: learners' code runs as you, and nothing keeps one learner from the files of another.
 The file that --config prints says what a real class needs instead."""
-
-
 _TAKEN = """\
 a hub runs already in {!r}.
 End it with Control-C in its window, or type: kill {{}}"""
 
 
-def main(argv):
-    """Run the command; return 0 when it was stopped, 1 if the hub ended by itself, 2 for a wrong request."""
-    request = _parser().parse_args(argv)
-    if request.config:
-        print(CONFIG)
-        return 0
-    ports = [request.port, request.port + 1, request.port + 81]
-    try:
-        folder = named_path(request.folder).absolute()
-        if os.name == "nt":
-            raise LookupError("JupyterHub does not run on Windows. Use Linux, macOS or WSL.")
-        make_writable_folder(folder)
-        folder.chmod(0o700)
-        if not find_spec("jupyterhub"):
-            raise LookupError('JupyterHub is not installed. Type: pip install "optim_lessons[hub]"')
-        environment = os.environ | {"PATH": search_path(folder), "OPTIM_LESSONS_HUB": str(folder)}
-        if request.get_proxy:
-            get_proxy(folder)
-        if not shutil.which(_PROXY, path=environment["PATH"]):
-            raise LookupError(
-                f"JupyterHub needs the program {_PROXY}, which is not there.\n"
-                "Type: optim-lessons hub --get-proxy    (it asks npm, once, and needs the network)"
-            )
-        with alone(folder / "lock", _TAKEN.format(str(folder))) as lock:
-            _require_no_proxy(folder)
-            for port in ports:
-                _require_free(port)
-            return _run(folder, ports, environment, lock)
-    except (LookupError, OSError) as error:
-        print(f"optim-lessons hub: {error}", file=sys.stderr)
-        return 2
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="optim-lessons hub", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_arguments(parser):
+    """Add what the command takes."""
     parser.add_argument(
         "--folder",
-        default="optim-lessons-hub",
+        type=named_path,
+        default=Path("optim-lessons-hub"),
         metavar="F",
         help="where learners' files and all of the hub's are kept (default: ./optim-lessons-hub)",
     )
     parser.add_argument(
         "--port",
-        type=_port,
+        type=whole(1, 65535 - 81),
         default=8000,
         metavar="N",
         help="default: 8000; N+1 and N+81 must be free too",
@@ -87,13 +52,34 @@ def _parser():
         "--get-proxy", action="store_true", help=f"first get {_PROXY} into the folder, by npm"
     )
     parser.add_argument("--config", action="store_true", help="only print where the configuration is")
-    return parser
 
 
-def _port(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 65535 - 81:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port for a hub: that is a number from 1 to 65454")
-    return int(text)
+def run(arguments):
+    """Run the hub until it is ended; return 0 then, and 1 if it ended by itself."""
+    if arguments.config:
+        print(CONFIG)
+        return 0
+    ports = [arguments.port, arguments.port + 1, arguments.port + 81]
+    folder = arguments.folder.absolute()
+    if os.name == "nt":
+        raise Refused("JupyterHub does not run on Windows. Use Linux, macOS or WSL.")
+    make_writable_folder(folder)
+    folder.chmod(0o700)
+    if not find_spec("jupyterhub"):
+        raise Refused('JupyterHub is not installed. Type: pip install "optim_lessons[hub]"')
+    environment = os.environ | {"PATH": search_path(folder), "OPTIM_LESSONS_HUB": str(folder)}
+    if arguments.get_proxy:
+        get_proxy(folder)
+    if not shutil.which(_PROXY, path=environment["PATH"]):
+        raise Refused(
+            f"JupyterHub needs the program {_PROXY}, which is not there.\n"
+            "Type: optim-lessons hub --get-proxy    (it asks npm, once, and needs the network)"
+        )
+    with alone(folder / "lock", _TAKEN.format(str(folder))) as lock:
+        _require_no_proxy(folder)
+        for port in ports:
+            _require_free(port)
+        return _run(folder, ports, environment, lock)
 
 
 def search_path(folder):
@@ -109,21 +95,21 @@ def search_path(folder):
 
 
 def get_proxy(folder):
-    """Get the proxy into folder/proxy, by npm. Raises LookupError if that fails."""
+    """Get the proxy into folder/proxy, by npm. Raises Refused if that fails."""
     path = search_path(folder)
     # The extra's command `npm`, not the one beside its node: that one cannot find its own files.
     npm = shutil.which("npm", path=str(Path(sys.executable).parent)) or shutil.which("npm")
     if not npm:
-        raise LookupError('there is no npm. Type: pip install "optim_lessons[hub]"')
+        raise Refused('there is no npm. Type: pip install "optim_lessons[hub]"')
     command = [npm, "install", "--no-fund", "--no-audit", "--prefix", str(folder / "proxy"), f"{_PROXY}@5"]
     try:
         subprocess.run(command, env=os.environ | {"PATH": path}, check=True)
     except subprocess.CalledProcessError:
-        raise LookupError(f"npm could not get {_PROXY}; its reason is above. Is the network there?") from None
+        raise Refused(f"npm could not get {_PROXY}; its reason is above. Is the network there?") from None
 
 
 def _require_no_proxy(folder):
-    """Raise LookupError if the proxy of a hub that was killed still runs: it holds the ports."""
+    """Raise Refused if the proxy of a hub that was killed still runs: it holds the ports."""
     try:
         process = int((folder / "proxy.pid").read_text())
         command = ["ps", "-ww", "-o", "command=", "-p", str(process)]
@@ -131,7 +117,7 @@ def _require_no_proxy(folder):
     except (OSError, ValueError):
         return
     if _PROXY in said:
-        raise LookupError(
+        raise Refused(
             f"a hub in this folder was killed, and its proxy is left (process {process}).\n"
             f"End it, then start again: kill {process}"
         )
@@ -155,7 +141,7 @@ def _require_free(port):
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise LookupError(
+            raise Refused(
                 f"the port {port} cannot be had: {error.strerror}.\n"
                 "Name another: optim-lessons hub --port 9000"
             ) from None

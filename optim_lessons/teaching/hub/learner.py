@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from optim_lessons.course.cli import without_news
 from optim_lessons.course.copies.upgrade import update
 from optim_lessons.course.kernels import prepare_environment
+from optim_lessons.course.open_command import without_news
 
 
 def main(argv):
