@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-import zlib
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from optim_lessons.lab import page as course_page
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.frames import IMAGE, MARKS, PATH, TEXT, UNIT
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.printed import computed
+from optim_lessons.lab.printed import programs
 from optim_lessons.lab.tape.grounds import knobs_of
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
@@ -42,8 +41,8 @@ _MAKE = """(values) => {
   const { words, numbers, book } = frame;
   return [words, [...numbers], [0, 1].map((k) => [...book.layers[numbers[k]]])];
 }"""
-_LOAD = """(payload) => {
-  window.maker = new Programs(payload);
+_LOAD = """(text) => {
+  window.maker = new Printed(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
   return maker.ready.then(() => 1);
 }"""
 
@@ -57,10 +56,9 @@ def page(browser):
 
 def ready(page, explorer):
     """Let the page get an explorer's formulas; return what the numbers in its frames refer to."""
-    payload = computed(explorer)
-    page.evaluate(_LOAD, payload)
-    packed = zlib.decompress(base64.b64decode(payload["programs"][0]))
+    packed = programs(explorer.live, explorer.controls, [explorer.values])
     assert len(packed) < 100_000
+    page.evaluate(_LOAD, base64.b64encode(packed).decode())
     return json.loads(packed[4 : 4 + int.from_bytes(packed[:4], "little")])["news"]
 
 

@@ -24,7 +24,7 @@ from optim_lessons.lab.controls import control
 from optim_lessons.lab.frames import pack_frames
 from optim_lessons.lab.live import LiveFigure, Scene
 from optim_lessons.lab.plots import DPI, light_card, shown
-from optim_lessons.lab.printed import program
+from optim_lessons.lab.printed import programs
 from optim_lessons.lab.scenes import walk
 
 SLICE = 0.02  # seconds of work between two looks at what else there is to do
@@ -217,7 +217,7 @@ class Explorer(anywidget.AnyWidget):
         """
         if not self._lacks_program(values) or self.comm is None:
             return
-        made = program(self.live, self.controls, self._named(values))
+        made = programs(self.live, self.controls, [self._named(values)])
         self._programs[self._still(values)] = made
         if made is None:
             self.send({"tell": "no program"})

@@ -93,7 +93,7 @@ class LiveFigure:
     @contextlib.contextmanager
     def apart(self):
         """Give the frames that are made inside a book of their own."""
-        kept = self.book, self._recorder, self._ground
+        kept, built = (self.book, self._recorder, self._ground), self._built_for
         self.book = Book()
         self._recorder = self._recorder.into(self.book)
         self._ground = self._under = None
@@ -102,6 +102,8 @@ class LiveFigure:
         finally:
             self.book, self._recorder, self._ground = kept
             self._under = None
+            if self._built_for != built:
+                self._ground = None
 
     def draw(self, values):
         """Set the figure to a dict of all knobs; return the reading."""

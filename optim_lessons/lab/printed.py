@@ -5,11 +5,8 @@ formulas as JavaScript (lab/tape/javascript.py), a first frame with its book (la
 each artist that moves, by the name (gid) that the scene gave it. page/walks.js makes frames of it.
 """
 
-import base64
 import contextlib
 import io
-import itertools
-import zlib
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -27,69 +24,50 @@ NUMBERS = "0123456789.+-e "  # the letters of numbers
 MOST_STOPS = 1000  # of a knob that an axis follows
 
 
-def computed(explorer):
-    """Return what a page needs to work out an explorer's pictures; None where they must be recorded.
+def programs(live, controls, settings):
+    """Return programs of a live figure in one piece, as bytes; None where the pictures must be recorded.
 
-    The result can be written as JSON: {"programs": texts}, each a program in base64 of zlib, one for each
-    combination of the still knobs (for most explorers one). In a page, with the script of lab/page/,
-
-        const maker = new Programs(payload);
-        const player = new Player(sheet, values, maker);
-        maker.ready.then(() => player.again());
-
-    shows any values of all knobs: a Player asks its maker by `maker.make(values)`, which returns a frame at
-    once, or null where there is none (a knob beyond what the rule allows).
+    controls: knob → Control.  settings: lists of all knobs' values, one for each program; a program holds for
+    its own values of the still knobs, and any values of the others.
     """
-    scene, controls = explorer.scene, explorer.controls
-    packs = []
-    for values in itertools.product(*[controls[name].stops for name in scene.still]):
-        still = dict(zip(scene.still, values, strict=True))
-        packs.append(program(explorer.live, controls, explorer.values | still))
-        if packs[-1] is None:
-            return None
-    explorer.frame()
-    return {"programs": [base64.b64encode(zlib.compress(pack, 9)).decode() for pack in packs]}
-
-
-def program(live, controls, values):
-    """Return the program of a live figure for the still knobs among some values, as bytes, or None.
-
-    controls: knob → Control.
-    """
-    scene = live.scene
-    if scene.formulas is None:
+    if live.scene.formulas is None:
         return None
-    still = {name: values[name] for name in scene.still}
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # a rule that prints would print its stand-ins
-            formulas = scene.formulas(controls, **still)
-            if formulas != scene.formulas(controls, **still):
-                raise CannotTrace("it does something else each time")
         with live.apart():
-            return _packed(live, controls, values, formulas, still)
+            specs, frames = zip(*[_program(live, controls, values) for values in settings], strict=True)
+            return _packed(live.book.news(), specs, frames, knobs=list(controls))
     except CannotTrace:
         return None
 
 
-def _packed(live, controls, values, formulas, still):
+def _program(live, controls, values):
+    """Return what is said of a program, and the first frame."""
+    still = {name: values[name] for name in live.scene.still}
+    with contextlib.redirect_stdout(io.StringIO()):  # a rule that prints would print its stand-ins
+        formulas = live.scene.formulas(controls, **still)
+        if formulas != live.scene.formulas(controls, **still):
+            raise CannotTrace("it does something else each time")
     frame = live.frame(values)
     artists = {one.get_gid(): one for one in live.figure.findobj(Artist.get_gid)}
     words = ["nan", "inf", *controls, *formulas.get("words", ())]
-    looks = {name: _look(live, one, words, controls) for name, one in artists.items()}
     spec = formulas | {
         "still": still,
         "kinds": {name: one.kind for name, one in controls.items()},
         "size": [live.figure.bbox.width, live.figure.bbox.height],
         "axes": [_axes(axes, live.figure) for axes in live.figure.axes],
-        "looks": looks,
+        "looks": {name: _look(live, one, words, controls) for name, one in artists.items()},
         "slow": [one.get_gid() or live.calls([one]).tolist() for one in live.slow],
         "quick": [one.get_gid() or live.calls([one]).tolist() for one in live.quick],
     }
-    news, header = live.book.news(), {"keys": [list(values.values())], "words": [frame.reading]}
-    for look in looks.values():
-        if "image" in look:  # the page paints it
-            news["images"][look["image"]] = b""
-    return pack_frames(news, [frame.numbers], **header, knobs=list(values), program=spec)
+    return spec, frame
+
+
+def _packed(news, specs, frames, **header):
+    for spec in specs:
+        for look in spec["looks"].values():
+            if "image" in look:  # the page paints it
+                news["images"][look["image"]] = b""
+    return pack_frames(news, [frame.numbers for frame in frames], programs=specs, **header)
 
 
 def allowed(names):

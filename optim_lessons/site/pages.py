@@ -106,11 +106,12 @@ def _output(lesson, cell, output, number, recordings, folder):
     recording = recordings.get(cell.id)
     if recording is None:
         return _shown(f'<figure class="ol-plain">{image(still, about)}</figure>')
-    _write_recording(recording, name, folder)
+    write_recording(recording, name, folder)
     return _shown(figure(name, recording, about))
 
 
-def _write_recording(recording, name, folder):
+def write_recording(recording, name, folder):
+    """Write what a live figure needs into the folder of Sphinx's sources, as a script."""
     data = base64.b64encode(recording.read_bytes()).decode()
     _write(folder / f"_static/explorers/{name}.js", f'optimLessons.frames("{name}", "{data}");\n')
 
@@ -173,7 +174,7 @@ def write_start(lessons, recordings, folder, repository):
     still = base64.b64decode(output.data["image/png"])
     _write(folder / f"_static/stills/{name}.png", still)
     _write(folder / "_static/preview.png", preview(still))
-    _write_recording(recordings[cell.id], name, folder)
+    write_recording(recordings[cell.id], name, folder)
     clone = (
         f"git clone https://github.com/{repository} && cd {repository.split('/')[1]}\n" if repository else ""
     )

@@ -1,7 +1,8 @@
 """Runs a lesson's cells and writes down what each of its explorers shows: python -m optim_lessons.site.record
 
-A recording holds the frames (lab/frames.py) of each control's stops, the other controls at their starting
-values; where lists and switches are few, each of their choices has its own frames for every slider.
+Where a page can work the pictures out by itself (lab/printed.py), its programs are all that is written down.
+Else a recording holds the frames (lab/frames.py) of each control's stops, the other controls at their
+starting values; where lists and switches are few, each of their choices has its own frames for every slider.
 It runs in a process of its own, as a notebook's kernel does, and says after each explorer that it is done.
 """
 
@@ -21,7 +22,8 @@ from optim_lessons.course.copies.workbook import pristine
 from optim_lessons.course.notebook import code_cells, content
 from optim_lessons.lab.controls import SWITCH
 from optim_lessons.lab.explore import Explorer
-from optim_lessons.lab.frames import pack_frames
+from optim_lessons.lab.frames import pack, pack_frames
+from optim_lessons.lab.printed import programs
 
 JOINT = 240  # frames of an explorer up to which lists and switches are recorded together with the sliders
 DONE = "recorded"
@@ -77,8 +79,11 @@ def loaded_files():
 
 
 def record(explorer, stops):
-    """Return a recording: the explorer's sheet with the recorded stops, and the frames, zipped."""
+    """Return an explorer's sheet with its programs, or else with its recorded stops and frames, zipped."""
     home = explorer.values
+    worked_out = programs(explorer.live, explorer.controls, settings(explorer))
+    if worked_out is not None:
+        return _zipped(pack({"sheet": explorer.sheet, "home": list(home.values())}, [worked_out]))
     thin = {name: thinned(list(one.stops), home[name], stops) for name, one in explorer.controls.items()}
     live = explorer.live
     live.restart()
@@ -97,7 +102,18 @@ def record(explorer, stops):
         keys=[values for values, _ in frames],
         words=[frame.reading for _, frame in frames],
     )
+    return _zipped(data)
+
+
+def _zipped(data):
     return gzip.compress(data, 9, mtime=0)
+
+
+def settings(explorer):
+    """Return the values at home with every setting of the still knobs."""
+    still = explorer.scene.still
+    stops = itertools.product(*[explorer.controls[name].stops for name in still])
+    return [explorer.values | dict(zip(still, values, strict=True)) for values in stops]
 
 
 def thinned(stops, home, most):

@@ -9,6 +9,7 @@
 
 import { Book, unpack } from "./painter.js";
 
+const NO_ANSWER = "The formulas do not hold there.";
 const PATIENCE = 10000; // milliseconds after which an unanswered question is asked again
 
 export const keyOf = (values) => JSON.stringify(values);
@@ -129,7 +130,8 @@ export class Player {
 
   ask() {
     const late = this.asked && performance.now() - this.asked.at > PATIENCE;
-    if (!this.maker.ask || (this.asked && !late)) return;
+    if (!this.maker.ask) return this.failed(this.values, NO_ANSWER);
+    if (this.asked && !late) return;
     this.asked = { id: this.moves, move: this.moves, at: performance.now() };
     this.maker.ask(this.values, this.asked.id);
     this.tell("wait");

@@ -13,32 +13,45 @@ export function compile(ground, rule) {
 
 const MOST_LAYERS = 500, PICTURES = 12;
 
-// A maker of frames, for one setting of the still knobs.
+// A maker of frames (player.js) for some settings of the still knobs.
 export class Printed {
-  // packed: bytes of lab/printed.py, program()
+  // packed: bytes of lab/printed.py, programs()
   constructor(packed) {
-    const { header, blobs } = unpack(packed);
-    this.knobs = header.knobs;
-    this.spec = header.program;
-    this.book = new Book();
-    [this.first] = this.book.add({ header, blobs });
-    this.ready = this.book.ready;
-    this.layers = new Map();
-    this.images = new Map();
-    this.scene = new KINDS[this.spec.kind](this);
+    const { header, blobs } = unpack(packed), book = new Book(), first = book.add({ header, blobs });
+    this.book = book;
+    this.programs = header.programs.map((spec, i) => new Program(spec, header.knobs, book, first[i]));
+    this.ready = book.ready;
   }
 
-  // Whether this is the program for some values of the still knobs.
+  // Whether there is a program for these values of the still knobs.
   holds(values) {
-    return Object.entries(this.spec.still).every(([name, value]) => values[this.knobs.indexOf(name)] === value);
+    return this.programs.some((program) => program.holds(values));
   }
 
   // The frame of some values, or null where they are not allowed or not known here.
   make(values) {
-    if (this.book.undecoded || !this.holds(values)) return null;
+    return (!this.book.undecoded && this.programs.find((program) => program.holds(values))?.make(values)) || null;
+  }
+}
+
+// What makes frames for one setting of the still knobs.
+class Program {
+  constructor(spec, knobs, book, first) {
+    Object.assign(this, { spec, knobs, book, first });
+    this.layers = new Map();
+    this.images = new Map();
+    this.scene = null;
+  }
+
+  holds(values) {
+    return Object.entries(this.spec.still).every(([name, value]) => values[this.knobs.indexOf(name)] === value);
+  }
+
+  make(values) {
     const named = Object.fromEntries(this.knobs.map((name, i) => [name, values[i]]));
     for (const [name, [low, high]] of Object.entries(this.spec.allowed ?? {}))
       if ((low !== null && named[name] < low) || (high !== null && named[name] >= high)) return null;
+    this.scene ??= new KINDS[this.spec.kind](this);
     const shown = this.scene.show(named);
     if (!shown) return null;
     const { words, data } = shown, [ground, , places] = this.first;
@@ -83,39 +96,18 @@ export class Printed {
   }
 }
 
-// Makers of frames for all settings of the still knobs, from what `computed` in lab/printed.py returns.
-export class Programs {
-  constructor({ programs }) {
-    this.programs = [];
-    this.ready = Promise.all(programs.map(inflated)).then((packs) => {
-      this.programs = packs.map((packed) => new Printed(packed));
-      return Promise.all(this.programs.map((program) => program.ready));
-    });
-  }
-
-  make(values) {
-    return this.programs.find((program) => program.holds(values))?.make(values) ?? null;
-  }
-}
-
-// Bytes that Python has compressed by zlib and written in base64.
-function inflated(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
-}
-
 // What a picture shows.  show(knobs) returns its words, and for each artist that moves a function which draws it;
 // `under` is a text that changes with the layer below.  null: the formulas refuse these knobs.
 
 class Walk {
-  constructor(printed) {
-    this.printed = printed;
-    this.its = compile(printed.spec.ground, printed.spec.rule);
-    if (!printed.spec.shape.length) paintGround(printed, this.its);
+  constructor(program) {
+    this.program = program;
+    this.its = compile(program.spec.ground, program.spec.rule);
+    if (!program.spec.shape.length) paintGround(program, this.its);
   }
 
   show(knobs) {
-    const { its, printed } = this, { spec } = printed, { box } = spec, { steps } = knobs;
+    const { its, program } = this, { spec } = program, { box } = spec, { steps } = knobs;
     if (!its.set(knobs)) return null;
     const w = new Float64Array(2 * steps + 2);
     w.set([knobs.start_x, knobs.start_y]);
@@ -128,7 +120,7 @@ class Walk {
       words: reading(spec.label, w, losses, spec),
       data: {
         under: `${steps} ${shape}`,
-        ground: (calls, look) => calls.image(look, printed.image(String(shape), () => heightMap(its, spec, look))),
+        ground: (calls, look) => calls.image(look, program.image(String(shape), () => heightMap(its, spec, look))),
         steps: (calls, look) => calls.axis(look, steps),
         path: (calls, look) => drawPath(calls, look, w, box),
         end: (calls, look) => { if (seen === steps + 1) calls.line(look, [w[2 * steps]], [w[2 * steps + 1]]); },
@@ -140,15 +132,15 @@ class Walk {
 }
 
 class Race {
-  constructor(printed) {
-    this.printed = printed;
-    const { ground, rules } = printed.spec;
+  constructor(program) {
+    this.program = program;
+    const { ground, rules } = program.spec;
     this.rules = rules.map(([label, rule, knobs]) => [label, compile(ground, rule), knobs]);
-    paintGround(printed, this.rules[0][1]);
+    paintGround(program, this.rules[0][1]);
   }
 
   show(knobs) {
-    const { printed: { spec } } = this, { box, base, lowest } = spec, { steps } = knobs;
+    const { program: { spec } } = this, { box, base, lowest } = spec, { steps } = knobs;
     const scale = knobs.noise * spec.slope;
     const shake = Float64Array.from(noise(knobs.seed, steps).slice(0, 2 * steps), (z) => scale * z);
     const data = { under: String(steps), steps: (calls, look) => calls.axis(look, steps) };

@@ -1,5 +1,5 @@
-// Live figures on a plain page: their frames were recorded, and come in script files when a figure is near the
-// screen, as a page that was opened from a disk can load nothing else.
+// Live figures on a plain page: their frames were recorded, or are worked out here. What they need for it comes in
+// script files when a figure is near the screen, as a page that was opened from a disk can load nothing else.
 
 const NEAR = "700px"; // from the screen
 const RESET = 1500; // milliseconds for which a control that went back is marked
@@ -68,16 +68,27 @@ class Figure {
   }
 
   async live(text) {
-    const packed = await unzipped(text);
-    const header = summed(packed);
-    const maker = new Recording(header);
-    const player = new Player(header.sheet, [...header.home], maker);
-    await player.load(packed);
+    const packed = await unzipped(text), { header, blobs } = unpack(packed);
+    const player = header.keys ? await this.recorded(packed) : await this.workedOut(header, blobs);
     this.view = new ExplorerView(this.root, player);
-    maker.told = (back, apart) => this.tell(player, back, apart);
-    this.about(header);
     this.element.classList.add("ol-live");
     if (this.element.dataset.play) this.playOnce();
+  }
+
+  async workedOut({ sheet, home }, [packed]) {
+    const maker = new Printed(packed), player = new Player(sheet, home, maker);
+    await maker.ready;
+    player.again();
+    return player;
+  }
+
+  async recorded(packed) {
+    const header = summed(packed), maker = new Recording(header);
+    const player = new Player(header.sheet, [...header.home], maker);
+    await player.load(packed);
+    maker.told = (back, apart) => this.tell(player, back, apart);
+    this.about(header);
+    return player;
   }
 
   about({ sheet, home, keys }) {
