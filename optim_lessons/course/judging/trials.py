@@ -28,6 +28,7 @@ KNOBS = {
     "clip": 1.3,
     "weight_decay": 0.29,
 }
+LARGEST = 100_000  # numbers in a result of any shape: with one axis too many it grows in each step
 SCALES = (1.0, 0.3, 2.0, 0.05, 0.7)  # of the gradients, step by step: v has to fall as well as rise
 
 
@@ -226,6 +227,8 @@ def _check_value(name, value, shape, given):
     if dtype.kind not in "fiu":
         raise Malformed("returned-type", f"The new {name} holds `{dtype}` values: return real numbers.")
     if shape is None:
+        if np.size(value) > LARGEST:
+            raise Malformed("shape", f"The new {name} has shape {np.shape(value)}: it grows at each step.")
         return
     if shape and dtype not in (np.float64, given):  # more digits than were given do no harm
         raise Malformed(
