@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -392,3 +393,14 @@ def test_what_is_unusable_is_told_what_it_is(exercise, fault):
     assert verdict.done
     assert verdict.mistake in mistakes, verdict
     assert any(who in verdict.text for who in (f"`{exercise.name}`", "Your function", "The new "))
+
+
+def test_an_answer_that_grows_in_each_step_takes_no_memory():
+    exercise = EXERCISES["01.gradient_descent"]
+    answer = WRONG["one axis more"][0](_own(exercise))
+    tracemalloc.start()
+    try:
+        assert check(exercise.id, answer).mistake == "shape"
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
