@@ -13,7 +13,7 @@ import numpy as np
 from optim_lessons.lab.controls import SWITCH, WHOLE
 from optim_lessons.lab.explore import Explorer
 
-POINTS = 50
+POINTS = 24
 UNITS = "step|epoch|run|image|point|seed|walk|weight|test"  # "1 steps" is not English
 
 
