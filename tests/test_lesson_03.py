@@ -21,6 +21,7 @@ from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.fair import best_of, every_best, last_tenth
 from optim_lessons.lab.path import path, record
+from optim_lessons.lab.train import train
 from optim_lessons.landscapes import numerical_gradient, quadratic
 from optim_lessons.pictures import sgd as picture
 from optim_lessons.sgd import (
@@ -455,6 +456,37 @@ def test_a_pass_by_small_batches_ends_far_below_a_pass_by_the_full_gradient():
         assert not best.at_edge
         ends[size] = best.score
     assert max(ends[64], ends[4]) < 0.4 * ends[1077]
+
+
+def test_the_mean_of_the_walk_keeps_a_sixth_of_what_sorted_data_cost_and_hardly_anything_of_the_reshuffled(
+    net, minimum
+):
+    left = {}
+    for order in ("sorted by class", "reshuffled"):
+        late = path(sgd, picture.dealt(net, 16, order), minimum, 20 * 68, lr=0.1)[10 * 68 + 1 :]
+        height = (net(late[::20]) - net(minimum)).mean()
+        left[order] = net(late.mean(axis=0)) - net(minimum)
+        assert left[order] < height  # averaging helps in each order
+        if order == "sorted by class":
+            assert left[order] / height == pytest.approx(1 / 6, abs=0.02)
+    assert left["sorted by class"] / left["reshuffled"] == pytest.approx(20, abs=3)
+
+
+def test_a_tenth_epoch_of_sorted_data_is_at_its_worst_at_its_end(net, minimum):
+    right = net.accuracy(path(sgd, picture.dealt(net, 16, "sorted by class"), minimum, 10 * 68, lr=0.5)[-68:])
+    assert right[-1] == pytest.approx(right.min(), abs=0.005)
+    assert right.max() > right.min() + 0.03
+    assert right.max() < net.accuracy(minimum) - 0.05
+
+
+def test_image_by_image_the_small_batch_is_a_third_of_a_point_ahead_which_is_hardly_more_than_its_error():
+    few, test, right = models.mlp(X[:200], Y[:200], sizes=(64, 32, 10)), datasets.digits().test, []
+    for size, epochs, lr in ((4, 20, 0.3), (200, 400, 1.0)):
+        run = train(sgd, few, progress=False, lr=lr, seed=range(8), batch=size, epochs=epochs)
+        right.append((few.outputs(run.w, test.X).argmax(axis=-1) == test.y).mean(axis=0))
+    ahead = 100 * (right[0] - right[1])
+    assert ahead.mean() == pytest.approx(1 / 3, abs=0.15)
+    assert ahead.std() / len(test.y) ** 0.5 == pytest.approx(0.27, abs=0.04)
 
 
 def test_the_limit_of_a_single_patient_is_far_below_that_of_the_mean():

@@ -247,6 +247,15 @@ def test_with_free_peaks_exponential_has_the_least_bad_worst_row_and_without_cli
     assert min(calm[name] for name in ("constant", "step", "exponential", "inverse time")) > 2
 
 
+def test_where_the_walk_may_not_climb_one_row_of_the_contest_turns_round_and_the_others_stay():
+    free, calm = (np.array([*contest(climb).values()]) for climb in (np.inf, 1.0))
+    turned = np.flatnonzero(np.abs(calm / free - 1).max(axis=0) > 0.05)
+    assert turned.tolist() == [12]  # κ = 100, σ = 0.1, 100 steps
+    for name in ("exponential", "inverse time"):
+        assert calm[SHAPES.index(name), 12] > 4
+    assert free[SHAPES.index("exponential"), 12] == pytest.approx(1.16, abs=0.005)
+
+
 def test_the_free_peak_of_exponential_is_five_times_the_limit_and_climbs_as_no_real_loss_would_allow():
     ends = best_ends(100, 0.1, ["exponential"], kappa=100)
     assert ends["exponential"].value / 2 == pytest.approx(5, abs=0.3)

@@ -295,6 +295,17 @@ def test_from_step_400_on_a_decay_is_as_good_as_a_cosine_and_the_constant_lr_is_
     assert peaks[0] / peaks[1] == pytest.approx(3, abs=0.3)
 
 
+def test_one_lr_for_all_ends_costs_the_fork_something_at_short_ends_only():
+    fork, cosine = np.array(picture.last_losses("decay", 0.2)), np.array(picture.last_losses("cosine"))
+    one = fork[:, np.abs(study.PEAKS - 0.011).argmin()]
+    np.testing.assert_allclose(1000 * (one - fork.min(axis=1)), [10, 5, 0, 0, 0], atol=0.3)
+    assert (one[:2] < cosine[:2].min(axis=1) - 0.01).all()
+    best = [
+        picture.best_lr(picture.last_losses(kind)[-1], study.PEAKS).value for kind in ("cosine", "constant")
+    ]
+    assert best[0] / best[1] == pytest.approx(11, abs=0.5)
+
+
 def test_the_gradient_of_a_batch_is_the_mean_of_its_parts_up_to_rounding():
     net = study.small_network()
     w = net.init(1)
