@@ -42,6 +42,12 @@ from comm import get_comm_manager
 import gc; gc.collect()
 rss = int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 print("comms", len(get_comm_manager().comms), "memory", rss)"""
+# Counts what the page says to the kernel.
+_LISTEN = """() => {
+  window.said = 0;
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) { window.said++; return send.call(this, data); };
+}"""
 VALLEY_CELL, AGAIN_CELL, FRAGILE_CELL, ENDLESS_CELL, STUCK_CELL = range(5)
 
 
@@ -385,6 +391,25 @@ def test_the_start_is_dragged_in_the_picture_and_follows_the_pointer(lab, valley
         place = shown(valley, "start_x"), shown(valley, "start_y")
         assert place == pytest.approx((-2 + 4 * part_x, 3 - 4 * part_y), abs=0.02)
     assert sentence(valley) != words
+
+
+def test_while_the_start_of_a_walk_is_dragged_nothing_is_said_to_the_kernel(lab, valley):
+    area = valley.locator(".ol-ground").bounding_box()
+    settled(lab)
+    lab.page.wait_for_timeout(500)  # what was told after the last move has been told
+    lab.page.evaluate(_LISTEN)
+    lab.record()
+    lab.page.mouse.move(area["x"] + 40, area["y"] + 40)
+    lab.page.mouse.down()
+    for i in range(30):
+        lab.page.mouse.move(area["x"] + 40 + 5 * i, area["y"] + 40 + 3 * i)
+        lab.page.wait_for_timeout(20)
+    said, pictures = lab.page.evaluate("() => window.said"), len(lab.record()[1])
+    lab.page.mouse.up()
+    settled(lab)
+    assert said == 0
+    assert pictures > 10
+    lab.page.wait_for_function("() => window.said > 0")  # the values, once the hand rests
 
 
 def test_the_start_is_put_where_the_picture_is_pressed_and_moved_by_arrow_keys(lab, valley):

@@ -14,6 +14,7 @@ from optim_lessons import landscapes
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import page as course_page
+from optim_lessons.lab import scenes
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.frames import IMAGE, MARKS, PATH, TEXT, UNIT
 from optim_lessons.lab.knobs import parts
@@ -21,11 +22,24 @@ from optim_lessons.lab.printed import programs
 from optim_lessons.lab.tape.grounds import knobs_of
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.sgd import sgd
+from optim_lessons.sgd import noisy, sgd
 
 browser_test = pytest.mark.browser
 
+
+def signs(w, g, m=0.0, *, lr=0.05, beta=0.9):
+    """Walk as a learner's own rule may."""
+    m = np.where(m * g < 0, 0.0, beta * m) + np.sign(g)
+    return w - lr * np.tanh(m), m
+
+
+def braked(w, g, *, lr=0.05):
+    """Walk by a rule that looks at its values, which a page cannot follow."""
+    return w - lr * g / max(1.0, np.abs(g).max())
+
+
 WALKS = {
+    "a learner's rule": (signs, landscapes.beale, {}),
     "a valley": (adam, landscapes.rosenbrock, {}),
     "a ravine with knobs of its own": (gradient_descent, landscapes.quadratic, {}),
     "a saddle, above and below 0": (momentum, landscapes.saddle, {}),
@@ -153,3 +167,28 @@ def test_a_walk_s_sentence_and_frame_in_the_page_are_python_s(page, name):
             assert_same_picture(page, explorer, values, here)
             compared += 1
     assert compared >= 5, "most random walks are steady"
+
+
+@browser_test
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_a_race_s_sentence_and_frame_in_the_page_are_python_s(page, ground):
+    # Up to twice the tuned lr: beyond it walks swing from wall to wall, and a last digit decides where to.
+    explorer = explore(scenes.race(RACERS, GROUNDS, noisy), landscape=[ground], lr_scale=(0.05, 2.0))
+    here = ready(page, explorer)
+    for values in itertools.islice(somewhere(explorer), 8):
+        assert_same_picture(page, explorer, values, here)
+
+
+@browser_test
+def test_the_noise_in_the_page_is_numpy_s(page):
+    for seed, steps in ((0, 300), (7, 5000), (2**31 + 5, 40), (2**32 - 1, 40)):
+        got = page.evaluate("([seed, steps]) => noise(seed, steps)", [seed, steps])
+        told = [np.random.default_rng((seed, t)).standard_normal(2) for t in range(steps)]
+        # The page works the layers of the ziggurat out; NumPy has them as a table.
+        np.testing.assert_allclose(got, np.concatenate(told), rtol=1e-12)
+
+
+def test_what_a_page_cannot_follow_is_left_to_the_kernel():
+    explorer = explore(braked, landscapes.beale)
+    assert programs(explorer.live, explorer.controls, [explorer.values]) is None
+    assert explorer.reading.startswith("Braked: after 60 steps")
