@@ -84,7 +84,9 @@ def test_a_fused_rule_gives_the_rule_s_results_to_the_last_bit(rule, dtype):
 def test_arrays_of_the_size_where_one_pass_pays_take_it_and_small_ones_the_rule(monkeypatch, numba, enough):
     sizes = []
     monkeypatch.setattr(module, "compiler", lambda: (numba, ""))
-    monkeypatch.setattr(module, "play", lambda tape, wanted: sizes.append(tape.shape) or [None] * len(wanted))
+    monkeypatch.setattr(
+        module, "play", lambda tape, wanted, into: sizes.append(tape.shape) or [None] * len(wanted)
+    )
     for n in (2, enough - 1, enough):
         fused(gradient_descent)(*arrays(n))
     assert sizes == [(enough,)]
@@ -277,6 +279,65 @@ def test_memory_of_results_that_nobody_holds_is_used_again_and_little_is_kept(in
     assert len(blocks._shelf) <= 4
     step(*arrays(500))
     assert all(buffer.size == 4000 for buffer in blocks._shelf)
+
+
+# ---- donated --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_blocks")
+@both_dtypes
+@pytest.mark.parametrize("rule", [*RULES.values(), clipped], ids=[*RULES, "clipped"])
+def test_a_step_that_may_write_over_what_it_was_given_has_the_rule_s_results_to_the_last_bit(rule, dtype):
+    gradients = np.random.default_rng(1).standard_normal((5, 1000)).astype(dtype)
+    before = gradients.copy()
+    w = np.ones(1000, dtype)
+    expected = walk(rule, w, gradients)
+    for got, its in zip(walk(fused(rule, donate=True), w.copy(), gradients), expected, strict=True):
+        np.testing.assert_array_equal(got, its)
+    np.testing.assert_array_equal(gradients, before)  # a gradient is not donated
+
+
+def test_donated_weights_and_state_hold_the_results(in_blocks):
+    w, g = arrays(1000)
+    given = w.copy(), w * g, g * g
+    w_new, m, v, _ = fused(adam, donate=True)(given[0], g, *given[1:], 3)
+    assert all(new is old for new, old in zip((w_new, m, v), given, strict=True))
+    np.testing.assert_array_equal(w_new, adam(w, g, w * g, g * g, 3)[0])
+
+
+def swapped(w, g, before=0.0, m=0.0):
+    """Return the old weights as state, and use the old state after the new one is known."""
+    new_m = 0.9 * m + g
+    return w - new_m - 0.1 * m - before, w, new_m
+
+
+def test_what_is_still_needed_or_cannot_be_written_to_is_not_written_over(in_blocks):
+    rng = np.random.default_rng(0)
+    w, g, m = rng.standard_normal((3, 1000))
+    step = fused(swapped, donate=True)
+    read_only = m.copy()
+    read_only.flags.writeable = False
+    both = rng.standard_normal(1500)
+    for given in [
+        (w.copy(), g, g.copy(), m.copy()),
+        (w.copy(), g, g.copy(), read_only),
+        (w.copy(), g, 0.0, g),  # the gradient is the state as well
+        (both[:1000], g, g.copy(), both[500:]),  # two that overlap
+        (np.repeat(w, 2)[::2], g, 0.0, np.repeat(m, 2)[::2]),
+    ]:
+        expected, kept = swapped(*given), g.copy()
+        for got, its in zip(step(*given), [x.copy() for x in expected], strict=True):
+            np.testing.assert_array_equal(got, its)
+        np.testing.assert_array_equal(g, kept)
+    np.testing.assert_array_equal(read_only, m)
+
+
+def test_donating_is_a_kind_of_its_own_and_is_done_only_where_it_is_asked_for():
+    plain, donating = fused(adam), fused(adam, donate=True)
+    assert fused(donating, donate=True) is donating
+    assert fused(plain, donate=True).donates
+    assert not fused(donating).donates
+    assert fused(donating).__wrapped__ is adam
 
 
 # ---- threads --------------------------------------------------------------------------------------------
@@ -599,7 +660,7 @@ def test_every_function_the_tracer_knows_computes_in_numba_what_it_does_in_numpy
         pytest.skip(compiler()[1])
     x, y, tape, results = example_of_every_function(dtype)
     wanted = tuple(z.index for z in results.values())
-    assert compiled(tuple(tape.ops), wanted, 2, (False,) * len(tape.hosts), tape.dtype)
+    assert compiled(tuple(tape.ops), wanted, 2, (False,) * len(tape.hosts), tape.dtype, (None,) * len(wanted))
     for (name, expected), ours in zip(every_function(x, y), blocks.play(tape, wanted), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=8 * np.finfo(dtype).eps, err_msg=name)
 

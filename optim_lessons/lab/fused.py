@@ -17,20 +17,23 @@ from optim_lessons.lab.tape.trace import CannotTrace, StandIn, Tape
 COMPILED_PAYS, BLOCKS_PAY = 2**15, 2**18
 
 
-def fused(rule):
+def fused(rule, donate=False):
     """Return the rule in one pass over the memory: same signature, same results to rounding.
 
         step = fused(adam)
         w, m, v, t = step(w, g, m, v, t, lr=1e-3)
 
     rule: any update rule that treats all weights alike, yours included; CannotTrace names the line if it
-    does not: rules for whole matrices, such as Muon. CuPy arrays take one kernel per step. Large NumPy arrays
-    take one loop compiled by Numba, or without it go block by block through the cache; small ones take the
-    rule itself. Weights and state keep the dtype of w, float32 or float64. No argument is written to. Raises
-    TypeError or ValueError where the arrays do not fit together.
+    does not: rules for whole matrices, such as Muon.  donate: whether a step may write its results over the
+    weights and the state that it was given; these are then no longer to be used. Else none is written to.
+    CuPy arrays take one kernel per step. Large NumPy arrays take one loop compiled by Numba, or without it go
+    block by block through the cache; small ones take the rule itself. Weights and state keep the dtype of w,
+    float32 or float64. Raises TypeError or ValueError where the arrays do not fit together.
     """
-    if hasattr(rule, "fused"):
-        return rule
+    if hasattr(rule, "donates"):
+        if rule.donates == donate:
+            return rule
+        rule = rule.__wrapped__
     state = parts(rule).state
     _try(rule, state)
 
@@ -38,23 +41,54 @@ def fused(rule):
     def step(w, g, *given, **knobs):
         if len(given) < len(state):
             given += tuple(knobs.pop(name, state[name]) for name in list(state)[len(given) :])
-        on_gpu = _check(w, g, dict(zip(state, given, strict=False)) | knobs)
+        usual = type(w) is type(g) is np.ndarray and g.shape == w.shape and w.dtype in _FLOATS
+        usual = usual and _alike(w.dtype, (g, *given, *knobs.values()))
+        on_gpu = not usual and _check(w, g, dict(zip(state, given, strict=False)) | knobs)
         if not on_gpu and (type(w) is not np.ndarray or not pays(w.size)):
-            return _cast(rule(w, g, *given, **knobs), w)
+            new = rule(w, g, *given, **knobs)
+            row = new if isinstance(new, tuple) else (new,)
+            return new if usual and _alike(w.dtype, row) else _cast(new, w)
         tape = Tape(w.shape, w.dtype)
-        new = rule(*[tape.array(x) if _is_weights(x, w) else x for x in (w, g, *given)], **knobs)
+        w_in, g_in, *state_in = [tape.array(x) if _is_weights(x, w) else x for x in (w, g, *given)]
+        new = rule(w_in, g_in, *state_in, **knobs)
         row = new if isinstance(new, tuple) else (new,)
         inputs = len(tape.arrays)
         wanted = tuple({x.index: None for x in row if type(x) is StandIn and x.index >= inputs})
         if not all(_fits(x, w.shape) for x in tape.hosts if type(x) not in _PLAIN):
             return _cast(rule(w, g, *given, **knobs), w)  # the knobs bring more runs than the weights have
-        results = launch(tape, wanted, step.__name__) if on_gpu else play(tape, wanted)
+        if on_gpu:
+            results = launch(tape, wanted, step.__name__)
+        else:
+            over = _free(tape, row, (w_in, *state_in)) if donate else {}
+            results = play(tape, wanted, tuple(over.get(i) for i in wanted))
         values = dict(enumerate(tape.arrays)) | dict(zip(wanted, results, strict=True))
         row = tuple(values[x.index] if type(x) is StandIn else x for x in row)
         return row if isinstance(new, tuple) else row[0]
 
-    step.fused = True
+    step.donates = donate
     return step
+
+
+def _alike(dtype, values):
+    """Return whether all are plain numbers or NumPy arrays of this dtype, as nearly always: quickly seen."""
+    return all([type(x) in _PLAIN or (type(x) is np.ndarray and x.dtype is dtype) for x in values])
+
+
+def _free(tape, row, before):
+    """Return result → the array given that it may be written over: the weights' own, the state's own.
+
+    Not one that is returned itself, is read-only or in pieces, or shares memory with another.
+    """
+    returned, over = {x.index for x in row if type(x) is StandIn}, {}
+    others = [x for x in (*tape.arrays, *tape.hosts) if type(x) is np.ndarray]
+    for new, old in zip(row, before, strict=False):
+        if type(new) is not StandIn or type(old) is not StandIn or old.index in returned:
+            continue
+        x = tape.arrays[old.index]
+        usable = x.dtype == tape.dtype and x.flags.c_contiguous and x.flags.writeable
+        if usable and new.index not in tape.truths and sum(np.may_share_memory(x, y) for y in others) == 1:
+            over.setdefault(new.index, old.index)
+    return over
 
 
 def pays(size):

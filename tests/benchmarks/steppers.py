@@ -58,6 +58,7 @@ STEPPERS = {
 }
 if importlib.util.find_spec("numba"):
     STEPPERS["fused, Numba"] = partial(_walk, fused(adam), np)
+    STEPPERS["fused, Numba, donated"] = partial(_walk, fused(adam, donate=True), np)
 if importlib.util.find_spec("torch"):
     # On one thread as well: on a busy machine torch's threads wait for each other. The better one counts.
     for threads, note in (None, ""), (1, ", one thread"):

@@ -38,7 +38,7 @@ def test_cost_of_an_adam_step(benchmark, monkeypatch, who, size, dtype):
 def test_python_overhead_of_a_fused_step(benchmark, monkeypatch):
     """What a call costs beside the computation: checks, trace, and the way to the kernel."""
     monkeypatch.setattr(module, "pays", lambda size: True)
-    monkeypatch.setattr(module, "play", lambda tape, wanted: [None] * len(wanted))
+    monkeypatch.setattr(module, "play", lambda tape, wanted, into: [None] * len(wanted))
     benchmark.extra_info.update(kind="overhead")
     w = np.ones(10, np.float32)
     step = fused(adam)

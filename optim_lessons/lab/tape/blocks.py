@@ -20,29 +20,45 @@ BLOCK = 2**17  # weights: smaller blocks fit a nearer cache, but cost more calls
 _shelf = []  # the buffers of results that nobody holds any more
 
 
-def play(tape, wanted):
-    """Return the wanted results of a tape, as new arrays.
+def play(tape, wanted, into=()):
+    """Return the wanted results of a tape.
 
-    wanted: operands, none of them an array that went in. Hosts are numbers, or arrays that broadcast
-    to the tape's shape.
+    wanted: operands, none of them an array that went in.  into: for each, the array that it may be written
+    over, or None for a new one. Hosts are numbers, or arrays that broadcast to the tape's shape.
     """
     dtype, inputs, ops = tape.dtype, len(tape.arrays), tuple(tape.ops)
     hosts = [np.asarray(x, dtype=dtype) for x in tape.hosts]
     many = tuple(x.ndim > 0 for x in hosts)
-    run = compiled(ops, wanted, inputs, many, dtype) or _program(ops, wanted, inputs, len(hosts), dtype)
-    results = [_new(tape.shape, np.dtype(bool) if ops[i - inputs][0] in TRUTHS else dtype) for i in wanted]
+    into = into or (None,) * len(wanted)
+    run = compiled(ops, wanted, inputs, many, dtype, into)
+    # One loop keeps nothing in the cache from operation to operation: it only needs work for each thread.
+    most = max(BLOCK, math.prod(tape.shape) // (4 * _workers())) if run else BLOCK
+    if run is None:
+        into = tuple(_unless_read_later(ops, i, j, inputs) for i, j in zip(wanted, into, strict=True))
+        run = _program(ops, wanted, inputs, len(hosts), dtype, into)
+    fresh = [
+        _new(tape.shape, np.dtype(bool) if ops[i - inputs][0] in TRUTHS else dtype)
+        for i, j in zip(wanted, into, strict=True)
+        if j is None
+    ]
     arrays, shape = [x.astype(dtype, copy=False) for x in tape.arrays], tape.shape
     if not any(many):
         shape = (math.prod(shape),)
         arrays = [x.reshape(-1) for x in arrays]
     hosts = [np.broadcast_to(x, shape) if x.ndim else x for x in hosts]
-    sources = [*arrays, *hosts, *(x.reshape(shape) for x in results)]
+    sources = [*arrays, *hosts, *(x.reshape(shape) for x in fresh)]
 
     def work(block):
         run(*[np.ascontiguousarray(x[block]).reshape(-1) if x.ndim else x[()] for x in sources])
 
-    share(work, blocks(shape, BLOCK))
-    return results
+    share(work, blocks(shape, most))
+    fresh = iter(fresh)
+    return [next(fresh) if j is None else tape.arrays[j] for j in into]
+
+
+def _unless_read_later(ops, i, j, inputs):
+    """Return array j, unless an operation after the one that computes i needs what it holds."""
+    return j if all(j not in operands for _, *operands in ops[i - inputs + 1 :]) else None
 
 
 def blocks(shape, most):
@@ -75,19 +91,21 @@ def share(work, items):
 
 
 @functools.lru_cache(maxsize=256)
-def _program(ops, wanted, arrays, hosts, dtype):
+def _program(ops, wanted, arrays, hosts, dtype, into):
     """Return a tape as a function of flat blocks: NumPy's functions, one after the other.
 
     Its registers are the arrays, the hosts, the results, then scratch ones, for truths (True) or numbers,
     each free again after its value's last use.
     """
     place = {i: i for i in range(arrays)} | {~i: arrays + i for i in range(hosts)}
-    place |= {i: arrays + hosts + k for k, i in enumerate(wanted)}
+    fresh = [i for i, j in zip(wanted, into, strict=True) if j is None]
+    place |= {i: arrays + hosts + k for k, i in enumerate(fresh)}
+    place |= {i: j for i, j in zip(wanted, into, strict=True) if j is not None}
     needed, plan = set(place), []
     for i, (name, *operands) in reversed(list(enumerate(ops, arrays))):
         plan.append((i, name, operands, set(operands) - needed))
         needed.update(operands)
-    steps, scratch, free, first = [], [], {True: [], False: []}, arrays + hosts + len(wanted)
+    steps, scratch, free, first = [], [], {True: [], False: []}, arrays + hosts + len(fresh)
     for i, name, operands, last_used in reversed(plan):
         for j in last_used:
             free[scratch[place[j] - first]].append(place[j])

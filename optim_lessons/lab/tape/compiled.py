@@ -22,24 +22,27 @@ def compiler():
     return True, f"Numba {numba.__version__}"
 
 
-def print_python(ops, wanted, arrays, many):
+def print_python(ops, wanted, arrays, many, into):
     """Print a tape as a Python function of the arrays a0, ..., the hosts h0, ... and the results y0, ...
 
-    arrays: how many.  many: for each host, whether it is an array as well.
+    arrays: how many.  many: for each host, whether it is an array as well.  into: for each wanted result, the
+    array that it is written over, or None.
     """
     hosts = range(len(many))
     value = {i: f"a{i}[i]" for i in range(arrays)} | {~i: f"h{i}" + "[i]" * many[i] for i in hosts}
-    names = [f"a{i}" for i in range(arrays)] + [f"h{i}" for i in hosts] + [f"y{i}" for i in wanted]
+    names = [f"a{i}" for i in range(arrays)] + [f"h{i}" for i in hosts]
+    results = [f"y{i}" if j is None else f"a{j}" for i, j in zip(wanted, into, strict=True)]
+    names += [name for name in results if name not in names]
     lines = [f"def step({', '.join(names)}):", "    for i in range(a0.size):"]
     for i, (name, *operands) in enumerate(ops, arrays):
         lines.append(f"        x{i} = {_call(name, [value[j] for j in operands])}")
         value[i] = f"x{i}"
-    lines += [f"        y{i}[i] = x{i}" for i in wanted]
+    lines += [f"        {result}[i] = x{i}" for result, i in zip(results, wanted, strict=True)]
     return "\n".join(lines)
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(ops, wanted, arrays, many, dtype):
+def compiled(ops, wanted, arrays, many, dtype, into):
     """Return a tape as a compiled function of flat arrays, or None if it cannot be compiled here."""
     if not compiler()[0]:
         return None
@@ -49,10 +52,12 @@ def compiled(ops, wanted, arrays, many, dtype):
         return numba.types.Array(numba.from_dtype(np.dtype(dtype)), 1, "C", readonly=readonly)
 
     number = numba.from_dtype(dtype)
-    signature = [flat(dtype, True)] * arrays + [flat(dtype, True) if x else number for x in many]
-    signature += [flat(bool if ops[i - arrays][0] in TRUTHS else dtype, False) for i in wanted]
+    signature = [flat(dtype, i not in into) for i in range(arrays)]
+    signature += [flat(dtype, True) if x else number for x in many]
+    fresh = [i for i, j in zip(wanted, into, strict=True) if j is None]
+    signature += [flat(bool if ops[i - arrays][0] in TRUTHS else dtype, False) for i in fresh]
     functions = {"np": np}
-    exec(print_python(ops, wanted, arrays, many), functions)
+    exec(print_python(ops, wanted, arrays, many, into), functions)
     try:
         return numba.njit(numba.void(*signature), nogil=True, error_model="numpy")(functions["step"])
     except numba.core.errors.NumbaError:  # a function that this Numba does not know
