@@ -84,7 +84,7 @@ def pytest_runtest_teardown():
         widgets.Widget.close_all()
 
 
-LARGEST_WORKER = 1000  # MB; 845 were seen where three workers share all tests, 700 is the aim
+LARGEST_WORKER = 700  # MB; 490 were seen where one worker ran all but the browser's and the notebooks' tests
 MEMORY = pytest.StashKey[dict]()
 
 
