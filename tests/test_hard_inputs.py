@@ -453,6 +453,12 @@ WRONG = [  # id, source, what the text says, what it does not say
         [DIVISION],
     ),
     ("12.scaled_step", SCALED.format("return w - lr * g.astype(float) / scale"), ["infinities"], [DIVISION]),
+    (
+        "02.damped_newton",
+        "def my(w, g, H, damping):\n    return w - g / (np.diag(H) + damping)",
+        ["by the diagonal alone"],
+        ["Two things", "every entry"],
+    ),
 ]
 
 

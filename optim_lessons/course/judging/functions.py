@@ -156,7 +156,7 @@ def _recognised(tried):
         try:
             with np.errstate(all="ignore"):
                 # Nearly all differ in the first case, and stop there.
-                return all(alike(mine, _call(f, args)) for mine, args in pairs)
+                return all(alike(mine, _wanted(f, args)) for mine, args in pairs)
         except Exception:  # some pairs of mistakes cannot run: then nobody made them
             return False
 

@@ -285,7 +285,8 @@ def close(got, want, size):
     """Return whether two values are equal, but for roundings of numbers of this size."""
     if np.shape(got) != np.shape(want):
         return False
-    near = TOLERANCE_32 if getattr(want, "dtype", None) == np.float32 else TOLERANCE
+    single = any(getattr(x, "dtype", None) == np.float32 for x in (got, want))
+    near = TOLERANCE_32 if single else TOLERANCE
     with np.errstate(all="ignore"):
         same = (np.abs(got - want) <= near * size) | (got == want)
         return bool(np.all(same | (np.isnan(got) & np.isnan(want))))
