@@ -731,3 +731,16 @@ def test_settling_draws_the_largest_of_each_twenty_steps():
     assert "never comes within 1e-9" in explorer.reading
     explorer.set(noise=0.5)
     assert "root mean square" in explorer.reading
+
+
+def test_image_by_image_two_rules_differ_by_0_4_points_of_error_and_momentum_alone_by_two_of_them():
+    data, lrs, right = datasets.digits(), np.geomspace(1e-4, 10, 16), {}
+    net = models.mlp(*data.train, sizes=(64, 32, 10))
+    for rule, place in ((gradient_descent, 13), (momentum, 8), (rmsprop, 6), (adam, 5)):  # as the page finds
+        run = train(rule, net, epochs=10, dtype=float, progress=False, seed=range(5), lr=lrs[place])
+        right[rule] = (net.outputs(run.w, data.test.X).argmax(axis=-1) == data.test.y).mean(axis=0)
+    for rule, far in ((momentum, -2.2), (rmsprop, -0.4), (adam, -0.4)):
+        gain = 100 * (right[rule] - right[gradient_descent])
+        error = gain.std(ddof=1) / len(gain) ** 0.5
+        assert error == pytest.approx(0.4, abs=0.05)
+        assert gain.mean() / error == pytest.approx(far, abs=0.7)
