@@ -143,6 +143,9 @@ print(json.dumps([str(source_tree()), str(shipped("notebooks")), names]))
     assert Path(folder).is_relative_to(python.parent.parent)
     for kind in ("notebooks", "assets"):
         assert names[kind] == sorted(p.name for p in (ROOT / kind).glob("[!._]*"))
+    package = Path(folder).parent
+    typed = sorted(p.name for p in package.glob("*.pyi")), (package / "py.typed").is_file()
+    assert typed == (sorted(p.name for p in (ROOT / "optim_lessons").glob("*.pyi")), True)
 
 
 @pytest.mark.slow
