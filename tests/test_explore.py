@@ -219,7 +219,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_what_is_and_nothing_moves(w
         return move
 
     knobs = {"lr": 0.5, "steps": 7, "batch": 4, "kind": "step", "shuffled": False}
-    ranges = {"lr": (0.01, 3.0), "batch": [4, 8], "kind": ["step", "cosine"]}
+    ranges = {"lr": (0.01, 3.0), "steps": (1, 300), "batch": [4, 8], "kind": ["step", "cosine"]}
     explorer = explore(Scene(build, knobs, ranges=ranges))
     before = explorer.values, explorer.reading, explorer.frame()
     with pytest.raises(error, match=message):

@@ -115,9 +115,7 @@ def test_one_measurement_of_sharpness_costs_sixty_gradients():
 def test_the_limit_of_each_run_is_inside_the_picture_of_the_edge_of_stability():
     lrs, steps = np.array([0.1, 0.2, 0.4]), np.arange(0, 101, 50)
     sharp = np.full((3, 3), 5.0)
-    explorer = explore(
-        picture.edge_of_stability(lrs, steps, sharp, sharp / 10), lr=lrs.tolist(), up_to_step=(0, 100)
-    )
+    explorer = explore(picture.edge_of_stability(lrs, steps, sharp, sharp / 10))
     for lr in lrs.tolist():
         explorer.set(lr=lr)
         low, high = explorer.figure.axes[0].get_ylim()

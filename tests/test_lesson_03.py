@@ -342,45 +342,35 @@ def test_the_four_runs_look_as_their_names_say():
 # --- the pictures ------------------------------------------------------------------------------------
 
 
-def lines(explorer, axes):
-    return explorer.figure.axes[axes].lines
-
-
-def drawn(explorer, axes, points):
-    """Return the data of the lines that have so many points."""
-    return [line.get_xydata() for line in lines(explorer, axes) if len(line.get_xdata()) == points]
-
-
 def test_both_walks_are_drawn_as_the_rule_goes_and_the_axis_counts_what_it_says():
     explorer = explore(picture.full_against_minibatch(P, Q), lr=(0.01, 2, 0.3), batch=[16, 64])
     explorer.set(batch=64, seed=3, epochs=2, lr=0.2)
     rows, start = batches(442, 64, seed=3), np.array([-0.6, 1.1])
     ws = path(sgd, lambda w, t: batch_gradient(w, P, Q, rows(t)), start, 14, lr=0.2)
     vs = path(sgd, lambda w: batch_gradient(w, P, Q, np.arange(442)), start, 2, lr=0.2)
-    np.testing.assert_array_equal(drawn(explorer, 0, 15)[0], ws)
-    np.testing.assert_allclose(drawn(explorer, 0, 3)[0], vs, rtol=1e-12)
-    assert drawn(explorer, 1, 15)[0][-1, 0] == drawn(explorer, 1, 3)[0][-1, 0] == 2 * 442
+    np.testing.assert_array_equal(explorer.shown["mini"], ws)
+    np.testing.assert_allclose(explorer.shown["full"], vs, rtol=1e-12)
+    assert [explorer.shown[f"{name} losses"][0][-1] for name in ("mini", "full")] == [2 * 442, 2 * 442]
     explorer.set(count="steps")
-    assert [line[-1, 0] for line in drawn(explorer, 1, 15)] == [14, 14]
+    assert [explorer.shown[f"{name} losses"][0][-1] for name in ("mini", "full")] == [14, 14]
 
 
 def test_the_walkers_of_the_ball_are_runs_of_the_rule_and_their_mean_loss_is_drawn():
     explorer = explore(picture.ball(), steps=120, seed=2)
     ws = picture.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.5, seed=2)
-    np.testing.assert_array_equal(drawn(explorer, 0, 200)[0], ws[120])
+    np.testing.assert_array_equal(explorer.shown["walkers"], ws[120])
     alone = path(sgd, lambda w: np.array([0.25, 1.0]) * w, np.array([-4.0, 1.5]), 300, lr=0.2)
     quiet = picture.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.0, seed=2)
     np.testing.assert_allclose(quiet[:, 7], alone, rtol=1e-12)  # at another place, sums may round otherwise
     mean = 0.5 * (ws**2 @ np.array([0.25, 1.0])).mean(axis=1)
-    found = [line for line in drawn(explorer, 1, 301) if np.allclose(line[:, 1], mean)]
-    assert len(found) == 1
+    np.testing.assert_allclose(explorer.shown["mean"], mean)
 
 
 def test_the_ring_holds_95_of_100_walkers():
     h, start, steps = np.array([0.25, 1.0]), np.array([-4.0, 1.5]), 80
     ws = picture.walkers(h, start, lr=0.2, noise=0.5, seed=0, count=5000)[steps]
     explorer = explore(picture.ball(), steps=steps)
-    ring = drawn(explorer, 0, 100)[0]
+    ring = np.stack(explorer.shown["ring"], axis=-1)
     centre, half = (ring.max(axis=0) + ring.min(axis=0)) / 2, np.ptp(ring, axis=0) / 2
     assert np.mean((((ws - centre) / half) ** 2).sum(axis=1) < 1) == pytest.approx(0.95, abs=0.015)
 
@@ -398,7 +388,7 @@ def test_the_walk_on_digits_is_drawn_as_the_rule_goes(net, minimum):
         lr=0.05,
     )
     above = net(ws[::10]) - net(minimum)
-    np.testing.assert_allclose(drawn(explorer, 0, 31)[0][1:, 1], above[1:], rtol=1e-5)
+    np.testing.assert_allclose(explorer.shown["sorted by class"][1][1:], above[1:], rtol=1e-5)
 
 
 def test_the_ravine_shows_both_walks_and_the_exact_mean():
@@ -406,15 +396,13 @@ def test_the_ravine_shows_both_walks_and_the_exact_mean():
     land = quadratic(condition=100.0)
     clean = path(gradient_descent, land.grad, land.start, 100, lr=1.9)
     shaken = path(sgd, noisy(land.grad, 0.2, 4), land.start, 100, lr=1.9)
-    paths = drawn(explorer, 0, 101)
-    assert any(np.array_equal(line, clean) for line in paths)
-    seen = [line.get_xydata() for line in lines(explorer, 0) if len(line.get_xdata()) > 2]
-    assert any(np.array_equal(line, shaken[: len(line)]) for line in seen)
+    np.testing.assert_array_equal(explorer.shown["clean"], clean)
+    np.testing.assert_array_equal(explorer.shown["shaken"], shaken)
     h, knobs = np.array([0.01, 1.0]), {"lr": 1.9, "noise": 0.2, "seed": 0}
     many = picture.walkers(h, land.start, **knobs, steps=100, count=4000)
     mean = 0.5 * (many**2 @ np.array([0.01, 1.0])).mean(axis=1)
     # Standard error of the mean of 4,000 losses: about 2%.
-    assert any(np.allclose(line[:, 1], mean, rtol=0.1) for line in drawn(explorer, 1, 101))
+    np.testing.assert_allclose(explorer.shown["exact"], mean, rtol=0.1)
 
 
 def test_a_formula_drawn_over_the_measured_batch_sizes_is_that_of_the_module():
@@ -423,8 +411,8 @@ def test_a_formula_drawn_over_the_measured_batch_sizes_is_that_of_the_module():
         picture.batch_sizes(sizes, [300, 20, 5], [0.1, 1.0, 2.0]), critical_batch=[8, 16, 32], batch=sizes
     )
     explorer.set(least_steps=4, critical_batch=16, batch=16)
-    curve = drawn(explorer, 0, 100)[0]
-    np.testing.assert_allclose(curve[:, 1], steps_for_batch(curve[:, 0], 4, 16))
+    batch, steps = explorer.shown["steps"]
+    np.testing.assert_allclose(steps, steps_for_batch(batch, 4, 16))
     assert "8 steps, 2 times the least; 128 examples, 2 times the least" in explorer.reading
 
 

@@ -17,7 +17,6 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.fair import best_of, settled
-from optim_lessons.lab.live import LiveFigure
 from optim_lessons.lab.path import path, record
 from optim_lessons.landscapes import lessard_recht_packard, quadratic
 from optim_lessons.momentum import momentum
@@ -32,11 +31,9 @@ def parabola(h):
     return lambda w: h * w
 
 
-def drawn(scene, **values):
-    """Draw a scene with these knobs, and return its axes' lines (label or order → data) and its reading."""
-    live = LiveFigure(scene)
-    reading = live.draw(scene.still | scene.moving | values)
-    return [{line.get_label(): line.get_xydata() for line in ax.lines} for ax in live.figure.axes], reading
+def seen(scene, **values):
+    """Return what a scene shows for these values of its knobs."""
+    return scene.show(**scene.moving | values)
 
 
 # --- the forms ---------------------------------------------------------------------------------------
@@ -74,13 +71,14 @@ def test_without_memory_the_three_forms_are_one():
 
 
 def test_the_picture_of_the_arrows_shows_these_points():
-    axes, reading = drawn(picture.arrows(), lr=0.5, beta=0.9, step=3)
-    forms = picture.three_forms(quadratic(condition=5.0), 0.5, 0.9, 3)
-    for ax, form in zip(axes, forms.values(), strict=True):
-        points = np.concatenate([line for line in ax.values() if len(line)])
-        for name in ("start", "gradient_at", "end"):
-            assert np.abs(points - form[name]).sum(axis=1).min() < 1e-12
-    assert "(-2.88, -0.30)" in reading
+    shown = seen(picture.arrows(), lr=0.5, beta=0.9, step=3)
+    for form, points in picture.three_forms(quadratic(condition=5.0), 0.5, 0.9, 3).items():
+        np.testing.assert_array_equal(shown[f"first, {form}"], (points["start"], points["corner"]))
+        np.testing.assert_array_equal(shown[f"second, {form}"], (points["corner"], points["end"]))
+        for name in ("gradient_at", "end"):
+            np.testing.assert_array_equal(shown[f"{name}, {form}"], points[name][None])
+        np.testing.assert_array_equal(shown[f"past, {form}"][-1], points["start"])
+    assert "(-2.88, -0.30)" in shown.reading
 
 
 def test_the_gradient_turns_back_earlier_where_it_is_taken_ahead():
@@ -93,21 +91,19 @@ def test_the_gradient_turns_back_earlier_where_it_is_taken_ahead():
 
 
 def test_the_picture_of_the_cycle_shows_both_walks_at_their_own_settings():
-    axes, reading = drawn(picture.cycle(), start=3.3, lr_scale=1.0)
+    shown = seen(picture.cycle(), start=3.3, lr_scale=1.0)
     walks = {
         "heavy ball": path(momentum, lessard_recht_packard, np.array([3.3]), 60, lr=1 / 9, beta=4 / 9),
         "Nesterov": path(nesterov, lessard_recht_packard, np.array([3.3]), 60, lr=1 / 25, beta=2 / 3),
     }
-    left = list(axes[0].values())
-    for (name, ws), line in zip(walks.items(), left[-2:], strict=True):
-        np.testing.assert_allclose(line[:, 1], ws[:, 0], rtol=1e-12, atol=1e-12)
-        shown = np.maximum(np.abs(ws[:, 0]), 1e-9)
-        np.testing.assert_allclose(axes[1][name][:, 1], shown, rtol=1e-9)
-    lower, said = drawn(picture.cycle(), start=-3.0, lr_scale=0.8)
+    for name, ws in walks.items():
+        np.testing.assert_array_equal(shown[name], ws[:, 0])
+        np.testing.assert_array_equal(shown[f"distance of {name}"], np.abs(ws[:, 0]))
+    lower = seen(picture.cycle(), start=-3.0, lr_scale=0.8)
     ball = path(momentum, lessard_recht_packard, np.array([-3.0]), 60, lr=0.8 / 9, beta=4 / 9)[:, 0]
-    np.testing.assert_allclose(list(lower[0].values())[-2][:, 1], ball, rtol=1e-12, atol=1e-12)
-    assert said == "After 60 steps: heavy ball is at the minimum; Nesterov is at the minimum."
-    assert "heavy ball goes round for ever: -1.80, 0.65, 2.12; Nesterov is at the minimum" in reading
+    np.testing.assert_allclose(lower["heavy ball"], ball, rtol=1e-12, atol=1e-12)
+    assert lower.reading == "After 60 steps: heavy ball is at the minimum; Nesterov is at the minimum."
+    assert "heavy ball goes round for ever: -1.80, 0.65, 2.12; Nesterov is at the minimum" in shown.reading
 
 
 def test_one_start_in_eight_is_lost_to_the_cycle_and_with_a_lower_lr_none():
@@ -122,15 +118,15 @@ def test_one_start_in_eight_is_lost_to_the_cycle_and_with_a_lower_lr_none():
 
 
 def test_the_ravine_shows_both_rules_at_one_setting_and_reads_their_factors():
-    axes, reading = drawn(picture.side_by_side(), lr=0.5, beta=0.9, condition=30.0)
+    shown = seen(picture.side_by_side(), lr=0.5, beta=0.9, condition=30.0)
     ravine = quadratic(condition=30.0)
     for name, rule in (("heavy ball", momentum), ("Nesterov", nesterov)):
         ws = path(rule, ravine.grad, ravine.start, 80, lr=0.5, beta=0.9)
-        for ax, values in ((axes[1], ws[:, 1]), (axes[2], ws[:, 0])):
-            lines = [line[:, 1] for label, line in ax.items() if len(line) == 81]
-            assert any(np.allclose(line, values, **SQUARE) for line in lines), name
-    assert "heavy ball: steep 0.949" in reading
-    assert "Nesterov: steep 0.671" in reading
+        np.testing.assert_array_equal(shown[f"walk of {name}"], ws)
+        np.testing.assert_array_equal(shown[f"steep, {name}"], ws[:, 1])
+        np.testing.assert_array_equal(shown[f"flat, {name}"], ws[:, 0])
+    assert "heavy ball: steep 0.949" in shown.reading
+    assert "Nesterov: steep 0.671" in shown.reading
 
 
 def test_the_prediction_for_the_steep_coordinate_is_what_the_walks_do():
@@ -236,12 +232,12 @@ def test_other_limits_are_told_apart():
 
 
 def test_the_picture_of_the_factors_shows_each_rules_own():
-    axes, reading = drawn(picture.factor_against_curvature(), beta=0.7, lr=0.4)
+    shown = seen(picture.factor_against_curvature(), beta=0.7, lr=0.4)
     x = np.linspace(0, 4.2, 841)
-    np.testing.assert_array_equal(axes[0]["Nesterov"][:, 1], look_ahead.spectral_radius(x, 0.7))
-    np.testing.assert_array_equal(axes[0]["heavy ball"][:, 1], heavy_ball.spectral_radius(x, 0.7))
-    np.testing.assert_array_equal(axes[0]["gradient descent"][:, 1], np.abs(1 - x))
-    assert f"Nesterov {look_ahead.spectral_radius(0.4, 0.7):.3f}" in reading
+    np.testing.assert_array_equal(shown["Nesterov"][1], look_ahead.spectral_radius(x, 0.7))
+    np.testing.assert_array_equal(shown["heavy ball"][1], heavy_ball.spectral_radius(x, 0.7))
+    np.testing.assert_array_equal(shown["gradient descent"][1], np.abs(1 - x))
+    assert f"Nesterov {look_ahead.spectral_radius(0.4, 0.7):.3f}" in shown.reading
 
 
 # --- the goal and the diagnosis ----------------------------------------------------------------------
@@ -442,14 +438,14 @@ def _chain_losses(lr, beta, steps=90):
 
 
 def test_the_picture_of_the_promise_shows_the_walks_and_the_bound():
-    axes, _ = drawn(picture.guarantee(), lr=0.2, beta=0.8)
+    shown = seen(picture.guarantee(), lr=0.2, beta=0.8)
     for label, losses in zip(
         ("gradient descent", "constant beta", "beta = t/(t + 3)"), _chain_losses(0.2, 0.8), strict=True
     ):
-        np.testing.assert_allclose(axes[0][label][:, 1], losses[1:], rtol=1e-9)
+        np.testing.assert_allclose(shown[label][1], losses[1:], rtol=1e-9)
     best = picture.chain()[2]
-    np.testing.assert_allclose(axes[0]["the promise"][:, 1], 10 * (best @ best) / np.arange(2, 92) ** 2)
-    assert "no promise above 1/L" in drawn(picture.guarantee(), lr=0.3)[1]
+    np.testing.assert_allclose(shown["bound"][1], 10 * (best @ best) / np.arange(2, 92) ** 2)
+    assert "no promise above 1/L" in seen(picture.guarantee(), lr=0.3).reading
 
 
 def test_what_the_page_reads_in_the_picture_of_the_promise():
@@ -539,9 +535,9 @@ def test_the_picture_of_the_noise_shows_the_curves_it_is_given():
         for i, label in enumerate(("gradient descent", "Nesterov, x"), 1)
     }
     scene = picture.noise((32, 64), [0.1, 0.3, 1.0], np.array([0, 5, 10, 15]), gaps)
-    axes, _ = drawn(scene, batch=32, lr=0.3)
-    np.testing.assert_array_equal(axes[0]["Nesterov, x"][:, 1], gaps["Nesterov, x"][0, :, 1])
-    np.testing.assert_array_equal(axes[0]["gradient descent"][:, 0], [0, 5, 10, 15])
+    shown = seen(scene, batch=32, lr=0.3)
+    np.testing.assert_array_equal(shown["Nesterov, x"][1], gaps["Nesterov, x"][0, :, 1])
+    np.testing.assert_array_equal(shown["gradient descent"][0], [0, 5, 10, 15])
 
 
 def test_the_picture_of_what_was_learned_says_the_medians_of_the_fifths():

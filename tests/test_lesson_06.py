@@ -24,10 +24,6 @@ from optim_lessons.rmsprop import rmsprop
 LRS = np.geomspace(1e-3, 1e2, 41)
 
 
-def lines(explorer, axes):
-    return explorer.figure.axes[axes].lines
-
-
 # --- the rare and the frequent feature ---------------------------------------------------------------
 
 
@@ -58,7 +54,7 @@ def test_one_lr_of_adagrad_serves_both_weights_better_than_any_lr_of_the_others(
 
 def test_no_lr_on_the_slider_beats_adagrad_on_both_weights_in_the_picture():
     explorer = explore(picture.rare_and_frequent())
-    ws = [np.array(line.get_ydata()) for line in (lines(explorer, 0)[1], lines(explorer, 1)[1])]
+    ws = [explorer.shown[f"AdaGrad, w[{i}]"] for i in (0, 1)]
     ours = [np.abs(w[-500:] - 1).mean() for w in ws]
     for against in ("gradient descent", "momentum"):
         for lr in explorer.controls["its_lr"].stops:
@@ -101,17 +97,12 @@ def test_the_picture_of_two_features_draws_the_paths_and_the_effective_lrs(again
     rule = {"gradient descent": gradient_descent, "momentum": momentum}[against]
     theirs = path(rule, slope, np.zeros(2), 1000, lr=0.02)
     for coordinate in (0, 1):
-        drawn = [np.array(line.get_ydata()) for line in lines(explorer, coordinate) if line.get_visible()]
-        drawn = [values for values in drawn if len(values) == 1001]
-        for walk in (ours["w"], theirs):
-            expected = np.clip(walk[:, coordinate], -3, 3)
-            assert any(np.allclose(values, expected, atol=1e-12) for values in drawn)
+        for label, walk in (("AdaGrad", ours["w"]), (against, theirs)):
+            np.testing.assert_allclose(explorer.shown[f"{label}, w[{coordinate}]"], walk[:, coordinate])
     factors = values["lr"] / (np.sqrt(ours["v"][1:]) + values["eps"])
-    drawn = [np.array(line.get_ydata()) for line in lines(explorer, 2)]
-    drawn = [values for values in drawn if len(values) == 1000]
-    for coordinate in (0, 1):
+    for coordinate, name in enumerate(("lr of AdaGrad", "rare lr")):
         seen = ours["v"][1:, coordinate] > 0
-        assert any(np.allclose(values[seen], factors[seen, coordinate]) for values in drawn)
+        np.testing.assert_allclose(explorer.shown[name][1][seen], factors[seen, coordinate])
     assert f"came {int(x[:, 1].sum())} times" in explorer.reading
 
 
@@ -222,13 +213,11 @@ def test_the_picture_of_hindsight_draws_real_regrets_below_their_bound():
     explorer = explore(picture.hindsight())
     explorer.set(scale=3.0, steps=300, seed=2)
     c = 2 + np.random.default_rng(2).standard_normal(300)
-    drawn = {line.get_label(): line for line in lines(explorer, 0)}
     for rule in (gradient_descent, adagrad):
         w = path(rule, lambda w, t: 3.0 * np.sign(w - c[t]), np.zeros(1), 300, lr=LRS[20])[:-1, 0]
         mean = (np.abs(w - c) - np.abs(np.median(c) - c)).mean()
-        curve = drawn[rule_label(rule)]
-        assert curve.get_ydata()[20] == pytest.approx(mean, abs=1e-9)
-    assert drawn["D/√G"].get_xdata()[0] == pytest.approx(2 / (3 * np.sqrt(300)))
+        assert explorer.shown[rule_label(rule)][1][20] == pytest.approx(mean, abs=1e-9)
+    assert explorer.shown["theory"] == pytest.approx(2 / (3 * np.sqrt(300)))
 
 
 # --- what the division buys --------------------------------------------------------------------------
@@ -363,10 +352,8 @@ def test_the_long_run_draws_the_path_of_any_rule_and_its_effective_lr(rule):
         name: explorer.values[name] for name in explorer.values if name not in ("season", "noise", "burst")
     }
     run = record(rule, lambda w, t: w - c[t] + added[t], np.zeros(1), picture.STEPS, **knobs)
-    minimum, walk = (line.get_ydata() for line in lines(explorer, 0)[:2])
-    np.testing.assert_allclose(minimum, c)
-    np.testing.assert_allclose(walk, np.clip(run["w"][:, 0], -3, 3), atol=1e-9)
-    factor = next(line for line in lines(explorer, 1) if line.get_animated())
+    np.testing.assert_allclose(explorer.shown["minimum"], c)
+    np.testing.assert_allclose(explorer.shown["walk"], run["w"][:, 0], atol=1e-9)
     if "v" in run:
         v = run["v"][1:, 0]
         if rule is adam:
@@ -374,7 +361,7 @@ def test_the_long_run_draws_the_path_of_any_rule_and_its_effective_lr(rule):
         expected = knobs["lr"] / (np.sqrt(v) + knobs["eps"])
     else:
         expected = np.full(picture.STEPS, knobs["lr"])
-    np.testing.assert_allclose(factor.get_ydata(), expected, rtol=1e-9)
+    np.testing.assert_allclose(explorer.shown["effective"][1], expected, rtol=1e-9)
 
 
 def test_adagrad_loses_the_minimum_and_is_hardly_nearer_than_standing_still():

@@ -27,16 +27,9 @@ from optim_lessons.rmsprop import rmsprop
 ONE = np.ones(1)
 
 
-def drawn(scene, **knobs):
-    """Return the axes of a scene after its sliders were moved, and the reading."""
-    explorer = explore(scene)
-    explorer.set(**knobs)
-    assert not explorer.problem
-    return explorer.figure.axes, explorer.reading
-
-
-def line(ax, label):
-    return next(artist for artist in ax.lines if artist.get_label() == label)
+def seen(scene, **values):
+    """Return what a scene shows for these values of its knobs."""
+    return scene.show(**scene.moving | values)
 
 
 def steps_after_burst(size, beta, share):
@@ -340,30 +333,29 @@ def test_rounding_can_make_the_centred_variance_negative():
 
 
 def test_the_burst_is_drawn_as_both_rules_see_it():
-    (left, right), reading = drawn(picture.burst(), beta=0.9, size=30, start=700, length=5)
+    shown = seen(picture.burst(), beta=0.9, size=30, start=700, length=5)
     slopes = np.ones(2000)
     slopes[700:705] = 30
     for label, rule, knobs in (("RMSProp", rmsprop, {"beta": 0.9}), ("AdaGrad", adagrad, {})):
         v = record(rule, lambda w, t: slopes[t : t + 1], np.zeros(1), 2000, **knobs)["v"][1:, 0]
-        np.testing.assert_allclose(line(left, f"√v of {label}").get_ydata(), np.sqrt(v), rtol=1e-12)
-        np.testing.assert_allclose(line(right, f"√v of {label}").get_ydata(), 1 / np.sqrt(v), rtol=1e-12)
-    assert "Memory 1/(1 − beta) = 10 steps" in reading
+        np.testing.assert_allclose(shown[f"√v of {label}"][1], np.sqrt(v), rtol=1e-12)
+        np.testing.assert_allclose(shown[f"step of {label}"][1], 1 / np.sqrt(v), rtol=1e-12)
+    assert "Memory 1/(1 − beta) = 10 steps" in shown.reading
 
 
 def test_the_first_steps_are_drawn_as_the_walk_and_the_formula():
-    (left, right), reading = drawn(picture.first_steps(), beta=0.98, t=25)
+    shown = seen(picture.first_steps(), beta=0.98, t=25)
     ws = path(rmsprop, lambda w: np.ones_like(w), np.zeros(1), 1000, lr=1.0, beta=0.98, eps=0.0)[:, 0]
-    np.testing.assert_allclose(line(right, "RMSProp, constant gradient").get_ydata(), -np.diff(ws), rtol=1e-9)
-    np.testing.assert_allclose(line(right, "1/√(1 − βᵗ)").get_ydata(), -np.diff(ws), rtol=1e-9)
-    heights = left.patches[0].get_data().values
-    np.testing.assert_allclose(heights[:25], 0.98 ** np.arange(25.0), rtol=1e-12)
-    assert not heights[25:].any()
-    assert f"add up to {1 - 0.98**25:.3g}" in reading
+    for name in ("lengths", "theory"):
+        np.testing.assert_allclose(shown[name][1], -np.diff(ws), rtol=1e-9)
+    np.testing.assert_allclose(shown["weights"][:25], 0.98 ** np.arange(25.0), rtol=1e-12)
+    assert not shown["weights"][25:].any()
+    assert f"add up to {1 - 0.98**25:.3g}" in shown.reading
 
 
 def test_the_long_run_is_drawn_as_the_rule_walks_with_root_v_and_eps_on_one_scale():
     knobs = {"lr": 0.1, "beta": 0.9, "eps": 0.5}
-    (left, right), reading = drawn(picture.long_run(), **knobs, season=400, noise=0.2, burst=30.0)
+    shown = seen(picture.long_run(), **knobs, season=400, noise=0.2, burst=30.0)
     c, added = moving_minimum(400, 0.2, 30.0)
 
     def slope(w, t):
@@ -371,41 +363,37 @@ def test_the_long_run_is_drawn_as_the_rule_walks_with_root_v_and_eps_on_one_scal
 
     history = record(rmsprop, slope, np.zeros(1), 3000, **knobs)
     plain = path(gradient_descent, slope, np.zeros(1), 3000, lr=0.2)[:, 0]
-    np.testing.assert_allclose(
-        line(left, "RMSProp").get_ydata(), np.clip(history["w"][:, 0], -3, 3), rtol=1e-9
-    )
-    np.testing.assert_allclose(line(left, "descent, lr/ε").get_ydata(), np.clip(plain, -3, 3), rtol=1e-9)
-    np.testing.assert_allclose(line(right, "√v").get_ydata(), np.sqrt(history["v"][1:, 0]), rtol=1e-9)
-    assert list(line(right, "ε").get_ydata()) == [0.5, 0.5]
-    assert "between RMSProp and gradient descent" in reading
+    np.testing.assert_allclose(shown["walk"], history["w"][:, 0], rtol=1e-9)
+    np.testing.assert_allclose(shown["descent"], plain, rtol=1e-9)
+    np.testing.assert_allclose(shown["root"][1], np.sqrt(history["v"][1:, 0]), rtol=1e-9)
+    assert shown["eps_level"][1] == [0.5, 0.5]
+    assert "between RMSProp and gradient descent" in shown.reading
 
 
 def test_settling_is_drawn_as_the_rule_walks():
     knobs = {"lr": 0.03, "beta": 0.9, "eps": 1e-3, "curvature": 2.0}
-    (left, right), reading = drawn(picture.settling(), **knobs)
+    shown = seen(picture.settling(), **knobs)
     history = record(
         rmsprop, lambda w: 2.0 * w, ONE, 3000, **{k: v for k, v in knobs.items() if k != "curvature"}
     )
     w, v = history["w"][:, 0], history["v"][1:, 0]
-    walk = next(artist for artist in left.lines if len(artist.get_ydata()) == 3001)
-    factor = next(artist for artist in right.lines if len(artist.get_ydata()) == 3000)
-    np.testing.assert_allclose(walk.get_ydata(), np.clip(np.abs(w), 1e-13, 1e3), rtol=1e-9)
-    np.testing.assert_allclose(factor.get_ydata(), 0.03 / (np.sqrt(v) + 1e-3), rtol=1e-9)
-    assert "lr/2 − eps/curvature is 0.0145" in reading
+    np.testing.assert_allclose(shown["walk"], np.abs(w), rtol=1e-9)
+    np.testing.assert_allclose(shown["factor"][1], 0.03 / (np.sqrt(v) + 1e-3), rtol=1e-9)
+    assert "lr/2 − eps/curvature is 0.0145" in shown.reading
 
 
 def test_a_walk_that_is_still_coming_closer_is_not_said_to_have_come_back():
     scene = picture.settling()
-    assert "came back" not in drawn(scene, lr=0.01, beta=0.9, eps=0.0052, curvature=1.0)[1]
-    assert "came back" in drawn(scene, lr=0.01, beta=0.9, eps=1e-8, curvature=1.0)[1]
+    assert "came back" not in seen(scene, lr=0.01, beta=0.9, eps=0.0052, curvature=1.0).reading
+    assert "came back" in seen(scene, lr=0.01, beta=0.9, eps=1e-8, curvature=1.0).reading
 
 
 def test_nine_and_one_is_drawn_as_the_rule_walks():
-    (left, _), reading = drawn(picture.nine_and_one(), beta=0.95)
+    shown = seen(picture.nine_and_one(), beta=0.95)
     slopes = np.resize(picture.SLOPES, 300)
     ws = path(rmsprop, lambda w, t: slopes[t : t + 1], np.zeros(1), 300, lr=1.0, beta=0.95, eps=0.0)[:, 0]
-    np.testing.assert_allclose(line(left, "RMSProp").get_ydata(), ws, rtol=1e-12)
-    assert f"drifts {-float(picture.drift(0.95)):.2g} lr" in reading
+    np.testing.assert_allclose(shown["walk"], ws, rtol=1e-12)
+    assert f"drifts {-float(picture.drift(0.95)):.2g} lr" in shown.reading
 
 
 def test_one_eps_is_above_a_fifth_of_the_weights_early_and_above_nearly_all_in_the_end():
@@ -444,6 +432,6 @@ def test_near_step_90_the_loss_of_the_ravine_leaps_up_again():
 
 def test_eps_among_weights_counts_them():
     roots = {1: np.array([0.0, 1e-5, 1e-3, 1e-3]), 10: np.full(4, 1e-2)}
-    (ax,), reading = drawn(picture.eps_among_weights(roots), eps=1e-4, step=1)
-    assert ax.patches[0].get_data().values.sum() == 3  # the weight without a gradient is not drawn
-    assert "33% of the 3 weights" in reading
+    shown = seen(picture.eps_among_weights(roots), eps=1e-4, step=1)
+    assert shown["counts"].sum() == 3  # the weight without a gradient is not drawn
+    assert "33% of the 3 weights" in shown.reading

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import NamedTuple
 
 # Where a slider runs if the lesson does not say: knob → (low, high).
 RANGES = {
@@ -24,6 +25,20 @@ BETAS = (*(i / 20 for i in range(19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985
 BETAS += (0.997, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
 
 NUMBER, WHOLE, CHOICE, SWITCH = "number", "whole", "choice", "switch"
+
+
+class Knob(NamedTuple):
+    """What a scene says of a knob, beside its name.
+
+    default: where it begins.  stops: the ends of its range, as a tuple, or its choices, as a list; empty for
+    a rule's own knobs, whose names say it.  log: whether its slider is logarithmic.  still: whether another
+    value is another picture, drawn anew.
+    """
+
+    default: object
+    stops: tuple | list = ()
+    log: bool = False
+    still: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +101,12 @@ class Control:
         }
 
 
-def control(name, default, wish=None):
+def control(name, default, wish=None, log=False):
     """Return the Control of a knob.
 
     wish: None, a new default, a range (low, high), a range with a default (low, high, default), or a list of
-    choices. Raises ValueError for a range whose lower end is not below its upper one.
+    choices.  log: whether its slider is logarithmic, whatever its name. Raises ValueError for a range whose
+    lower end is not below its upper one.
     """
     default = _plain(default)
     if isinstance(wish, list):
@@ -110,7 +126,7 @@ def control(name, default, wish=None):
         return Control(name, WHOLE, int(default), tuple(range(int(low), int(high) + 1)))
     if name.startswith("beta") and not isinstance(wish, tuple):
         return Control(name, NUMBER, float(default), tuple(sorted({*BETAS, float(default)})))
-    round_numbers = logarithmic_stops if name.removesuffix("_rest") in LOGARITHMIC else even_stops
+    round_numbers = logarithmic_stops if log or name.removesuffix("_rest") in LOGARITHMIC else even_stops
     between = (stop for stop in round_numbers(low, high) if low < stop < high)
     return Control(
         name, NUMBER, float(default), tuple(sorted({float(low), float(high), float(default), *between}))

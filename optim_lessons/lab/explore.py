@@ -64,7 +64,7 @@ class Explorer(anywidget.AnyWidget):
         _check_known(knobs, defaults)
         self.scene = scene
         self.controls = {
-            name: _control(name, default, scene.ranges.get(name), knobs.get(name))
+            name: _control(name, default, scene.ranges.get(name), knobs.get(name), name in scene.logs)
             for name, default in defaults.items()
         }
         self.problem = ""
@@ -106,6 +106,11 @@ class Explorer(anywidget.AnyWidget):
         """What the picture of these values says in words."""
         self.flush()
         return self._reading
+
+    @property
+    def shown(self):
+        """What the picture of these values shows: a sentence, and the data of each mark by its name."""
+        return self.scene.show(**self.values)
 
     @property
     def figure(self):
@@ -313,17 +318,17 @@ def outward(stops, start):
     return near + [i for i in far if i % 4 == 0] + [i for i in far if i % 4]
 
 
-def _control(name, default, own, wish):
+def _control(name, default, own, wish, log):
     """Return a knob's control; a new default alone keeps the scene's range or choices."""
     if wish is None or isinstance(wish, list | tuple):
-        return control(name, default, own if wish is None else wish)
+        return control(name, default, own if wish is None else wish, log)
     if isinstance(own, tuple):
-        return control(name, default, (*own[:2], wish))
+        return control(name, default, (*own[:2], wish), log)
     if isinstance(own, list):
         if wish not in own:
             raise ValueError(f"{name} is {wish!r}: choose one of {', '.join(map(str, own))}")
         return control(name, wish, own)
-    return control(name, wish)
+    return control(name, wish, log=log)
 
 
 def _check_known(names, known):

@@ -51,7 +51,8 @@ class Scene:
     move; or a function of all values that returns them, where they depend on a still knob.
     play: the knob that the play button moves from its start to its value; None: steps, if there is one.
     formulas: formulas(controls, **still) returns what a page needs to work the picture out by itself (see
-    lab/printed.py), or raises CannotTrace; controls: knob → Control.
+    lab/printed.py), or raises CannotTrace; controls: knob → Control.  logs: the knobs whose sliders are
+    logarithmic.  show: a function of all knobs that returns the sentence and the data behind the picture.
     """
 
     build: Callable
@@ -62,6 +63,8 @@ class Scene:
     handles: tuple | Callable = ()
     play: str | None = None
     formulas: Callable | None = None
+    logs: frozenset = frozenset()
+    show: Callable | None = None
 
 
 class Frame(NamedTuple):

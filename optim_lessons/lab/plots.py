@@ -163,6 +163,12 @@ def height_bands(landscape, points=(320, 260)):
     return colours
 
 
+def floor(landscape):
+    """Return the height of a landscape's lowest minimum, and whether all its minima are that low."""
+    heights = landscape(landscape.minima)
+    return float(heights.min()), bool(np.ptp(heights) < 1e-9)
+
+
 def inside(ws, box):
     """Return how many points of a path lie in the box before the first one that does not (NaN included)."""
     (x0, x1), (y0, y1) = box
@@ -189,18 +195,21 @@ def set_path(line, ws, box):
 
 
 def loss_axis(ax, start, lowest, steps=100, log=True, decades=12):
-    """Prepare an axis of loss against step: log, of the loss above the lowest one, or linear.
+    """Prepare an axis of loss against step, as `loss_limits` says."""
+    label, low, high, log = loss_limits(start, lowest, log, decades)
+    ax.set(xlim=(0, steps), xlabel="step", yscale="log" if log else "linear", ylim=(low, high), ylabel=label)
+
+
+def loss_limits(start, lowest, log=True, decades=12):
+    """Return label, ends, and whether it is logarithmic, of an axis of losses: above the lowest one, if so.
 
     start: loss at the start.  lowest: loss at the minimum.
     """
-    ax.set(xlim=(0, steps), xlabel="step")
     if not log or not start > lowest:
         rise = max(abs(start - lowest), 1e-12)
-        ax.set(ylim=(lowest - 0.1 * rise, start + 0.4 * rise), ylabel="loss")
-        return
+        return "loss", lowest - 0.1 * rise, start + 0.4 * rise, False
     top = 10.0 ** math.ceil(math.log10(start - lowest) + 1)
-    above = "loss" if lowest == 0 else "loss − minimum"
-    ax.set(yscale="log", ylim=(top * 10.0**-decades, top), ylabel=above)
+    return "loss" if lowest == 0 else "loss − minimum", top * 10.0**-decades, top, True
 
 
 def set_loss(line, losses, lowest=0.0):
@@ -211,6 +220,26 @@ def set_loss(line, losses, lowest=0.0):
         low, high = line.axes.get_ylim()
         losses = np.clip(losses - lowest, low, high * 1e3)
     line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
+
+
+def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
+    """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
+
+    runs: name → run.  rows: what stands beside the row → draw(ax, run).  adjust: as for subplots_adjust; else
+    as for subplots.
+    """
+    figure = new_figure(size)
+    with look():
+        axes = figure.subplots(len(rows), len(runs), squeeze=False, **shared)
+        figure.subplots_adjust(*adjust[:4], **dict(zip(("wspace", "hspace"), adjust[4:], strict=False)))
+        for column, (name, run) in zip(axes.T, runs.items(), strict=True):
+            for ax, draw in zip(column, rows.values(), strict=True):
+                draw(ax, run)
+            column[0].set_title(name)
+            column[-1].set_xlabel("step")
+        for ax, label in zip(axes[:, 0], rows, strict=True):
+            ax.set_ylabel(label)
+    return figure
 
 
 class Picture:

@@ -13,6 +13,7 @@ from optim_lessons.lab.plots import (
     BANDS,
     HEIGHTS,
     RULE_STYLES,
+    floor,
     height_bands,
     height_map,
     inside,
@@ -28,6 +29,9 @@ from optim_lessons.lab.printed import allowed
 from optim_lessons.lab.reading import race_reading, reading
 from optim_lessons.lab.tape.javascript import print_ground, print_rule
 from optim_lessons.lab.tape.trace import CannotTrace
+
+SHAPES = {"condition": (1.0, 1000.0), "angle": (0, 90)}  # where the sliders of landscapes run
+LOGS = frozenset(["condition"])
 
 
 def walk(rule, landscape):
@@ -89,9 +93,9 @@ def walk(rule, landscape):
             "allowed": allowed(parts(rule).knobs),
         } | about(first)
 
-    ranges = dict(zip(start, first.box, strict=True))
+    ranges = SHAPES | dict(zip(start, first.box, strict=True)) | {"steps": (1, 300)}
     knobs = parts(rule).knobs | shape | start | {"steps": 60}
-    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),), formulas=formulas)
+    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),), formulas=formulas, logs=LOGS)
 
 
 def race(rules, landscapes, noisy):
@@ -170,9 +174,10 @@ def race(rules, landscapes, noisy):
             "measure": measured(surface, level),
         } | about(surface)
 
-    return Scene(
-        build, moving, {"landscape": names[0]}, {"landscape": names}, size=(10.6, 4.2), formulas=formulas
-    )
+    ranges = {"landscape": names, "lr_scale": (0.05, 20.0), "noise": (0.0, 3.0)}
+    ranges |= {"seed": (0, 20), "steps": (1, 300)}
+    still, logs = {"landscape": names[0]}, frozenset(["lr_scale"])
+    return Scene(build, moving, still, ranges, size=(10.6, 4.2), formulas=formulas, logs=logs)
 
 
 def measured(landscape, level):
@@ -237,12 +242,6 @@ def _set_steps(ax, steps):
     if ax.get_xlim() != (0, steps):
         ax.set_xlim(0, steps)
         ax.xaxis.stale = True
-
-
-def floor(landscape):
-    """Return the height of a landscape's lowest minimum, and whether all its minima are that low."""
-    heights = landscape(landscape.minima)
-    return float(heights.min()), bool(np.ptp(heights) < 1e-9)
 
 
 def _factory(landscape):

@@ -9,7 +9,10 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.kept import kept
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, KNOBS, Mark, Panel, Shown, knob, level, line, log, note, picture, plain, step, upright,
+)  # fmt: skip
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import ALERT, Picture, knob_values, look, new_figure, rule_label, rule_style
 from optim_lessons.momentum import momentum
@@ -47,80 +50,60 @@ def stream_slope(x, y):
 def rare_and_frequent():
     """Return the scene of two weights, one for a frequent and one for a rare feature, and their lrs.
 
-    Both weights should become 1. Knobs: lr, eps (AdaGrad's), frequency (of the rare feature), against
-    (the rule with one lr for both), its_lr, seed.
+    Both weights should become 1. eps: AdaGrad's.  frequency: of the rare feature.  against, its_lr: the rule
+    with one lr for both.
     """
     rivals = {rule_label(rule): rule for rule in (gradient_descent, momentum)}
+    t, marked = np.arange(1, EXAMPLES + 1), np.unique(np.geomspace(1, EXAMPLES, 12).astype(int)) - 1
 
-    def build(figure):
-        top, bottom = figure.add_axes((0.075, 0.55, 0.5, 0.36)), figure.add_axes((0.075, 0.12, 0.5, 0.36))
-        right = figure.add_axes((0.675, 0.12, 0.31, 0.735))
-        t = np.arange(1, EXAMPLES + 1)
-        for ax, title in ((top, "frequent w[0]"), (bottom, "rare w[1]")):
-            ax.set(xlim=(0, EXAMPLES), ylim=(-0.3, 2.2), ylabel=title, yticks=(0, 1, 2))
-            ax.axhline(1, color=GROUND, linestyle=":", linewidth=1.5)
-        top.set_xticklabels([])
-        bottom.set_xlabel("example t")
-        right.set(xlim=(1, EXAMPLES), ylim=(1e-3, 1e2), xscale="log", yscale="log", xlabel="example t")
-        right.set_title("effective lr of each weight", pad=20)
-        seen = bottom.vlines([], -0.3, -0.12, color=NOTE, linewidth=1, animated=True)
-        rules = {rule_label(adagrad): adagrad, **rivals}
-        lines = {}
-        for label, rule in rules.items():
-            style = rule_style(rule) | {"marker": "", "linewidth": 1.5, "zorder": 3 if rule is adagrad else 2}
-            lines[label] = [ax.plot([], [], animated=True, **style)[0] for ax in (top, bottom)]
-            lines[label] += right.plot([], [], animated=True, **style)
-            top.plot([], [], label=label, **style)
-        top.legend(loc="upper right", ncols=3, fontsize=9, handlelength=2.4)
-        style = rule_style(adagrad) | {"linewidth": 1.5, "zorder": 3}
-        rare_lr = right.plot([], [], animated=True, **style | {"marker": ""})[0]
-        marks = right.plot([], [], animated=True, **style | {"linestyle": "", "markersize": 5})[0]
-        marked = np.unique(np.geomspace(1, EXAMPLES, 12).astype(int)) - 1
-        # Above the axes: within them there is no place that no setting leads a line through.
-        key = {"color": rule_style(adagrad)["color"], "fontsize": 9, "transform": right.transAxes}
-        right.text(0, 1.025, "AdaGrad: rare with marks, frequent without", **key)
-        settings = top.set_title("", fontsize=10, animated=True)
+    def show(*, lr, eps, frequency, against, its_lr, seed):
+        x, y = feature_stream(frequency, seed)
+        slope = stream_slope(x, y)
+        run = record(adagrad, slope, np.zeros(2), EXAMPLES, lr=lr, eps=eps)
+        ws, v = run["w"], run["v"][1:]
+        other = path(rivals[against], slope, np.zeros(2), EXAMPLES, lr=its_lr)
+        lrs = np.where(v > 0, np.clip(effective_lr(v, lr=lr, eps=eps), 1e-9, 1e9), np.nan)
+        data = {f"{name}, w[{i}]": np.nan_to_num(its[:, i], nan=3.0)
+                for name, its in (("AdaGrad", ws), (against, other)) for i in (0, 1)}  # fmt: skip
+        data |= {"lr of AdaGrad": (t, lrs[:, 0]), "rare lr": (t, lrs[:, 1])}
+        data |= {f"lr of {against}": ([1, EXAMPLES], [its_lr * (10 if against == "momentum" else 1)] * 2)}
+        data |= {"marks": (t[marked], lrs[marked, 1]), "seen": np.flatnonzero(x[:, 1])}
+        told = knob_values({"lr": lr, "eps": eps, "frequency": frequency, against: its_lr, "seed": seed})
+        said = f"The rare feature came {len(data['seen'])} times. Mean distance from 1 over the last 500 "
+        return Shown(
+            f"{said}examples: AdaGrad {_distance(ws)}; {against} {_distance(other)}.", told=told, **data
+        )
 
-        def move(*, lr, eps, frequency, against, its_lr, seed):
-            x, y = feature_stream(frequency, seed)
-            slope = stream_slope(x, y)
-            walk = record(adagrad, slope, np.zeros(2), EXAMPLES, lr=lr, eps=eps)
-            ws, v = walk["w"], walk["v"][1:]
-            other = path(rivals[against], slope, np.zeros(2), EXAMPLES, lr=its_lr)
-            factors = effective_lr(v, lr=lr, eps=eps)
-            factors = np.where(v > 0, np.clip(factors, 1e-9, 1e9), np.nan)
-            for label in rivals:
-                for line in lines[label]:
-                    line.set_visible(label == against)
-            for label, walk in ((rule_label(adagrad), ws), (against, other)):
-                for i in (0, 1):
-                    lines[label][i].set_data(np.arange(EXAMPLES + 1), _tame(walk[:, i], 3))
-            lines[rule_label(adagrad)][2].set_data(t, factors[:, 0])
-            lines[against][2].set_data([1, EXAMPLES], [its_lr * (10 if against == "momentum" else 1)] * 2)
-            rare_lr.set_data(t, factors[:, 1])
-            marks.set_data(t[marked], factors[marked, 1])
-            at = np.flatnonzero(x[:, 1])
-            seen.set_segments([[(i, -0.3), (i, -0.12)] for i in at])
-            settings.set_text(
-                knob_values({"lr": lr, "eps": eps, "frequency": frequency, against: its_lr, "seed": seed})
-            )
-            return (
-                f"The rare feature came {len(at)} times. Mean distance from 1 over the last 500 examples: "
-                f"AdaGrad {_distance(ws)}; {against} {_distance(other)}."
-            )
-
-        return move
-
-    moving = {"lr": 0.3, "eps": 1e-10, "frequency": 0.02, "against": "gradient descent"}
-    moving |= {"its_lr": 0.05, "seed": 0}
-    ranges = {
-        "lr": (0.01, 3.0),
-        "eps": (1e-10, 100.0),
-        "frequency": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
-        "against": list(rivals),
-        "its_lr": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
-    }
-    return Scene(build, moving, ranges=ranges, size=(9.6, 4.4))
+    sides = [("", 0, EXAMPLES), ("frequent w[0]", -0.3, 2.2, False, (0, 1, 2))]
+    top = Panel(
+        (0.075, 0.55, 0.5, 0.36), *sides, "{told}", goal=level(GROUND, 1, linestyle=":", linewidth=1.5)
+    )
+    top.add(hide=lambda ax: ax.set_xticklabels([]))
+    top.legend = {"loc": "upper right", "ncols": 3, "fontsize": 9, "handlelength": 2.4}
+    sides = [("example t", 0, EXAMPLES), ("rare w[1]", -0.3, 2.2, False, (0, 1, 2))]
+    bottom = Panel((0.075, 0.12, 0.5, 0.36), *sides, goal=level(GROUND, 1, linestyle=":", linewidth=1.5))
+    bottom.add(seen=Mark(
+        lambda ax, **more: ax.vlines([], -0.3, -0.12, color=NOTE, linewidth=1, **more),
+        lambda lines, at: lines.set_segments([[(i, -0.3), (i, -0.12)] for i in at])))  # fmt: skip
+    right = Panel((0.675, 0.12, 0.31, 0.735), log("example t", 1, EXAMPLES), log("", 1e-3, 1e2))
+    right.add(title=lambda ax: ax.set_title("effective lr of each weight", pad=20))
+    for name, rule in {"AdaGrad": adagrad, **rivals}.items():
+        style = {"linewidth": 1.5, "zorder": 3 if rule is adagrad else 2}
+        for i, panel in enumerate((top, bottom)):
+            panel.add(**{f"{name}, w[{i}]": plain(rule, within=(-3, 3), label=name * (not i), **style)})
+        right.add(**{f"lr of {name}": plain(rule, within=FREE, **style)})
+    own = {"linewidth": 1.5, "zorder": 3, "within": FREE}
+    right.add(**{"rare lr": plain(adagrad, **own), "marks": line(adagrad, linestyle="", markersize=5, **own)})
+    # Above the axes: within them there is no place that no setting leads a line through.
+    key = {"color": rule_style(adagrad)["color"], "fontsize": 9}
+    words = "AdaGrad: rare with marks, frequent without"
+    right.add(key=lambda ax: ax.text(0, 1.025, words, transform=ax.transAxes, **key))
+    knobs = {"lr": knob(0.3, 0.01, 3.0), "eps": knob(1e-10, 1e-10, 100.0)}
+    knobs |= {"frequency": knob(0.02, [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0])}
+    knobs |= {"against": knob("gradient descent", rivals), "seed": knob(0, 0, 20)}
+    knobs |= {"its_lr": knob(0.05, [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0])}
+    order = ("lr", "eps", "frequency", "against", "its_lr", "seed")
+    return picture([top, bottom, right], show, figsize=(9.6, 4.4), **{name: knobs[name] for name in order})
 
 
 def _distance(ws):
@@ -128,10 +111,6 @@ def _distance(ws):
     if not (away < 100).all():
         return "is lost (its steps overshoot)"
     return f"{away[0]:.2f} (frequent) and {away[1]:.2f} (rare)"
-
-
-def _tame(values, bound):
-    return np.clip(np.nan_to_num(values, nan=bound), -bound, bound)
 
 
 # --- the best fixed step in hindsight ------------------------------------------------------------------
@@ -155,45 +134,36 @@ def hindsight():
     """Return the scene of the mean regret against lr, of gradient descent and AdaGrad.
 
     Dotted: the bound of the theory for each fixed lr, lowest at D/√G.
-    Knobs: scale (of the loss), steps, seed.
+    scale: of the loss.
     """
+    rules = {rule_label(rule): rule for rule in (gradient_descent, adagrad)}
 
-    def build(figure):
-        ax = figure.add_axes((0.09, 0.135, 0.88, 0.77))
-        ax.set(xlim=(LRS[0], LRS[-1]), ylim=(3e-3, 10), xscale="log", yscale="log", xlabel="lr")
-        ax.set_ylabel("mean regret / scale")
-        curves, lowest = {}, {}
-        for rule in (gradient_descent, adagrad):
-            style = rule_style(rule)
-            curves[rule] = ax.plot([], [], animated=True, **style | {"marker": ""}, label=rule_label(rule))[0]
-            lowest[rule] = ax.plot([], [], animated=True, **style | {"markersize": 9})[0]
-        bound = ax.plot([], [], ":", color=GROUND, linewidth=2, animated=True, label="bound, fixed lr")[0]
-        mark = ax.axvline(1, color=ALERT, linestyle="--", linewidth=1.2, animated=True)
-        mark.set_label("D/√G")
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=4, fontsize=9)
-        settings = ax.set_title("", fontsize=10, animated=True)
+    def show(*, scale, steps, seed):
+        found, squares = (
+            {name: regrets(rule, steps, scale, seed) for name, rule in rules.items()},
+            steps * scale**2,
+        )
+        best = {name: best_of(values, lr=LRS) for name, values in found.items()}
+        data = {name: (LRS, values) for name, values in found.items()}
+        data |= {
+            f"lowest of {name}": (LRS[[its.index]], found[name][[its.index]]) for name, its in best.items()
+        }
+        data |= {"bound": (LRS, (DISTANCE**2 / (2 * LRS) + LRS * squares / 2) / steps / scale)}
+        told = f"Best lr of 41: gradient descent {best['gradient descent'].short} (the theory says "
+        told += f"{DISTANCE / np.sqrt(squares):.2g}), AdaGrad {best['AdaGrad'].short}."
+        return Shown(told, theory=DISTANCE / np.sqrt(squares), **data)
 
-        def move(*, scale, steps, seed):
-            best = {}
-            for rule in curves:
-                values = regrets(rule, steps, scale, seed)
-                best[rule] = best_of(values, lr=LRS)
-                i = best[rule].index
-                curves[rule].set_data(LRS, np.clip(values, 1e-6, 1e6))
-                lowest[rule].set_data(LRS[[i]], values[[i]])
-            squares = steps * scale**2
-            bound.set_data(LRS, (DISTANCE**2 / (2 * LRS) + LRS * squares / 2) / steps / scale)
-            mark.set_xdata([DISTANCE / np.sqrt(squares)] * 2)
-            settings.set_text(knob_values({"scale": scale, "steps": steps, "seed": seed}))
-            return (
-                f"Best lr of 41: gradient descent {best[gradient_descent].short} (the theory says "
-                f"{DISTANCE / np.sqrt(squares):.2g}), AdaGrad {best[adagrad].short}."
-            )
-
-        return move
-
-    ranges = {"scale": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0], "steps": [30, 100, 300, 1000]}
-    return Scene(build, {"scale": 1.0, "steps": 100, "seed": 0}, ranges=ranges)
+    panel = Panel(
+        (0.09, 0.135, 0.88, 0.77), log("lr", LRS[0], LRS[-1]), log("mean regret / scale", 3e-3, 10), KNOBS
+    )
+    panel.legend = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "ncols": 4, "fontsize": 9}
+    for name, rule in rules.items():
+        panel.add(**{name: plain(rule, label=name, within=(1e-6, 1e6))})
+        panel.add(**{f"lowest of {name}": line(rule, markersize=9, within=FREE)})
+    panel.add(bound=line(GROUND, linestyle=":", linewidth=2, label="bound, fixed lr", within=FREE))
+    panel.add(theory=upright(ALERT, linestyle="--", linewidth=1.2, label="D/√G"))
+    knobs = {"scale": knob(1.0, [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0])}
+    return picture([panel], show, **knobs, steps=knob(100, [30, 100, 300, 1000]), seed=knob(0, 0, 20))
 
 
 # --- the long run --------------------------------------------------------------------------------------
@@ -205,50 +175,35 @@ def long_run(rule):
     The loss is ½(w − c)², and c swings between −1 and 1: data change with the seasons. Each slope has
     noise, and one of them, at step 1,000, is a burst. Knobs: the rule's own, season (steps), noise, burst.
     """
-    style = rule_style(rule) | {"marker": ""}
+    t = np.arange(STEPS + 1)
 
-    def build(figure):
-        left, right = figure.add_axes((0.075, 0.135, 0.53, 0.77)), figure.add_axes((0.685, 0.135, 0.3, 0.77))
-        t = np.arange(STEPS + 1)
-        left.set(xlim=(0, STEPS), ylim=(-2, 2), xlabel="step t", ylabel="w")
-        minimum = left.plot([], [], color=GROUND, alpha=0.55, linewidth=4, animated=True, label="minimum")[0]
-        walk = left.plot([], [], animated=True, label=rule_label(rule), **style | {"linewidth": 1.3})[0]
-        left.legend(loc="lower left", ncols=2)
-        right.set(xlim=(1, STEPS), ylim=(1e-4, 1e2), xscale="log", yscale="log", xlabel="step t")
-        right.set_title("effective lr")
-        right.plot(t[1:], 50 / np.sqrt(t[1:]), color=GROUND, linestyle=":", linewidth=1.5)
-        right.text(40, 14, "falls like 1/√t", color=NOTE)
-        factor = right.plot([], [], animated=True, **style)[0]
-        bursts = [
-            ax.axvline(BURST_AT, color=ALERT, linestyle="--", linewidth=1.2, animated=True)
-            for ax in (left, right)
-        ]
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, season, noise, burst, **knobs):
+        c, added = moving_minimum(season, noise, burst)
+        ws, v = follow(rule, c, added, **knobs)
+        lrs = np.broadcast_to(effective_lr(v, **knobs), STEPS)
+        data = {"minimum": c, "walk": np.nan_to_num(ws, nan=3.0)}
+        data |= {"effective": (t[1:], np.clip(lrs, 1e-9, 1e9))}
+        data |= {"burst left": BURST_AT, "burst right": BURST_AT} if burst > 0 else {}
+        first, last = (np.abs(part).mean() for part in ((ws - c)[1 : season + 1], (ws - c)[-season:]))
+        told = "The walk is lost: its steps overshoot. Try a smaller lr."
+        if last < 1e3:
+            told = f"Mean distance to the minimum: {first:.2f} in the first season, {last:.2f} in the last "
+            told += f"(standing still at 0: {2 / np.pi:.2f}). The effective lr went from {lrs[0]:.2g} "
+            told += f"to {lrs[-1]:.2g}."
+        return Shown(told, **data)
 
-        def move(*, season, noise, burst, **knobs):
-            c, added = moving_minimum(season, noise, burst)
-            ws, v = follow(rule, c, added, **knobs)
-            lrs = np.broadcast_to(effective_lr(v, **knobs), STEPS)
-            minimum.set_data(t, c)
-            walk.set_data(t, _tame(ws, 3))
-            factor.set_data(t[1:], np.clip(lrs, 1e-9, 1e9))
-            for line in bursts:
-                line.set_visible(burst > 0)
-            settings.set_text(knob_values(knobs | {"season": season, "noise": noise, "burst": burst}))
-            first, last = (np.abs(part).mean() for part in ((ws - c)[1 : season + 1], (ws - c)[-season:]))
-            if not last < 1e3:
-                return "The walk is lost: its steps overshoot. Try a smaller lr."
-            return (
-                f"Mean distance to the minimum: {first:.2f} in the first season, {last:.2f} in the last "
-                f"(standing still at 0: {2 / np.pi:.2f}). The effective lr went from {lrs[0]:.2g} "
-                f"to {lrs[-1]:.2g}."
-            )
-
-        return move
-
-    ranges = {"season": (50, 1500), "burst": (0.0, 100.0), "noise": (0.0, 1.0), "eps": (1e-10, 10.0)}
-    moving = parts(rule).knobs | {"season": 300, "noise": 0.3, "burst": 0.0}
-    return Scene(build, moving, ranges=ranges)
+    left = Panel((0.075, 0.135, 0.53, 0.77), step(STEPS, "step t"), ("w", -2, 2), KNOBS)
+    left.legend = {"loc": "lower left", "ncols": 2}
+    left.add(minimum=line(GROUND, alpha=0.55, linewidth=4, label="minimum"))
+    left.add(walk=plain(rule, label=rule_label(rule), linewidth=1.3, within=(-3, 3)))
+    right = Panel((0.685, 0.135, 0.3, 0.77), log("step t", 1, STEPS), log("", 1e-4, 1e2), "effective lr")
+    right.add(root=line(GROUND, (t[1:], 50 / np.sqrt(t[1:])), linestyle=":", linewidth=1.5))
+    right.add(words=note(40, 14, "falls like 1/√t", color=NOTE), effective=plain(rule, within=FREE))
+    for panel, name in ((left, "burst left"), (right, "burst right")):
+        panel.add(**{name: upright(ALERT, linestyle="--", linewidth=1.2)})
+    knobs = parts(rule).knobs | {"season": knob(300, 50, 1500), "noise": knob(0.3, 0.0, 1.0)}
+    knobs |= {"eps": knob(knobs["eps"], 1e-10, 10.0)} if "eps" in knobs else {}
+    return picture([left, right], show, **knobs, burst=knob(0.0, 0.0, 100.0))
 
 
 # --- still pictures ------------------------------------------------------------------------------------

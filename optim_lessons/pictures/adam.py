@@ -1,6 +1,7 @@
 """The pictures of lesson 08: two averages, their correction, eps, the turned ravine, Reddi's example."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,33 +10,28 @@ from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.fair import best_of, settled
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    Axis, Panel, Shown, from_above, knob, level, line, log, loss_panel, note, picture, plain, ring, step,
+    walk,
+)  # fmt: skip
 from optim_lessons.lab.path import grid, path, record
-from optim_lessons.lab.plots import (
-    ALERT,
-    RULE_STYLES,
-    Picture,
-    counted,
-    height_bands,
-    height_map,
-    look,
-    loss_axis,
-    new_figure,
-    path_line,
-    rule_label,
+
+from optim_lessons.lab.plots import (  # isort: skip
+    ALERT, RULE_STYLES, Picture, columns, counted, floor, height_map, look, new_figure, path_line, rule_label,
     rule_style,
-    set_loss,
-    set_path,
-)
-from optim_lessons.lab.scenes import floor, reading
+)  # fmt: skip
+from optim_lessons.lab.scenes import reading
 from optim_lessons.landscapes import Landscape, quadratic, reddi, rosenbrock, saddle
 from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.sgd import sgd
 
 ADAM = rule_style(adam)
-PLAIN = ADAM | {"marker": ""}
 STEEP, FLAT = "#0060a8", "#b87700"  # the steep and the flat direction of a ravine, as in lesson 01
 PALE = "#9aa7b4"
+HAT = {"color": STEEP, "linewidth": 1.8}
+RAW = {"color": ALERT, "linestyle": "--", "linewidth": 1.8}
 DEFAULTS = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 GROUNDS = {"Rosenbrock": rosenbrock, "ravine": quadratic(condition=100), "saddle": saddle()}
 
@@ -136,54 +132,36 @@ def four_rules():
     )
 
 
+TOLD = "lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}"
+
+
 def grounds():
     """Return the scene of Adam on a ravine, Rosenbrock's valley or a saddle, with RMSProp at the same lr.
 
-    Knobs: landscape, lr, beta1, beta2, eps and steps. RMSProp has beta = beta2 and the same eps.
+    RMSProp has beta = beta2 and the same eps.
     """
 
-    def build(figure, *, landscape):
-        ground = GROUNDS[landscape]
-        above = figure.add_axes((0.08, 0.135, 0.455, 0.77), title=ground.name)
-        beside = figure.add_axes((0.625, 0.135, 0.355, 0.77))
-        height_map(above, ground)
-        lowest, level = floor(ground)
-        loss_axis(beside, float(ground(ground.start)), lowest, log=level)
-        beside.xaxis.set_animated(True)
-        lines = {}
+    def show(*, landscape, lr, beta1, beta2, eps, steps):
+        land, common = GROUNDS[landscape], {"lr": lr, "eps": eps}
+        other = path(rmsprop, land.grad, land.start, steps, beta=beta2, **common)
+        ws = path(adam, land.grad, land.start, steps, beta1=beta1, beta2=beta2, **common)
+        lowest, even = floor(land)
+        end = land(other[-1]) - (lowest if even else 0)
+        told = f"{reading('Adam', ws, land(ws), land)} RMSProp at the same lr: "
+        data = {"Adam": ws, "RMSProp": other, "losses of Adam": land(ws), "losses of RMSProp": land(other)}
+        return Shown(f"{told}{f'{end:.3g}' if np.isfinite(end) else 'diverged'}.", **data)
+
+    def panels(landscape):
+        land = GROUNDS[landscape]
+        above = from_above((0.08, 0.135, 0.455, 0.77), land, land.name, legend="upper right")
+        beside = loss_panel((0.625, 0.135, 0.355, 0.77), land, "steps", TOLD, size=9.5)
         for rule, label in ((rmsprop, "RMSProp"), (adam, "Adam")):
-            lines[rule] = (
-                path_line(above, rule, animated=True),
-                beside.plot([], [], animated=True, label=label, **rule_style(rule) | {"marker": ""})[0],
-            )
-        above.legend(
-            handles=[pair[0] for pair in lines.values()], labels=["RMSProp", "Adam"], loc="upper right"
-        )
-        settings = beside.set_title("", fontsize=9.5, animated=True)
+            above.add(**{label: walk(rule, label=label)})
+            beside.add(**{f"losses of {label}": plain(rule, above=floor(land)[0])})
+        return [above, beside]
 
-        def move(*, lr, beta1, beta2, eps, steps):
-            common = {"lr": lr, "eps": eps}
-            walks = {
-                rmsprop: path(rmsprop, ground.grad, ground.start, steps, beta=beta2, **common),
-                adam: path(adam, ground.grad, ground.start, steps, beta1=beta1, beta2=beta2, **common),
-            }
-            for rule, ws in walks.items():
-                set_path(lines[rule][0], ws, ground.box)
-                set_loss(lines[rule][1], ground(ws), lowest)
-            if beside.get_xlim() != (0, steps):
-                beside.set_xlim(0, steps)
-                beside.xaxis.stale = True
-            settings.set_text(f"lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}")
-            ws = walks[adam]
-            other = ground(walks[rmsprop][-1]) - (lowest if level else 0)
-            return (
-                f"{reading('Adam', ws, ground(ws), ground)} RMSProp at the same lr: "
-                f"{f'{other:.3g}' if np.isfinite(other) else 'diverged'}."
-            )
-
-        return move
-
-    return Scene(build, DEFAULTS | {"lr": 0.1, "steps": 150}, {"landscape": "Rosenbrock"})
+    knobs = DEFAULTS | {"lr": knob(0.1, 1e-3, 1.0), "steps": knob(150, 1, 300)}
+    return picture(panels, show, landscape=knob("Rosenbrock", GROUNDS, still=True), **knobs)
 
 
 LONG = 3000  # steps of the two averages
@@ -217,63 +195,36 @@ def long_run(beta1, beta2, noise, seed):
 def memories():
     """Return the scene of Adam's two averages over 3,000 steps, as they are and corrected, and of its steps.
 
-    Knobs: beta1, beta2, noise (of the gradient, whose mean is 1) and seed.
+    noise: of the gradient, whose mean is 1.
     """
 
-    def build(figure):
-        axes = [figure.add_axes((x, 0.135, 0.255, 0.77)) for x in (0.055, 0.39, 0.735)]
-        for ax in axes:
-            ax.set(xlim=(1, LONG), xscale="log", xlabel="step t")
-        axes[0].set(ylim=(-0.6, 2.6))
-        axes[1].set(ylim=(1e-4, 1e2), yscale="log")
-        axes[2].set(ylim=(1e-2, 1e3), yscale="log")
-        axes[2].set_title("length of a step / lr", fontsize=11)
-        hat, raw = {"color": STEEP, "linewidth": 1.8}, {"color": ALERT, "linestyle": "--", "linewidth": 1.8}
-        axes[0].axhline(1, color=PALE, linewidth=4, alpha=0.5)
-        mean_square = axes[1].axhline(1, color=PALE, linewidth=4, alpha=0.5, animated=True)
-        axes[2].axhline(1, color=PALE, linewidth=4, alpha=0.5)
-        names = (("raw m", "m", "m̂"), ("v", "v", "v̂"), ("raw", "not corrected", "corrected"))
-        lines = [
-            (
-                ax.plot([], [], animated=True, label=first, **raw)[0],
-                ax.plot([], [], animated=True, label=second, **hat)[0],
-            )
-            for ax, (_, first, second) in zip(axes, names, strict=True)
-        ]
-        for ax in axes:
-            ax.legend(loc="upper right", ncols=2, handlelength=1.9, fontsize=9, columnspacing=1.0)
-        settings = [ax.set_title("", fontsize=10, animated=True) for ax in axes[:2]]
+    def show(*, beta1, beta2, noise, seed):
+        data = {
+            name: (SHOWN, np.abs(x)[SHOWN - 1]) for name, x in long_run(beta1, beta2, noise, seed).items()
+        }
+        seen = long_run(beta1, beta2, noise, seed)
+        data |= {name: (SHOWN, seen[name][SHOWN - 1]) for name in ("m", "m_hat")}
+        too_long = stretch(beta1, beta2)
+        longest, late = int(too_long.argmax()), np.flatnonzero(np.abs(too_long - 1) > 0.05)
+        until = f"until step {late[-1] + 1}" if late.size and late[-1] + 1 < LONG else "beyond step 3,000"
+        told = f"Without correction the first step is {too_long[0]:.3g} times Adam's, the longest one "
+        told += f"{too_long[longest]:.3g} times, at step {longest + 1}; more than 5% off "
+        return Shown(f"{told}{until if late.size else 'never'}.", mean_square=1 + noise**2, **data)
 
-        def move(*, beta1, beta2, noise, seed):
-            seen = long_run(beta1, beta2, noise, seed)
-            for (first, second), (a, b) in zip(
-                lines, (("m", "m_hat"), ("v", "v_hat"), ("raw", "step")), strict=True
-            ):
-                rows = np.abs(seen[a]), np.abs(seen[b])
-                rows = rows if first.axes is not axes[0] else [np.clip(seen[x], -0.55, 2.1) for x in (a, b)]
-                first.set_data(SHOWN, rows[0][SHOWN - 1])
-                second.set_data(SHOWN, rows[1][SHOWN - 1])
-            mean_square.set_ydata([1 + noise**2] * 2)
-            settings[0].set_text(f"beta1 {beta1:g}   noise {noise:.3g}   seed {seed}")
-            settings[1].set_text(f"beta2 {beta2:g}")
-            too_long = stretch(beta1, beta2)
-            longest = int(too_long.argmax())
-            late = np.flatnonzero(np.abs(too_long - 1) > 0.05)
-            until = f"until step {late[-1] + 1}" if late.size and late[-1] + 1 < LONG else "beyond step 3,000"
-            until = until if late.size else "never"
-            return (
-                f"Without correction the first step is {too_long[0]:.3g} times Adam's, the longest one "
-                f"{too_long[longest]:.3g} times, at step {longest + 1}; more than 5% off {until}."
-            )
-
-        return move
-
-    return Scene(
-        build,
-        {"beta1": 0.9, "beta2": 0.999, "noise": 0.0, "seed": 0},
-        size=(10.6, 4.0),
-        ranges={"noise": (0.0, 1.5)},
-    )
+    legend = {"loc": "upper right", "ncols": 2, "handlelength": 1.9, "fontsize": 9, "columnspacing": 1.0}
+    t, first = log("step t", 1, LONG), "beta1 {beta1:g}   noise {noise:.3g}   seed {seed}"
+    pale, every = {"color": PALE, "linewidth": 4, "alpha": 0.5}, (0, np.inf)
+    left = Panel((0.055, 0.135, 0.255, 0.77), t, ("", -0.6, 2.6), first, legend=legend, mean=level(pale, 1))
+    left.add(m=line(RAW, label="m", within=(-0.55, 2.1)), m_hat=line(HAT, label="m̂", within=(-0.55, 2.1)))
+    middle = Panel((0.39, 0.135, 0.255, 0.77), t, log("", 1e-4, 1e2), "beta2 {beta2:g}", legend=legend)
+    middle.add(mean_square=level(pale), v=line(RAW, label="v", within=every))
+    middle.add(v_hat=line(HAT, label="v̂", within=every))
+    right = Panel((0.735, 0.135, 0.255, 0.77), t, log("", 1e-2, 1e3), "length of a step / lr", legend=legend)
+    right.size = 11
+    right.add(one=level(pale, 1), raw=line(RAW, label="not corrected", within=every))
+    right.add(step=line(HAT, label="corrected", within=every))
+    knobs = {"beta1": 0.9, "beta2": 0.999, "noise": knob(0.0, 0.0, 1.5), "seed": knob(0, 0, 20)}
+    return picture([left, middle, right], show, figsize=(10.6, 4.0), **knobs)
 
 
 def stretch(beta1, beta2, steps=LONG):
@@ -285,59 +236,35 @@ def stretch(beta1, beta2, steps=LONG):
 def eps_scale():
     """Return the scene of eps beside √v̂ on Rosenbrock's valley, with the momentum that a large eps leaves.
 
-    Knobs: lr, beta1, beta2, eps and steps. Momentum runs at lr·(1 − beta1)/eps with beta = beta1.
+    Momentum runs at lr·(1 − beta1)/eps with beta = beta1.
     """
-    ground = rosenbrock
+    land = rosenbrock
 
-    def build(figure):
-        above = figure.add_axes((0.08, 0.135, 0.44, 0.77))
-        beside = figure.add_axes((0.61, 0.135, 0.37, 0.77))
-        height_map(above, ground)
-        small = path_line(above, adam, animated=True, color=PALE, linewidth=5, marker="", alpha=0.9)
-        line = path_line(above, adam, animated=True, markersize=2.5)
-        ball = path_line(above, momentum, animated=True, linewidth=2.2, marker="")
-        above.legend(
-            handles=[small, line, ball],
-            labels=["Adam at eps 1e-8", "Adam at this eps", "momentum at lr(1 − beta1)/eps"],
-            loc="lower left",
-            fontsize=9,
-        )
-        beside.set(ylim=(1e-9, 1e6), yscale="log", xlabel="step", ylabel="in units of the gradient")
-        beside.xaxis.set_animated(True)
-        sizes = [
-            beside.plot([], [], color=c, linestyle=s, label=f"√v̂[{i}]", animated=True)[0]
-            for i, (c, s) in enumerate(((STEEP, "-"), (FLAT, "--")))
-        ]
-        level = beside.axhline(1, color=ALERT, linestyle=":", linewidth=2.5, label="eps", animated=True)
-        beside.legend(loc="upper right", ncols=3)
-        settings = above.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta1, beta2, eps, steps):
+        knobs, t = {"lr": lr, "beta1": beta1, "beta2": beta2}, np.arange(1, steps + 1)
+        tiny = path(adam, land.grad, land.start, steps, eps=1e-8, **knobs)
+        seen = record(adam, land.grad, land.start, steps, eps=eps, **knobs)
+        same = lr * (1 - beta1) / eps
+        ball = path(momentum, land.grad, land.start, steps, lr=same, beta=beta1)
+        size = np.sqrt(seen["v"][1:] / (1 - beta2**t)[:, None])
+        told = f"√v̂ runs from {_range(size)}; eps is {eps:.3g}. The path is {_apart(seen['w'], tiny)} from "
+        told += f"the one at eps 1e-8, and {_apart(seen['w'], ball)} from momentum at lr {same:.2g}."
+        sizes = {f"size{i}": (t, size[:, i]) for i in (0, 1)}
+        return Shown(told, tiny=tiny, walk=seen["w"], ball=ball, eps_level=eps, **sizes)
 
-        def move(*, lr, beta1, beta2, eps, steps):
-            knobs = {"lr": lr, "beta1": beta1, "beta2": beta2}
-            tiny = path(adam, ground.grad, ground.start, steps, eps=1e-8, **knobs)
-            seen = record(adam, ground.grad, ground.start, steps, eps=eps, **knobs)
-            as_ball = lr * (1 - beta1) / eps
-            rolled = path(momentum, ground.grad, ground.start, steps, lr=as_ball, beta=beta1)
-            for artist, ws in ((small, tiny), (line, seen["w"]), (ball, rolled)):
-                set_path(artist, ws, ground.box)
-            t = np.arange(1, steps + 1)
-            size = np.sqrt(seen["v"][1:] / (1 - beta2**t)[:, None])
-            for artist, one in zip(sizes, size.T, strict=True):
-                artist.set_data(t, np.clip(one, 1e-9, 1e6))
-            level.set_ydata([eps, eps])
-            if beside.get_xlim() != (0, steps):
-                beside.set_xlim(0, steps)
-                beside.xaxis.stale = True
-            settings.set_text(f"lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}  steps {steps}")
-            return (
-                f"√v̂ runs from {_range(size)}; eps is {eps:.3g}. The path is {_apart(seen['w'], tiny)} from "
-                f"the one at eps 1e-8, and {_apart(seen['w'], rolled)} from momentum at lr {as_ball:.2g}."
-            )
-
-        return move
-
-    moving = DEFAULTS | {"lr": 0.02, "eps": 0.1, "steps": 300}
-    return Scene(build, moving, ranges={"eps": (1e-8, 1e5)})
+    legend = {"loc": "lower left", "fontsize": 9}
+    above = from_above((0.08, 0.135, 0.44, 0.77), land, f"{TOLD}  steps {{steps}}", legend=legend)
+    broad = {"linewidth": 5, "marker": "", "alpha": 0.9}
+    above.add(tiny=walk(adam, color=PALE, label="Adam at eps 1e-8", **broad))
+    above.add(walk=walk(adam, markersize=2.5, label="Adam at this eps"))
+    above.add(ball=walk(momentum, linewidth=2.2, marker="", label="momentum at lr(1 − beta1)/eps"))
+    sides = step("steps"), log("in units of the gradient", 1e-9, 1e6)
+    beside = Panel((0.61, 0.135, 0.37, 0.77), *sides, legend={"loc": "upper right", "ncols": 3})
+    for i, (colour, dash) in enumerate(((STEEP, "-"), (FLAT, "--"))):
+        beside.add(**{f"size{i}": line(colour, linestyle=dash, label=f"√v̂[{i}]", within=(1e-9, 1e6))})
+    beside.add(eps_level=level(ALERT, linestyle=":", linewidth=2.5, label="eps"))
+    knobs = {"lr": knob(0.02, 1e-3, 10.0), "eps": knob(0.1, 1e-8, 1e5), "steps": knob(300, 1, 300)}
+    return picture([above, beside], show, **DEFAULTS | knobs)
 
 
 def _range(values):
@@ -357,55 +284,36 @@ PATIENCE = 400  # steps
 def turned():
     """Return the scene of Adam in a turned ravine: its path, and its steps to a tenth against the angle.
 
-    Knobs: angle, lr, beta1 and condition. Momentum, at its best lr and beta, does not feel the angle.
+    Momentum, at its best lr and beta, does not feel the angle.
     """
 
-    def build(figure):
-        above = figure.add_axes((0.08, 0.135, 0.44, 0.77))
-        beside = figure.add_axes((0.605, 0.135, 0.375, 0.77))
-        first = wide_ravine(100, 0)
-        ground = height_map(above, first, animated=True)
-        line = path_line(above, adam, animated=True)
-        beside.set(xlim=(0, 90), ylim=(0, PATIENCE * 1.25), xlabel="angle of the ravine (degrees)")
-        beside.set_ylabel("steps to a tenth of the distance")
-        beside.set_xticks([0, 15, 30, 45, 60, 75, 90])
-        curve = beside.plot([], [], animated=True, label="Adam", **ADAM | {"markersize": 5})[0]
-        flat = beside.plot([], [], animated=True, label="momentum", **rule_style(momentum) | {"marker": ""})[
-            0
-        ]
-        here = beside.plot([], [], "o", color=ALERT, markersize=11, fillstyle="none", animated=True)[0]
-        here.set_markeredgewidth(2.5)
-        beside.legend(loc="upper left", ncols=2)
-        settings = above.set_title("", fontsize=10, animated=True)
-        drawn = []
+    def show(*, angle, lr, beta1, condition):
+        land, straight = wide_ravine(condition, angle), quadratic(condition=condition)
+        ws = path(adam, land.grad, land.start, PATIENCE, lr=lr, beta1=beta1)
+        counts, now = steps_by_angle(condition, lr, beta1), steps_to_tenth(ws)
+        ball_lr, beta = best_lr_and_beta(1 / condition, 1.0)
+        ball = steps_to_tenth(path(momentum, straight.grad, straight.start, PATIENCE, lr=ball_lr, beta=beta))
+        told = f"At {angle} degrees Adam needs {_count(now)} to a tenth of the distance; along the axes "
+        told += (
+            f"{_count(counts[0])}, at 45 degrees {_count(counts[15])}. Momentum: {_count(ball)} at any angle."
+        )
+        data = {"ground": land, "walk": ws, "counts": (ANGLES, counts), "ball": ([0, 90], [ball] * 2)}
+        return Shown(told, here=([angle], [now]), **data)
 
-        def move(*, angle, lr, beta1, condition):
-            surface = wide_ravine(condition, angle)
-            if drawn != [condition, angle]:
-                ground.set_data(height_bands(surface))
-                drawn[:] = condition, angle
-            ws = path(adam, surface.grad, surface.start, PATIENCE, lr=lr, beta1=beta1)
-            set_path(line, ws, surface.box)
-            counts = steps_by_angle(condition, lr, beta1)
-            curve.set_data(ANGLES, counts)
-            now = steps_to_tenth(ws)
-            here.set_data([angle], [now])
-            ball_lr, beta = best_lr_and_beta(1 / condition, 1.0)
-            straight = quadratic(condition=condition)
-            rolled = path(momentum, straight.grad, straight.start, PATIENCE, lr=ball_lr, beta=beta)
-            flat.set_data([0, 90], [steps_to_tenth(rolled)] * 2)
-            settings.set_text(f"angle {angle}   lr {lr:.3g}   beta1 {beta1:g}   condition {condition:.3g}")
-            return (
-                f"At {angle} degrees Adam needs {_count(now)} to a tenth of the distance; along the axes "
-                f"{_count(counts[0])}, at 45 degrees {_count(counts[15])}. Momentum: "
-                f"{_count(steps_to_tenth(rolled))} at any angle."
-            )
-
-        return move
-
-    return Scene(build, {"angle": 0, "lr": 0.1, "beta1": 0.9, "condition": 100.0})
+    above = from_above((0.08, 0.135, 0.44, 0.77), wide_ravine(100.0, 0), moving=True, walk=walk(adam))
+    above.title = "angle {angle}   lr {lr:.3g}   beta1 {beta1:g}   condition {condition:.3g}"
+    side = Axis("angle of the ravine (degrees)", 0, 90, ticks=range(0, 91, 15))
+    beside = Panel(
+        (0.605, 0.135, 0.375, 0.77), side, ("steps to a tenth of the distance", 0, PATIENCE * 1.25)
+    )
+    beside.legend = {"loc": "upper left", "ncols": 2}
+    beside.add(counts=line(adam, label="Adam", markersize=5), ball=plain(momentum, label="momentum"))
+    beside.add(here=ring(ALERT))
+    knobs = {"angle": knob(0, 0, 90), "lr": knob(0.1, 0.01, 3.0), "beta1": 0.9}
+    return picture([above, beside], show, **knobs, condition=knob(100.0, 1.0, 1000.0, log=True))
 
 
+@lru_cache(maxsize=8)
 def wide_ravine(condition, angle):
     """Return the ravine with a box that holds its start, and Adam's way from it, at every angle."""
     return replace(quadratic(condition=condition, angle=angle), box=((-7.5, 7.5), (-5.5, 5.5)))
@@ -445,55 +353,43 @@ REDDI_BETAS = np.linspace(0, 0.99, 67)
 def reddi_walk():
     """Return the scene of Reddi's example: Adam and AMSGrad against the step, Adam's end against beta2.
 
-    Knobs: lr, beta1, beta2 and C, the rare slope.
+    C: the rare slope.
     """
 
-    def build(figure):
-        left, right = figure.add_axes((0.07, 0.135, 0.43, 0.77)), figure.add_axes((0.6, 0.135, 0.375, 0.77))
-        for ax in (left, right):
-            ax.set(ylim=(-1.2, 1.55))
-            ax.axhline(1, color=ALERT, linewidth=1)
-            ax.axhline(-1, color="#008060", linewidth=1)
-        left.set(xlim=(0, REDDI_STEPS), xlabel="step", ylabel="w")
-        left.text(REDDI_STEPS, -1.03, "the best place", color="#008060", ha="right", va="top", fontsize=9.5)
-        left.text(REDDI_STEPS, 1.03, "the worst place", color=ALERT, ha="right", va="bottom", fontsize=9.5)
-        right.set(xlim=(0, 1), xlabel="beta2", ylabel="where Adam ends")
-        lines = [
-            left.plot(
-                [], [], label=label, animated=True, **rule_style(rule) | {"marker": "", "linewidth": 1.6}
-            )[0]
-            for rule, label in ((adam, "Adam"), (amsgrad, "AMSGrad"))
-        ]
-        left.legend(loc="upper left", ncols=2)
-        ends = right.plot([], [], animated=True, **PLAIN)[0]
-        here = right.plot([], [], "o", color=ALERT, markersize=11, fillstyle="none", animated=True)[0]
-        here.set_markeredgewidth(2.5)
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta1, beta2, C):
+        def slope(w, t):
+            return reddi(w, t, C=C)
 
-        def move(*, lr, beta1, beta2, C):
-            def slope(w, t):
-                return reddi(w, t, C=C)
+        knobs = {"lr": lr, "beta1": beta1, "project": box}
+        rules = {"Adam": adam, "AMSGrad": amsgrad}
+        walks = {name: path(rule, slope, np.zeros(1), REDDI_STEPS, beta2=beta2, **knobs)[:, 0]
+                 for name, rule in rules.items()}  # fmt: skip
+        many = path(adam, slope, np.zeros(1), REDDI_STEPS, **knobs, **grid(beta2=REDDI_BETAS))[..., 0]
+        last = {name: last_mean(ws) for name, ws in walks.items()}
+        told = (
+            f"The slope is {C:.3g} at every third step and −1 at the others: on average {(C - 2) / 3:.2g}. "
+        )
+        told += f"Adam ends at {last['Adam']:.3f}, AMSGrad at {last['AMSGrad']:.3f}; the best place is −1."
+        return Shown(told, ends=(REDDI_BETAS, last_mean(many)), here=([beta2], [last["Adam"]]), **walks)
 
-            knobs = {"lr": lr, "beta1": beta1, "project": box}
-            walks = [
-                path(rule, slope, np.zeros(1), REDDI_STEPS, beta2=beta2, **knobs)[:, 0]
-                for rule in (adam, amsgrad)
-            ]
-            for line, ws in zip(lines, walks, strict=True):
-                line.set_data(np.arange(REDDI_STEPS + 1), ws)
-            many = path(adam, slope, np.zeros(1), REDDI_STEPS, **knobs, **grid(beta2=REDDI_BETAS))[..., 0]
-            ends.set_data(REDDI_BETAS, last_mean(many))
-            here.set_data([beta2], [last_mean(walks[0])])
-            settings.set_text(f"lr {lr:.3g}   beta1 {beta1:g}   beta2 {beta2:g}   C {C:.3g}")
-            return (
-                f"The slope is {C:.3g} at every third step and −1 at the others: on average "
-                f"{(C - 2) / 3:.2g}. Adam ends at {last_mean(walks[0]):.3f}, "
-                f"AMSGrad at {last_mean(walks[1]):.3f}; the best place is −1."
-            )
-
-        return move
-
-    return Scene(build, {"lr": 0.05, "beta1": 0.0, "beta2": 0.1, "C": 3.0}, ranges={"C": (2.0, 10.0)})
+    left = Panel((0.07, 0.135, 0.43, 0.77), step(REDDI_STEPS), ("w", -1.2, 1.55))
+    right = Panel((0.6, 0.135, 0.375, 0.77), ("beta2", 0, 1), ("where Adam ends", -1.2, 1.55))
+    right.title = "lr {lr:.3g}   beta1 {beta1:g}   beta2 {beta2:g}   C {C:.3g}"
+    for panel in (left, right):
+        panel.add(worst=level(ALERT, 1, linewidth=1), best=level("#008060", -1, linewidth=1))
+    words = {"ha": "right", "fontsize": 9.5}
+    left.add(low=note(REDDI_STEPS, -1.03, "the best place", color="#008060", va="top", **words))
+    left.add(high=note(REDDI_STEPS, 1.03, "the worst place", color=ALERT, va="bottom", **words))
+    left.add(
+        **{
+            name: plain(rule, label=name, linewidth=1.6)
+            for name, rule in (("Adam", adam), ("AMSGrad", amsgrad))
+        }
+    )
+    left.legend = {"loc": "upper left", "ncols": 2}
+    right.add(ends=plain(adam), here=ring(ALERT))
+    knobs = {"lr": knob(0.05, 0.005, 0.3), "beta1": 0.0, "beta2": 0.1, "C": knob(3.0, 2.0, 10.0)}
+    return picture([left, right], show, **knobs)
 
 
 def last_mean(ws):
@@ -504,53 +400,49 @@ def last_mean(ws):
 DIGIT_STEPS, EVERY = 100, 5
 
 
+@lru_cache
+def _digits(model):
+    """Return a model of the digits, its gradient on batches, its start, and the loss of SGD at lr 1."""
+    data = datasets.digits()
+    net = models.softmax(*data.train) if model == "softmax" else models.mlp(*data.train, sizes=(64, 32, 10))
+    slope, start = net.batch_grad(32, 0), net.init(0)
+    return net, slope, start, net(path(sgd, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
+
+
 def digits_run():
     """Return the scene of Adam on real digits: loss against step, and eps among the √v̂ of all weights.
 
-    Knobs: model (softmax regression or the network 64-32-10), lr, beta1, beta2 and eps. 100 steps on 32
-    images each; the loss is that of the 360 validation images. Grey: SGD at lr 1, which suits both models.
+    model: softmax regression or the network 64-32-10. 100 steps on 32 images each; the loss is that of the
+    360 validation images. Grey: SGD at lr 1, which suits both models.
     """
+    steps = np.arange(0, DIGIT_STEPS + 1, EVERY)
 
-    def build(figure, *, model):
-        data = datasets.digits()
-        X, y = data.train
-        net = models.softmax(X, y) if model == "softmax" else models.mlp(X, y, sizes=(64, 32, 10))
-        slope, start = net.batch_grad(32, 0), net.init(0)
-        steps = np.arange(0, DIGIT_STEPS + 1, EVERY)
-        left, right = figure.add_axes((0.08, 0.135, 0.42, 0.77)), figure.add_axes((0.6, 0.135, 0.375, 0.77))
-        left.set(xlim=(0, DIGIT_STEPS), ylim=(0.1, 10), yscale="log", xlabel="step", ylabel="validation loss")
-        plain = net(path(gradient_descent, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
-        left.plot(steps, plain, label="SGD at lr 1", **RULE_STYLES["sgd"] | {"markersize": 4})
-        line = left.plot([], [], animated=True, label="Adam", **ADAM | {"markersize": 4})[0]
-        left.legend(loc="upper right", ncols=2)
-        right.set(xlim=(0, 100), ylim=(1e-9, 1e3), yscale="log")
-        right.set(xlabel=f"the {net.n} weights, sorted (per cent)", ylabel="√v̂ at the last step")
-        sizes = right.plot([], [], color=ADAM["color"], label="√v̂", animated=True)[0]
-        level = right.axhline(1, color=ALERT, linestyle=":", linewidth=2.5, label="eps", animated=True)
-        right.legend(loc="upper left", ncols=2)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, model, lr, beta1, beta2, eps):
+        net, slope, start, sgds = _digits(model)
+        seen = record(adam, slope, start, DIGIT_STEPS, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
+        ws, held_out = seen["w"], datasets.digits().validation
+        losses = net(ws[::EVERY], *held_out)
+        size = np.sort(np.sqrt(seen["v"][-1] / (1 - beta2**DIGIT_STEPS)))
+        data = {"Adam": (steps, losses), "sizes": (np.linspace(0, 100, net.n), size), "eps_level": eps}
+        if not np.isfinite(ws[-1]).all():
+            return Shown("The weights left the finite numbers.", **data)
+        told = f"After {DIGIT_STEPS} steps: validation loss {losses[-1]:.3g} (SGD at lr 1: {sgds[-1]:.3g}), "
+        told += f"{net.accuracy(ws[-1], *held_out):.1%} right. eps is above √v̂ in "
+        return Shown(f"{told}{np.mean(size < eps):.0%} of the weights.", **data)
 
-        def move(*, lr, beta1, beta2, eps):
-            seen = record(adam, slope, start, DIGIT_STEPS, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
-            lost = not np.isfinite(seen["w"][-1]).all()
-            losses = net(seen["w"][::EVERY], *data.validation)
-            line.set_data(steps, np.clip(losses, 0, 1e3))
-            size = np.sort(np.sqrt(seen["v"][-1] / (1 - beta2**DIGIT_STEPS)))
-            sizes.set_data(np.linspace(0, 100, net.n), np.clip(size, 1e-9, 1e3))
-            level.set_ydata([eps, eps])
-            settings.set_text(f"lr {lr:.3g}   beta1 {beta1:g}   beta2 {beta2:g}   eps {eps:.3g}")
-            if lost:
-                return "The weights left the finite numbers."
-            right_ones = net.accuracy(seen["w"][-1], *data.validation)
-            return (
-                f"After {DIGIT_STEPS} steps: validation loss {losses[-1]:.3g} (SGD at lr 1: "
-                f"{plain[-1]:.3g}), "
-                f"{right_ones:.1%} right. eps is above √v̂ in {np.mean(size < eps):.0%} of the weights."
-            )
+    def panels(model):
+        net, _, _, sgds = _digits(model)
+        left = Panel((0.08, 0.135, 0.42, 0.77), step(DIGIT_STEPS), log("validation loss", 0.1, 10))
+        left.title, left.legend = TOLD.replace("  ", "   "), {"loc": "upper right", "ncols": 2}
+        left.add(sgd=line(RULE_STYLES["sgd"], (steps, sgds), label="SGD at lr 1", markersize=4))
+        left.add(Adam=line(adam, label="Adam", markersize=4, within=(0, 1e3)))
+        sides = (f"the {net.n} weights, sorted (per cent)", 0, 100), log("√v̂ at the last step", 1e-9, 1e3)
+        right = Panel((0.6, 0.135, 0.375, 0.77), *sides, legend={"loc": "upper left", "ncols": 2})
+        right.add(sizes=line(ADAM["color"], label="√v̂", within=(1e-9, 1e3)))
+        return [left, right.add(eps_level=level(ALERT, linestyle=":", linewidth=2.5, label="eps"))]
 
-        return move
-
-    return Scene(build, DEFAULTS | {"lr": 0.01}, {"model": "softmax"}, ranges={"lr": (1e-4, 1.0)})
+    model = knob("softmax", ["softmax", "network"], still=True)
+    return picture(panels, show, model=model, **DEFAULTS | {"lr": knob(0.01, 1e-4, 1.0)})
 
 
 CALM = 12_000  # steps
@@ -569,41 +461,27 @@ def settling():
     """Return the scene of Adam at a constant lr for 12,000 steps on the parabola ½w²: does it arrive?
 
     Left |w|, right the effective lr, lr/(√v̂ + eps), and its limit; of each 20 steps the largest is drawn.
-    Knobs: lr, beta1, beta2, eps and noise in the slope.
+    noise: in the slope.
     """
+    ends = np.arange(BLOCK, CALM + 1, BLOCK)
 
-    def build(figure):
-        left, right = figure.add_axes((0.085, 0.135, 0.41, 0.77)), figure.add_axes((0.59, 0.135, 0.385, 0.77))
-        left.set(xlim=(0, CALM), ylim=(1e-12, 1e3), yscale="log", xlabel="step", ylabel="distance |w|")
-        right.set(xlim=(0, CALM), ylim=(1e-4, 1e7), yscale="log", xlabel="step")
-        right.set_ylabel("effective lr: lr / (√v̂ + eps)")
-        for ax in (left, right):
-            ax.set_xticks([0, 4000, 8000, 12000])
-        walk = left.plot([], [], animated=True, **PLAIN | {"linewidth": 1.4})[0]
-        ball = left.plot([], [], color=ALERT, linestyle="--", animated=True, label="√(lr·noise/2)")[0]
-        effective = right.plot([], [], animated=True, **PLAIN | {"linewidth": 1.4})[0]
-        limit = right.axhline(1, color=ALERT, linestyle="--", animated=True, label="2(1 + beta1)/(1 − beta1)")
-        left.legend(loc="upper right")
-        right.legend(loc="upper left")
-        settings = left.set_title("", fontsize=9.5, animated=True)
-        ends = np.arange(BLOCK, CALM + 1, BLOCK)
+    def show(*, lr, beta1, beta2, eps, noise):
+        ws, size = long_walk(lr, beta1, beta2, eps, noise)
+        data = {"walk": (ends, _largest(np.abs(ws))), "effective": (ends, _largest(lr / (size + eps)))}
+        data |= {"ball": ([0, CALM], [np.sqrt(lr * noise / 2)] * 2)} if noise else {}
+        return Shown(in_words(np.abs(ws), noise, lr), limit=largest_effective_lr(beta1), **data)
 
-        def move(*, lr, beta1, beta2, eps, noise):
-            ws, size = long_walk(lr, beta1, beta2, eps, noise)
-            distance = np.abs(ws)
-            walk.set_data(ends, np.clip(_largest(distance), 1e-12, 1e6))
-            effective.set_data(ends, np.clip(_largest(lr / (size + eps)), 1e-4, 1e7))
-            limit.set_ydata([largest_effective_lr(beta1)] * 2)
-            ball.set_data(*(([0, CALM], [np.sqrt(lr * noise / 2)] * 2) if noise else ([], [])))
-            settings.set_text(
-                f"lr {lr:.3g}  beta1 {beta1:g}  beta2 {beta2:g}  eps {eps:.3g}  noise {noise:.2g}"
-            )
-            return in_words(distance, noise, lr)
-
-        return move
-
-    moving = DEFAULTS | {"lr": 0.1, "noise": 0.0}
-    return Scene(build, moving, ranges={"lr": (1e-3, 1.0), "noise": (0.0, 2.0)})
+    t, thin = Axis("step", 0, CALM, ticks=[0, 4000, 8000, 12000]), {"linewidth": 1.4}
+    left = Panel((0.085, 0.135, 0.41, 0.77), t, log("distance |w|", 1e-12, 1e3), TOLD + "  noise {noise:.2g}")
+    left.legend, left.size = {"loc": "upper right"}, 9.5
+    left.add(walk=plain(adam, within=(1e-12, 1e6), **thin))
+    left.add(ball=line(ALERT, linestyle="--", label="√(lr·noise/2)", within=(0, np.inf)))
+    right = Panel((0.59, 0.135, 0.385, 0.77), t, log("effective lr: lr / (√v̂ + eps)", 1e-4, 1e7))
+    right.add(effective=plain(adam, within=(1e-4, 1e7), **thin))
+    right.add(limit=level(ALERT, linestyle="--", label="2(1 + beta1)/(1 − beta1)"))
+    right.legend = {"loc": "upper left"}
+    knobs = {"lr": knob(0.1, 1e-3, 1.0), "noise": knob(0.0, 0.0, 2.0)}
+    return picture([left, right], show, **DEFAULTS | knobs)
 
 
 def largest_effective_lr(beta1, curvature=1.0):
@@ -669,18 +547,14 @@ def four_runs(runs):
 
     runs: dict name → dict with "loss" and "step", each one number per step.
     """
-    figure = new_figure((9.6, 4.6))
-    with look():
-        axes = figure.subplots(2, len(runs), sharex=True, sharey="row")
-        figure.subplots_adjust(0.08, 0.12, 0.99, 0.93, wspace=0.12, hspace=0.12)
-        for column, (name, run) in zip(axes.T, runs.items(), strict=True):
-            column[0].plot(run["loss"], color=ADAM["color"], linewidth=1.2)
-            column[0].set(yscale="log", title=name)
-            column[1].axhline(1, color=PALE, linewidth=4, alpha=0.5)
-            column[1].plot(run["step"], color="#5b6873", linewidth=1)
-            column[1].set(yscale="log", xlabel="step")
-        axes[0, 0].set_ylabel("loss")
-        axes[1, 0].set_ylabel("step length / lr")
+
+    def length(ax, run):
+        ax.axhline(1, color=PALE, linewidth=4, alpha=0.5)
+        ax.semilogy(run["step"], color="#5b6873", linewidth=1)
+
+    loss = lambda ax, run: ax.semilogy(run["loss"], color=ADAM["color"], linewidth=1.2)  # noqa: E731
+    share = {"adjust": (0.08, 0.12, 0.99, 0.93, 0.12, 0.12), "sharex": True, "sharey": "row"}
+    figure = columns(runs, {"loss": loss, "step length / lr": length}, **share)
     ends = "; ".join(
         f"{name}: loss {run['loss'][0]:.2g} to about {np.median(run['loss'][-100:]):.1g}"
         for name, run in runs.items()

@@ -3,54 +3,46 @@
 import numpy as np
 
 from optim_lessons.gradient_descent import best_lr, contraction, gradient_descent, largest_stable_lr
-from optim_lessons.lab.live import Handle, Scene
+from optim_lessons.lab.live import Handle
+
+from optim_lessons.lab.panels import (  # isort: skip
+    Panel, Shown, band, dots, knob, level, line, log, note, picture, plain, step,
+)  # fmt: skip
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure, rule_style, set_loss
+from optim_lessons.lab.plots import ALERT, Picture, columns, look, new_figure, rule_style
 
 LINE = rule_style(gradient_descent)
 STEEP, FLAT = "#0060a8", "#b87700"  # the steep and the flat direction of a ravine
 STEPS = 30
 
 
+LEFT, RIGHT = (0.07, 0.135, 0.42, 0.77), (0.6, 0.135, 0.37, 0.77)
+QUIET = "#c5cdd5"
+
+
 def parabola():
     """Return the scene of descent in one dimension: on the parabola, and its distance against the step.
 
-    Knobs: lr, curvature and start (where the walk begins).
+    start: where the walk begins.
     """
+    w, t = np.linspace(-4, 4, 200), np.arange(STEPS + 1)
 
-    def build(figure):
-        left, right = figure.add_axes((0.07, 0.135, 0.42, 0.77)), figure.add_axes((0.6, 0.135, 0.37, 0.77))
-        left.set(xlim=(-4, 4), ylim=(-0.5, 14), xlabel="w", ylabel="loss ½·curvature·w²")
-        right.set(
-            xlim=(0, STEPS),
-            ylim=(1e-6, 1e3),
-            yscale="log",
-            xlabel="step",
-            ylabel="distance to the minimum |w|",
-        )
-        w = np.linspace(-4, 4, 200)
-        curve = left.plot([], [], color="#7f9dbb", animated=True)[0]
-        walk = left.plot([], [], animated=True, **LINE | {"linewidth": 1.2, "markersize": 4})[0]
-        theory = right.plot([], [], color=STEEP, linewidth=6, alpha=0.35, animated=True)[0]
-        distance = right.plot([], [], animated=True, **LINE | {"markersize": 3})[0]
-        left.set_title("the walk")
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, lr, curvature, start):
+        ws = path(gradient_descent, lambda w: curvature * w, np.array([start]), STEPS, lr=lr)[:, 0]
+        factor = contraction(lr, curvature)
+        said = f"1 − lr·curvature = {1 - lr * curvature:.3g}: {_in_words(1 - lr * curvature)}"
+        drawn = {"curve": (w, 0.5 * curvature * w**2), "walk": (ws, 0.5 * curvature * ws**2)}
+        drawn |= {"factor": factor}
+        return Shown(said, distance=np.abs(ws), theory=np.abs(start) * factor**t, **drawn)
 
-        def move(*, lr, curvature, start):
-            ws = path(gradient_descent, lambda w: curvature * w, np.array([start]), STEPS, lr=lr)[:, 0]
-            factor = contraction(lr, curvature)
-            curve.set_data(w, 0.5 * curvature * w**2)
-            seen = ws[np.abs(ws) < 1e3]
-            walk.set_data(seen, 0.5 * curvature * seen**2)
-            set_loss(distance, np.abs(ws))
-            set_loss(theory, np.abs(start) * factor ** np.arange(STEPS + 1))
-            settings.set_text(f"lr {lr:.3g}   curvature {curvature:.3g}   factor {factor:.3g}")
-            return f"1 − lr·curvature = {1 - lr * curvature:.3g}: {_in_words(1 - lr * curvature)}"
-
-        return move
-
-    knobs = {"lr": 0.3, "curvature": 1.0, "start": 3.0}
-    return Scene(build, knobs, handles=(Handle(0, "start", None),))
+    left = Panel(LEFT, ("w", -4, 4), ("loss ½·curvature·w²", -0.5, 14), "the walk")
+    left.add(curve=line("#7f9dbb"), walk=line(LINE, linewidth=1.2, markersize=4))
+    told = "lr {lr:.3g}   curvature {curvature:.3g}   factor {factor:.3g}"
+    right = Panel(RIGHT, step(STEPS), log("distance to the minimum |w|", 1e-6, 1e3), told)
+    right.add(theory=band(STEEP), distance=line(LINE, markersize=3))
+    knobs = {"lr": knob(0.3, 0.01, 4), "curvature": knob(1.0, 0.1, 10.0, log=True)}
+    knobs |= {"start": knob(3.0, -4.0, 4.0)}
+    return picture([left, right], show, handles=(Handle(0, "start", None),), **knobs)
 
 
 def _in_words(factor):
@@ -91,54 +83,41 @@ def factor_against_lr():
 def two_factors():
     """Return the scene of a ravine's two factors against lr, and the steps that a tenfold gain costs.
 
-    The steep direction has curvature L = 1, the flat one μ = 1/condition. Knobs: lr and condition.
+    The steep direction has curvature L = 1, the flat one μ = 1/condition.
     """
+    lrs, kappa = np.linspace(0, 2.2, 221), np.geomspace(1.01, 1000, 200)
 
-    def build(figure):
-        left, right = figure.add_axes((0.07, 0.135, 0.42, 0.77)), figure.add_axes((0.6, 0.135, 0.37, 0.77))
-        lr_axis = np.linspace(0, 2.2, 221)
-        left.plot(lr_axis, contraction(lr_axis, 1.0), color=STEEP, label="steep: |1 − lr·L|")
-        left.axhline(1, color=ALERT, linewidth=1, linestyle="--")
-        left.set(xlim=(0, 2.2), ylim=(0, 1.25), xlabel="lr (L = 1)", ylabel="factor per step")
-        flat = left.plot([], [], color=FLAT, linestyle="--", animated=True, label="flat: |1 − lr·μ|")[0]
-        now = left.plot([], [], "o", color=STEEP, markersize=9, animated=True)[0]
-        now_flat = left.plot([], [], "s", color=FLAT, markersize=9, animated=True)[0]
-        left.legend(loc="lower right")
-        kappa = np.geomspace(1.01, 1000, 200)
-        right.loglog(kappa, steps_per_digit(2 / (1 + 1 / kappa), kappa), color=LINE["color"])
-        right.set(
-            xlim=(1, 1000),
-            ylim=(0.3, 1e5),
-            xlabel="condition number κ",
-            ylabel="steps to one tenth the distance",
+    def show(*, lr, condition):
+        factors = contraction(lr, 1.0), contraction(lr, 1 / condition)
+        steps, best = steps_per_digit(lr, condition), best_lr(np.array([1 / condition, 1.0]))
+        drawn = {"flat": (lrs, contraction(lrs, 1 / condition)), "here": ([condition], [steps]), "best": best}
+        drawn |= {"steep_now": ([lr], factors[:1]), "flat_now": ([lr], factors[1:])}
+        if lr >= largest_stable_lr(1.0):
+            said = f"lr {lr:.3g} is not below 2/L = 2: the steep direction does not converge."
+            return Shown(said, **drawn)
+        said = (
+            f"{_slower(*factors)}: {steps:.3g} steps to a tenth of the distance; at the best lr, {best:.3g}, "
         )
-        right.set_title("line: the best lr; dot: this lr")
-        here = right.plot([], [], "D", color=ALERT, markersize=9, animated=True)[0]
-        settings = left.set_title("", fontsize=10, animated=True)
+        return Shown(f"{said}it would take {steps_per_digit(best, condition):.3g}.", **drawn)
 
-        def move(*, lr, condition):
-            flat.set_data(lr_axis, contraction(lr_axis, 1 / condition))
-            now.set_data([lr], [contraction(lr, 1.0)])
-            now_flat.set_data([lr], [contraction(lr, 1 / condition)])
-            steps = steps_per_digit(lr, condition)
-            here.set_data([condition], [steps])
-            best = best_lr(np.array([1 / condition, 1.0]))
-            settings.set_text(f"lr {lr:.3g}   condition {condition:.3g}   best lr {best:.3g}")
-            if lr >= largest_stable_lr(1.0):
-                return f"lr {lr:.3g} is not below 2/L = 2: the steep direction does not converge."
-            factors = contraction(lr, 1.0), contraction(lr, 1 / condition)
-            if np.isclose(*factors, rtol=1e-3, atol=0):
-                slower = "Both directions are equally fast"
-            else:
-                slower = f"The {'steep' if factors[0] > factors[1] else 'flat'} direction is slower"
-            return (
-                f"{slower}: {steps:.3g} steps to a tenth of the distance; "
-                f"at the best lr, {best:.3g}, it would take {steps_per_digit(best, condition):.3g}."
-            )
+    told = "lr {lr:.3g}   condition {condition:.3g}   best lr {best:.3g}"
+    left = Panel(LEFT, ("lr (L = 1)", 0, 2.2), ("factor per step", 0, 1.25), told, legend="lower right")
+    left.add(steep=line(STEEP, (lrs, contraction(lrs, 1.0)), label="steep: |1 − lr·L|"))
+    left.add(one=level(ALERT, 1, linewidth=1, linestyle="--"))
+    left.add(flat=line(FLAT, linestyle="--", label="flat: |1 − lr·μ|"))
+    left.add(steep_now=dots(STEEP), flat_now=dots(FLAT, marker="s"))
+    sides = log("condition number κ", 1, 1000), log("steps to one tenth the distance", 0.3, 1e5)
+    right = Panel(RIGHT, *sides, "line: the best lr; dot: this lr")
+    right.add(
+        limit=plain(LINE, (kappa, steps_per_digit(2 / (1 + 1 / kappa), kappa))), here=dots(ALERT, marker="D")
+    )
+    return picture([left, right], show, lr=knob(1.0, 0.01, 2.2), condition=knob(30.0, 1.0, 1000.0, log=True))
 
-        return move
 
-    return Scene(build, {"lr": 1.0, "condition": 30.0})
+def _slower(steep, flat):
+    if np.isclose(steep, flat, rtol=1e-3, atol=0):
+        return "Both directions are equally fast"
+    return f"The {'steep' if steep > flat else 'flat'} direction is slower"
 
 
 def steps_per_digit(lr, condition):
@@ -196,42 +175,28 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
     """Return the scene of a network's sharpness and loss along training, one run per lr.
 
     lrs: shape (k,).  steps: where it was measured, shape (m,).  sharpnesses, losses: shape (m, k).
-    Knobs: lr (one of the runs) and up_to_step (the last step shown).
+    Knobs: lr, one of the runs, and up_to_step, the last step shown.
     """
-    choices = [float(lr) for lr in lrs]
+    choices, last = [float(lr) for lr in lrs], int(steps[-1])
 
-    def build(figure):
-        left, right = figure.add_axes((0.07, 0.135, 0.42, 0.77)), figure.add_axes((0.585, 0.135, 0.385, 0.77))
-        left.set(xlim=(0, steps[-1]), ylim=(0, 1.15 * 2 / min(choices)), xlabel="step")
-        left.set_ylabel("sharpness (largest curvature)")
-        right.set(xlim=(0, steps[-1]), yscale="log", xlabel="step", ylabel="loss")
-        right.set_ylim(0.8 * np.nanmin(losses), 1.2 * np.nanmax(losses))
-        left.plot(steps, sharpnesses, color="#c5cdd5", linewidth=1)
-        right.plot(steps, losses, color="#c5cdd5", linewidth=1)
-        limit = left.axhline(1, color=ALERT, linestyle="--", animated=True)
-        note = left.text(
-            steps[-1], 1, "2/lr", color=ALERT, ha="right", va="bottom", clip_on=True, animated=True
-        )
-        sharp = left.plot([], [], animated=True, **LINE | {"marker": ""})[0]
-        loss = right.plot([], [], animated=True, **LINE | {"marker": ""})[0]
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, up_to_step):
+        run, seen = choices.index(lr), steps <= up_to_step
+        sharp, loss = sharpnesses[seen, run], losses[seen, run]
+        said = f"lr {lr:g}, step {steps[seen][-1]}: sharpness {sharp[-1]:.2f}, 2/lr = {2 / lr:.2f}, "
+        drawn = {"sharpness": (steps[seen], sharp), "loss": (steps[seen], loss)}
+        return Shown(f"{said}loss {loss[-1]:.4f}.", limit=2 / lr, name=(last, 2 / lr, "2/lr"), **drawn)
 
-        def move(*, lr, up_to_step):
-            run = choices.index(lr)
-            shown = steps <= up_to_step
-            limit.set_ydata([2 / lr, 2 / lr])
-            note.set_y(2 / lr)
-            sharp.set_data(steps[shown], sharpnesses[shown, run])
-            loss.set_data(steps[shown], losses[shown, run])
-            settings.set_text(f"lr {lr:g}   up to step {up_to_step}")
-            return (
-                f"lr {lr:g}, step {steps[shown][-1]}: sharpness {sharpnesses[shown, run][-1]:.2f}, "
-                f"2/lr = {2 / lr:.2f}, loss {losses[shown, run][-1]:.4f}."
-            )
-
-        return move
-
-    return Scene(build, {"lr": choices[0], "up_to_step": int(steps[-1])})
+    side = "sharpness (largest curvature)", 0, 1.15 * 2 / min(choices)
+    left = Panel(LEFT, step(last), side, "lr {lr:g}   up to step {up_to_step}")
+    left.add(all=lambda ax: ax.plot(steps, sharpnesses, color=QUIET, linewidth=1))
+    left.add(limit=level(ALERT, linestyle="--"))
+    left.add(
+        name=note(None, None, None, color=ALERT, ha="right", va="bottom", clip_on=True), sharpness=plain(LINE)
+    )
+    side = log("loss", 0.8 * np.nanmin(losses), 1.2 * np.nanmax(losses))
+    right = Panel((0.585, 0.135, 0.385, 0.77), step(last), side)
+    right.add(all=lambda ax: ax.plot(steps, losses, color=QUIET, linewidth=1), loss=plain(LINE))
+    return picture([left, right], show, lr=knob(choices[0], choices), up_to_step=knob(last, 0, last))
 
 
 def four_runs(runs):
@@ -239,17 +204,10 @@ def four_runs(runs):
 
     runs: dict name → dict with "loss" and "steep", each one number per step.
     """
-    figure = new_figure((9.6, 4.6))
-    with look():
-        axes = figure.subplots(2, len(runs), sharex=True)
-        figure.subplots_adjust(0.07, 0.12, 0.99, 0.93, wspace=0.35, hspace=0.15)
-        for column, (name, run) in zip(axes.T, runs.items(), strict=True):
-            column[0].plot(run["loss"], color=LINE["color"])
-            column[0].set(yscale="log", title=name)
-            column[1].plot(run["steep"], "o-", color=STEEP, markersize=3, linewidth=1)
-            column[1].set_xlabel("step")
-        axes[0, 0].set_ylabel("loss")
-        axes[1, 0].set_ylabel("steep coordinate")
+    steep = {"color": STEEP, "markersize": 3, "linewidth": 1}
+    rows = {"loss": lambda ax, run: ax.semilogy(run["loss"], color=LINE["color"])}
+    rows |= {"steep coordinate": lambda ax, run: ax.plot(run["steep"], "o-", **steep)}
+    figure = columns(runs, rows, adjust=(0.07, 0.12, 0.99, 0.93, 0.35, 0.15), sharex=True)
     ends = "; ".join(
         f"{name}: loss {run['loss'][0]:.2g} to {run['loss'][-1]:.2g}" for name, run in runs.items()
     )

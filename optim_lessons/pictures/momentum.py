@@ -2,204 +2,154 @@
 the cycle, four balls.
 """
 
+from functools import lru_cache
+
 import matplotlib
 import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import last_tenth, settled
-from optim_lessons.lab.live import Handle, Scene
+from optim_lessons.lab.live import Handle
+
+from optim_lessons.lab.panels import (  # isort: skip
+    KNOBS, Mark, Panel, Shown, band, dots, from_above, knob, level, line, log, loss_panel, many, picture,
+    plain, step, upright, walk,
+)  # fmt: skip
 from optim_lessons.lab.path import path, record
-from optim_lessons.lab.plots import (
-    ALERT,
-    Picture,
-    height_bands,
-    height_map,
-    look,
-    loss_axis,
-    new_figure,
-    path_line,
-    rule_label,
-    rule_style,
-    set_loss,
-    set_path,
-)
+from optim_lessons.lab.plots import ALERT, Picture, columns, look, new_figure, rule_label, rule_style
 from optim_lessons.lab.scenes import reading
 from optim_lessons.landscapes import lessard_recht_packard, quadratic
 from optim_lessons.momentum import momentum, spectral_radius
-from optim_lessons.pictures.gradient_descent import STEEP
+from optim_lessons.pictures.gradient_descent import QUIET, STEEP
 
 BALL, PLAIN = rule_style(momentum), rule_style(gradient_descent)
 
 STEPS = 60
 CURVATURES = np.geomspace(0.01, 1, 5)
 PUSH = "#0060a8"  # the newest gradient
+THIN = {"markersize": 3.5, "linewidth": 1.3}
+_ravine = lru_cache(maxsize=8)(quadratic)
 
 
 def ravine():
     """Return the scene of the ball and of gradient descent in a ravine, from above, and their losses.
 
-    Knobs: lr, beta, hold, condition and steps. Gradient descent runs at lr. Without hold the ball does
-    too; with hold it runs at lr·(1 − beta), so that a steady slope is followed at lr whatever beta is.
+    Gradient descent runs at lr. Without hold the ball does too; with hold it runs at lr·(1 − beta), so that a
+    steady slope is followed at lr whatever beta is.
     """
 
-    def build(figure):
-        first = quadratic(condition=30.0)
-        above = figure.add_axes((0.075, 0.135, 0.49, 0.77))
-        beside = figure.add_axes((0.655, 0.135, 0.32, 0.77), title="loss against step")
-        ground = height_map(above, first, animated=True)
-        loss_axis(beside, float(first(first.start)), 0.0)
-        beside.xaxis.set_animated(True)
-        rules = {"gradient descent": gradient_descent, "momentum": momentum}
-        paths = {name: path_line(above, rule, animated=True) for name, rule in rules.items()}
-        losses = {
-            name: beside.plot([], [], label=name, animated=True, **rule_style(rule) | {"marker": ""})[0]
-            for name, rule in rules.items()
-        }
-        beside.legend(loc="upper right", fontsize=9)
-        settings = above.set_title("", fontsize=10, animated=True)
-        shown = {"condition": 30.0, "surface": first}
+    def show(*, lr, beta, hold, condition, steps):
+        land, used = _ravine(condition=condition), lr * (1 - beta) if hold else lr
+        slow = path(gradient_descent, land.grad, land.start, steps, lr=lr)
+        ball = path(momentum, land.grad, land.start, steps, lr=used, beta=beta)
+        drawn = {"ground": land, "descent": slow, "ball": ball, "used": used, "long": used / (1 - beta)}
+        drawn |= {"losses of descent": land(slow), "losses of the ball": land(ball), "held": "   held" * hold}
+        told = reading("Momentum", ball, land(ball), land)
+        return Shown(f"{told} {reading(f'Gradient descent at lr {lr:.3g}', slow, land(slow), land)}", **drawn)
 
-        def move(*, lr, beta, hold, condition, steps):
-            if condition != shown["condition"]:
-                shown.update(condition=condition, surface=quadratic(condition=condition))
-                ground.set_data(height_bands(shown["surface"]))
-            surface = shown["surface"]
-            used = lr * (1 - beta) if hold else lr
-            knobs = {"gradient descent": {"lr": lr}, "momentum": {"lr": used, "beta": beta}}
-            told = {"gradient descent": f"Gradient descent at lr {lr:.3g}", "momentum": "Momentum"}
-            for name, rule in rules.items():
-                ws = path(rule, surface.grad, surface.start, steps, **knobs[name])
-                set_path(paths[name], ws, surface.box)
-                set_loss(losses[name], surface(ws))
-                told[name] = reading(told[name], ws, surface(ws), surface)
-            if beside.get_xlim() != (0, steps):
-                beside.set_xlim(0, steps)
-                beside.xaxis.stale = True
-            settings.set_text(
-                f"ball: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {used / (1 - beta):.3g}"
-                f"   condition {condition:.3g}{'   held' if hold else ''}"
-            )
-            return f"{told['momentum']} {told['gradient descent']}"
-
-        return move
-
-    knobs = {"lr": 1.9, "beta": 0.0, "hold": False, "condition": 30.0, "steps": 60}
-    return Scene(build, knobs, ranges={"lr": (0.01, 4.0), "beta": (0.0, 0.99), "condition": (1.0, 300.0)})
+    first = quadratic(condition=30.0)
+    told = "ball: lr {used:.3g}   beta {beta:g}   lr/(1 − beta) {long:.3g}   condition {condition:.3g}{held}"
+    above = from_above((0.075, 0.135, 0.49, 0.77), first, told, moving=True)
+    above.add(descent=walk(gradient_descent), ball=walk(momentum))
+    legend = {"loc": "upper right", "fontsize": 9}
+    beside = loss_panel((0.655, 0.135, 0.32, 0.77), first, "steps", "loss against step", legend=legend)
+    beside.add(**{"losses of descent": plain(gradient_descent, label="gradient descent")})
+    beside.add(**{"losses of the ball": plain(momentum, label="momentum")})
+    knobs = {"lr": knob(1.9, 0.01, 4.0), "beta": knob(0.0, 0.0, 0.99), "hold": knob(False)}
+    knobs |= {"condition": knob(30.0, 1.0, 300.0, log=True), "steps": knob(60, 1, 300)}
+    return picture([above, beside], show, **knobs)
 
 
 def velocity():
     """Return the scene of one step taken apart: the kept part of the old velocity, and the new push.
 
-    Knobs: lr, beta, and step, the one whose arrows are shown. Beside it: m and g in each coordinate.
+    step: the one whose arrows are shown. Beside it: m and g in each coordinate.
     """
     surface = quadratic(condition=20.0)
 
-    def build(figure):
-        ground = figure.add_axes((0.065, 0.125, 0.475, 0.785))
-        height_map(ground, surface)
-        titles = ("along the ravine: w[0]", "across the ravine: w[1]")
-        places = (0.645, 0.565, 0.345, 0.345), (0.645, 0.125, 0.345, 0.345)
-        beside = [figure.add_axes(place, xlim=(0, STEPS)) for place in places]
-        lines = []
-        for ax, name, side in zip(beside, titles, (1.8, 4.5), strict=True):
-            ax.set(ylim=(-side, side))
-            ax.text(0.98, 0.95, name, transform=ax.transAxes, ha="right", va="top", fontsize=10)
-            ax.axhline(0, color="#c5cdd5", linewidth=1)
-            g = ax.plot([], [], color=PUSH, linewidth=1.2, marker=".", markersize=4, animated=True)[0]
-            m = ax.plot([], [], animated=True, **BALL | {"markersize": 3, "linewidth": 1.4})[0]
-            now = ax.axvline(0, color="#333333", linewidth=1, animated=True)
-            lines.append((m, g, now))
-        beside[0].tick_params(labelbottom=False)
-        beside[1].set_xlabel("step")
-        beside[0].set_title("squares: velocity m;  dots: gradient g", fontsize=10)
-        walk = path_line(ground, momentum, animated=True, alpha=0.5)
-        arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.009, "zorder": 4}
-        arrow["animated"] = True
-        kept = ground.quiver([0], [0], [0], [0], color=BALL["color"], label="kept: −lr·beta·m", **arrow)
-        push = ground.quiver([0], [0], [0], [0], color=PUSH, label="new: −lr·g", **arrow)
-        ball = ground.plot([], [], "o", color="#222222", markersize=8, zorder=5, animated=True)[0]
-        ground.legend(loc="lower right", fontsize=9)
-        settings = ground.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta, step):
+        run = record(momentum, surface.grad, surface.start, STEPS, lr=lr, beta=beta)
+        ws, ms, gs = run["w"], run["m"], surface.grad(run["w"])
+        w, g, m = (np.clip(a[step], -1e3, 1e3) for a in (ws, gs, ms))
+        drawn = {"walk": ws, "kept": (w, -lr * beta * m), "push": (w - lr * beta * m, -lr * g)}
+        drawn |= {"ball": w[None]}
+        drawn |= {f"m{i}": ms[:, i] for i in (0, 1)} | {f"g{i}": gs[:, i] for i in (0, 1)}
+        drawn |= {"now0": step, "now1": step}
+        if not np.isfinite(w).all():
+            told = f"Before step {step} the walk has left the finite numbers: lr or beta is too large."
+            return Shown(told, **drawn)
+        words = {1: "The old velocity and the new push agree.", -1: "The new push brakes the old velocity."}
+        together = words.get(np.sign(g @ m), "There is no old velocity yet.")
+        return Shown(
+            f"At step {step} the gradient is ({g[0]:.2g}, {g[1]:.2g}) and the velocity m is "
+            f"({m[0]:.2g}, {m[1]:.2g}). {together}",
+            **drawn,
+        )
 
-        def move(*, lr, beta, step):
-            run = record(momentum, surface.grad, surface.start, STEPS, lr=lr, beta=beta)
-            ws, ms = run["w"], run["m"]
-            gs = surface.grad(ws)
-            set_path(walk, ws, surface.box)
-            for i, (m, g, now) in enumerate(lines):
-                m.set_data(np.arange(STEPS + 1), np.clip(ms[:, i], -1e3, 1e3))
-                g.set_data(np.arange(STEPS + 1), np.clip(gs[:, i], -1e3, 1e3))
-                now.set_xdata([step, step])
-            w, g, m = (np.clip(a[step], -1e3, 1e3) for a in (ws, gs, ms))
-            halfway = w - lr * beta * m
-            kept.set_offsets([w])
-            kept.set_UVC(*(-lr * beta * m).reshape(2, 1))
-            push.set_offsets([halfway])
-            push.set_UVC(*(-lr * g).reshape(2, 1))
-            ball.set_data([w[0]], [w[1]])
-            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}   step {step}")
-            if not np.isfinite(w).all():
-                return f"Before step {step} the walk has left the finite numbers: lr or beta is too large."
-            share = (
-                "The old velocity and the new push agree."
-                if g @ m > 0
-                else (
-                    "The new push brakes the old velocity." if g @ m < 0 else "There is no old velocity yet."
-                )
-            )
-            return (
-                f"At step {step} the gradient is ({g[0]:.2g}, {g[1]:.2g}) and the velocity m is "
-                f"({m[0]:.2g}, {m[1]:.2g}). {share}"
-            )
+    above = from_above(
+        (0.065, 0.125, 0.475, 0.785), surface, KNOBS, legend={"loc": "lower right", "fontsize": 9}
+    )
+    above.add(walk=walk(momentum, alpha=0.5), kept=_arrow(BALL["color"], "kept: −lr·beta·m"))
+    above.add(push=_arrow(PUSH, "new: −lr·g"), ball=dots("#222222", size=8, zorder=5))
+    panels = [above]
+    for i, (name, side) in enumerate((("along the ravine: w[0]", 1.8), ("across the ravine: w[1]", 4.5))):
+        panel = Panel(
+            (0.645, 0.125 + 0.44 * (not i), 0.345, 0.345), step(STEPS, "step" * i), ("", -side, side)
+        )
+        panel.title = "" if i else "squares: velocity m;  dots: gradient g"
+        panel.size = 10
+        panel.add(name=_corner(name), zero=level(QUIET, 0, linewidth=1))
+        panel.add(hide=lambda ax, i=i: ax.tick_params(labelbottom=bool(i)))
+        panel.add(**{f"g{i}": line(PUSH, linewidth=1.2, marker=".", markersize=4)})
+        panel.add(**{f"m{i}": line(momentum, markersize=3, linewidth=1.4)})
+        panels.append(panel.add(**{f"now{i}": upright("#333333", linewidth=1)}))
+    knobs = {"lr": knob(0.5, 0.02, 4.0), "beta": knob(0.8, 0.0, 0.99), "step": knob(3, 0, STEPS - 1)}
+    return picture(panels, show, figsize=(9.6, 4.6), **knobs)
 
-        return move
 
-    knobs = {"lr": 0.5, "beta": 0.8, "step": 3}
-    ranges = {"lr": (0.02, 4.0), "beta": (0.0, 0.99), "step": (0, STEPS - 1)}
-    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6))
+def _arrow(color, label):
+    """Return the mark of an arrow; its data are where it begins, and how far it goes."""
+    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.009, "zorder": 4}
+
+    def put(arrow, ends):
+        at, way = ends
+        arrow.set_offsets([at])
+        arrow.set_UVC(*way.reshape(2, 1))
+
+    make = lambda ax, **options: ax.quiver(*[[0]] * 4, color=color, label=label, **style | options)  # noqa: E731
+    return Mark(make, put)
+
+
+def _corner(text):
+    return lambda ax: ax.text(0.98, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
 
 
 def spring():
     """Return the scene of the ball on a parabola of curvature 1: its swings, and the two roots behind them.
 
-    Knobs: lr and beta. Right: the complex plane, with the unit circle (factor 1) and the circle √beta.
+    Right: the complex plane, with the unit circle (factor 1) and the circle √beta.
     """
+    t, angle = np.arange(STEPS + 1), np.linspace(0, 2 * np.pi, 181)
+    circle = np.array([np.cos(angle), np.sin(angle)])
 
-    def build(figure):
-        left = figure.add_axes((0.08, 0.135, 0.49, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
-        left.set(xlabel="step", ylabel="w")
-        left.axhline(0, color="#c5cdd5", linewidth=1)
-        right = figure.add_axes((0.645, 0.135, 0.345, 0.77), xlim=(-1.6, 1.6), ylim=(-1.3, 1.3))
-        right.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
-        angle = np.linspace(0, 2 * np.pi, 181)
-        circle = np.array([np.cos(angle), np.sin(angle)])
-        right.plot(*circle, color=ALERT, linewidth=1.5)
-        right.axhline(0, color="#c5cdd5", linewidth=1)
-        right.set_title("red: size 1;  dashed: size √beta", fontsize=10)
-        inner = right.plot([], [], color="#222222", linestyle="--", linewidth=1, animated=True)[0]
-        dots = right.plot([], [], "s", color=BALL["color"], markersize=9, animated=True)[0]
-        edges = [left.plot([], [], color=STEEP, linewidth=5, alpha=0.3, animated=True)[0] for _ in range(2)]
-        ball = left.plot([], [], animated=True, **BALL | {"markersize": 3.5, "linewidth": 1.3})[0]
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta):
+        roots, factor = both_roots(lr, beta), spectral_radius(lr, beta)
+        ws = path(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
+        drawn = {"ball": ws, "edges": (factor**t, -(factor**t)), "roots": (roots.real, roots.imag)}
+        drawn |= {"inner": tuple(np.sqrt(beta) * circle), "critical": (1 - np.sqrt(lr)) ** 2}
+        return Shown(f"{damping(lr, beta)} Factor per step in the long run: {factor:.3f}.", **drawn)
 
-        def move(*, lr, beta):
-            ws = path(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
-            roots = both_roots(lr, beta)
-            factor = spectral_radius(lr, beta)
-            t = np.arange(STEPS + 1)
-            ball.set_data(t, np.clip(ws, -1e3, 1e3))
-            for edge, sign in zip(edges, (1, -1), strict=True):
-                edge.set_data(t, np.clip(sign * factor**t, -1e3, 1e3))
-            inner.set_data(*np.sqrt(beta) * circle)
-            dots.set_data(roots.real, roots.imag)
-            critical = (1 - np.sqrt(lr)) ** 2
-            settings.set_text(f"lr × curvature {lr:.3g}   beta {beta:.3g}   critical beta {critical:.3g}")
-            return f"{damping(lr, beta)} Factor per step in the long run: {factor:.3f}."
-
-        return move
-
-    ranges = {"lr": (0.002, 5.0), "beta": (0.0, 0.99)}
-    return Scene(build, {"lr": 0.1, "beta": 0.9}, ranges=ranges)
+    told = "lr × curvature {lr:.3g}   beta {beta:.3g}   critical beta {critical:.3g}"
+    left = Panel(
+        (0.08, 0.135, 0.49, 0.77), step(STEPS), ("w", -1.6, 1.6), told, zero=level(QUIET, 0, linewidth=1)
+    )
+    left.add(edges=many(band(STEEP, linewidth=5, alpha=0.3) for _ in range(2)), ball=line(BALL, **THIN))
+    sides = ("real part", -1.6, 1.6), ("imaginary part", -1.3, 1.3)
+    right = Panel((0.645, 0.135, 0.345, 0.77), *sides, "red: size 1;  dashed: size √beta", size=10)
+    right.add(equal=lambda ax: ax.set_aspect("equal"), unit=line(ALERT, tuple(circle), linewidth=1.5))
+    right.add(zero=level(QUIET, 0, linewidth=1), inner=line("#222222", linestyle="--", linewidth=1))
+    right.add(roots=dots(BALL["color"], marker="s"))
+    return picture([left, right], show, lr=knob(0.1, 0.002, 5.0), beta=knob(0.9, 0.0, 0.99))
 
 
 def both_roots(lr_times_curvature, beta):
@@ -229,93 +179,71 @@ def damping(lr_times_curvature, beta):
 def phase_space():
     """Return the scene of the ball on a parabola of curvature 1, in the plane of place and velocity.
 
-    Knobs: lr and beta. The velocity is drawn as lr·m, the last move with its sign turned. Right: w and
-    lr·m against the step.
+    The velocity is drawn as lr·m, the last move with its sign turned. Right: w and lr·m against the step.
     """
 
-    def build(figure):
-        left = figure.add_axes((0.08, 0.135, 0.4, 0.77), xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
-        left.set(xlabel="w", ylabel="lr·m")
-        right = figure.add_axes((0.575, 0.135, 0.405, 0.77), xlim=(0, STEPS), ylim=(-1.6, 1.6))
-        right.set(xlabel="step")
-        for line in (left.axhline, left.axvline, right.axhline):
-            line(0, color="#c5cdd5", linewidth=1)
-        walk = left.plot([], [], animated=True, **BALL | {"markersize": 3.5, "linewidth": 1})[0]
-        left.plot([1], [0], "o", color="#222222", markersize=7)
-        left.annotate("start", (1, 0), (1.05, 0.1))
-        place = right.plot([], [], label="w", animated=True, **BALL | {"markersize": 3, "linewidth": 1.2})[0]
-        velocity = right.plot([], [], color=PUSH, linestyle="--", label="lr·m", animated=True)[0]
-        right.legend(loc="upper right", fontsize=9)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta):
+        run = record(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)
+        w, v, root = run["w"][:, 0], lr * run["m"][:, 0], both_roots(lr, beta)[0]
+        told = f"No spiral: two real roots. The size is multiplied by {spectral_radius(lr, beta):.3f}"
+        told += " per step in the long run."
+        if abs(root.imag) > 1e-9:
+            turn = 2 * np.pi / abs(np.angle(root))
+            told = f"A spiral: once round in {turn:.3g} steps; the size is multiplied by"
+            told += f" {abs(root):.3f} in each."
+        return Shown(told, walk=(w, v), place=w, velocity=v)
 
-        def move(*, lr, beta):
-            run = record(momentum, lambda w: w, np.ones(1), STEPS, lr=lr, beta=beta)
-            w, v = (np.clip(values[:, 0], -1e3, 1e3) for values in (run["w"], lr * run["m"]))
-            walk.set_data(w, v)
-            place.set_data(np.arange(STEPS + 1), w)
-            velocity.set_data(np.arange(STEPS + 1), v)
-            settings.set_text(f"lr × curvature {lr:.3g}   beta {beta:.3g}")
-            root = both_roots(lr, beta)[0]
-            shrinks = f"{abs(root):.3f}" if abs(root.imag) > 1e-9 else f"{spectral_radius(lr, beta):.3f}"
-            if abs(root.imag) > 1e-9:
-                turn = 2 * np.pi / abs(np.angle(root))
-                return (
-                    f"A spiral: once round in {turn:.3g} steps; the size is multiplied by {shrinks} in each."
-                )
-            return f"No spiral: two real roots. The size is multiplied by {shrinks} per step in the long run."
-
-        return move
-
-    ranges = {"lr": (0.002, 4.0), "beta": (0.0, 0.99)}
-    return Scene(build, {"lr": 0.1, "beta": 0.9}, ranges=ranges)
+    left = Panel((0.08, 0.135, 0.4, 0.77), ("w", -1.6, 1.6), ("lr·m", -1.6, 1.6))
+    left.title = "lr × curvature {lr:.3g}   beta {beta:.3g}"
+    left.add(zero=level(QUIET, 0, linewidth=1), none=upright(QUIET, 0, linewidth=1))
+    left.add(walk=line(BALL, markersize=3.5, linewidth=1, within=(-1e3, 1e3)))
+    left.add(
+        start=dots("#222222", ([1], [0]), size=7), name=lambda ax: ax.annotate("start", (1, 0), (1.05, 0.1))
+    )
+    legend = {"loc": "upper right", "fontsize": 9}
+    right = Panel((0.575, 0.135, 0.405, 0.77), step(STEPS), ("", -1.6, 1.6), legend=legend)
+    right.add(zero=level(QUIET, 0, linewidth=1), place=line(BALL, label="w", markersize=3, linewidth=1.2))
+    right.add(velocity=line(PUSH, linestyle="--", label="lr·m"))
+    return picture([left, right], show, lr=knob(0.1, 0.002, 4.0), beta=knob(0.9, 0.0, 0.99))
 
 
 def spectrum(curvatures=CURVATURES, steps=120):
     """Return the scene of one walk over many curvatures at once: the error in each direction, and their sum.
 
-    curvatures: one direction each, with a start of 1.  Knobs: lr and beta. Right: the factor per step in the
-    long run against the curvature.
+    curvatures: one direction each, with a start of 1. Right: the factor per step in the long run against the
+    curvature.
     """
-    colours = look_up(np.linspace(0, 1, len(curvatures)))
+    colours, ends = look_up(np.linspace(0, 1, len(curvatures))), (curvatures[0] / 1.5, curvatures[-1] * 1.5)
+    along = np.geomspace(*ends, 200)
 
-    def build(figure):
-        left = figure.add_axes((0.08, 0.135, 0.5, 0.77), xlim=(0, steps), ylim=(1e-6, 30), yscale="log")
-        left.set(xlabel="step", ylabel="distance in each direction")
-        right = figure.add_axes((0.665, 0.135, 0.315, 0.77), xscale="log", ylim=(0, 1.1))
-        right.set(xlim=(curvatures[0] / 1.5, curvatures[-1] * 1.5), xlabel="curvature")
-        right.set_ylabel("factor per step")
-        right.axhline(1, color=ALERT, linewidth=1.5)
-        lines = [left.plot([], [], color=c, linewidth=1.3, animated=True)[0] for c in colours]
-        total = left.plot([], [], color="#222222", linewidth=2.4, animated=True, label="all together")[0]
-        left.legend(loc="upper right", fontsize=9)
-        along = np.geomspace(curvatures[0] / 1.5, curvatures[-1] * 1.5, 200)
-        curve = right.plot([], [], color="#7f9dbb", animated=True)[0]
-        dots = right.scatter(curvatures, 0 * curvatures, c=colours, s=45, zorder=3, animated=True)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta):
+        ws = path(momentum, lambda w: curvatures * w, np.ones(len(curvatures)), steps, lr=lr, beta=beta)
+        factors = spectral_radius(lr * curvatures, beta)
+        drawn = {"each": np.abs(ws.T), "total": np.linalg.norm(ws, axis=-1)}
+        drawn |= {"factors": np.minimum(factors, 2)}
+        drawn |= {"curve": (along, np.minimum(spectral_radius(lr * along, beta), 2))}
+        slow, fast = factors.argmax(), factors.argmin()
+        told = (
+            f"Slowest: curvature {curvatures[slow]:.2g}, factor {factors[slow]:.3f}; "
+            f"fastest: curvature {curvatures[fast]:.2g}, factor {factors[fast]:.3f}."
+        )
+        if np.ptp(factors) < 1e-3:
+            told = f"All {len(curvatures)} directions have the same factor, {factors[0]:.3f}."
+        if factors.max() >= 1:
+            told = f"The direction of curvature {curvatures[slow]:.2g} does not shrink."
+        return Shown(told, **drawn)
 
-        def move(*, lr, beta):
-            ws = path(momentum, lambda w: curvatures * w, np.ones(len(curvatures)), steps, lr=lr, beta=beta)
-            t = np.arange(steps + 1)
-            for line, w in zip(lines, np.abs(ws.T), strict=True):
-                line.set_data(t, np.clip(w, 1e-9, 1e6))
-            total.set_data(t, np.clip(np.linalg.norm(ws, axis=-1), 1e-9, 1e6))
-            factors = spectral_radius(lr * curvatures, beta)
-            curve.set_data(along, np.minimum(spectral_radius(lr * along, beta), 2))
-            dots.set_offsets(np.stack([curvatures, np.minimum(factors, 2)], axis=-1))
-            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}")
-            if factors.max() >= 1:
-                return f"The direction of curvature {curvatures[factors.argmax()]:.2g} does not shrink."
-            if np.ptp(factors) < 1e-3:
-                return f"All {len(curvatures)} directions have the same factor, {factors[0]:.3f}."
-            slow, fast = factors.argmax(), factors.argmin()
-            return (
-                f"Slowest: curvature {curvatures[slow]:.2g}, factor {factors[slow]:.3f}; "
-                f"fastest: curvature {curvatures[fast]:.2g}, factor {factors[fast]:.3f}."
-            )
-
-        return move
-
-    return Scene(build, {"lr": 1.0, "beta": 0.0}, ranges={"lr": (0.02, 4.0), "beta": (0.0, 0.99)})
+    legend = {"loc": "upper right", "fontsize": 9}
+    sides = step(steps), log("distance in each direction", 1e-6, 30)
+    left = Panel((0.08, 0.135, 0.5, 0.77), *sides, KNOBS, legend=legend)
+    left.add(each=many(line(c, linewidth=1.3, within=(1e-9, 1e6)) for c in colours))
+    left.add(total=line("#222222", linewidth=2.4, label="all together", within=(1e-9, 1e6)))
+    right = Panel((0.665, 0.135, 0.315, 0.77), log("curvature", *ends), ("factor per step", 0, 1.1))
+    right.add(one=level(ALERT, 1, linewidth=1.5), curve=line("#7f9dbb"))
+    every = {"c": colours, "s": 45, "zorder": 3}
+    right.add(factors=Mark(lambda ax, **more: ax.scatter(curvatures, 0 * curvatures, **every | more),
+                           lambda dots, y: dots.set_offsets(np.stack([curvatures, y], axis=-1))))  # fmt: skip
+    return picture([left, right], show, lr=knob(1.0, 0.02, 4.0), beta=knob(0.0, 0.0, 0.99))
 
 
 def look_up(shares):
@@ -327,47 +255,39 @@ def look_up(shares):
 def valley_walks(*rules):
     """Return the scene of rules on the convex valley of Lessard, Recht and Packard, minimum at 0.
 
-    rules: momentum, nesterov, ... Knobs: lr, beta and start. Left: the last 30 of 120 steps, in the valley.
+    rules: momentum, nesterov, ... Left: the last 30 of 120 steps, in the valley.
     """
-    count = 120
+    count, w = 120, np.linspace(-5, 5, 400)
 
-    def build(figure):
-        left = figure.add_axes((0.07, 0.135, 0.36, 0.77), xlim=(-5, 5), ylim=(-25, 330))
-        left.set(xlabel="w", ylabel="loss")
-        right = figure.add_axes((0.52, 0.135, 0.46, 0.77), xlim=(0, count), ylim=(-6, 6), xlabel="step")
-        right.set_ylabel("w")
-        w = np.linspace(-5, 5, 400)
-        left.plot(w, valley_height(w), color="#7f9dbb")
-        for bend in (1, 2):
-            left.axvline(bend, color="#c5cdd5", linewidth=1)
-            right.axhline(bend, color="#c5cdd5", linewidth=1)
-        right.axhline(0, color="#c5cdd5", linewidth=1)
-        left.set_title(f"where it is in steps {count - 30} to {count}", fontsize=10)
-        lines = []
+    def show(*, lr, beta, start):
+        drawn, said = {}, []
         for rule in rules:
-            style = rule_style(rule) | {"animated": True, "label": rule_label(rule), "linewidth": 1.2}
-            large, small = (style | {"markersize": size} for size in (7, 3))
-            lines.append((left.plot([], [], **large)[0], right.plot([], [], **small)[0]))
-        if len(rules) > 1:
-            right.legend(loc="upper right", fontsize=9)
-        settings = right.set_title("", fontsize=10, animated=True)
+            ws = path(rule, lessard_recht_packard, np.array([start]), count, lr=lr, beta=beta)[:, 0]
+            late = np.clip(ws[-31:], -1e2, 1e2)
+            drawn |= {f"late {rule_label(rule)}": (late, valley_height(late)), rule_label(rule): ws}
+            said.append(f"{rule_label(rule).capitalize()}: {_fate(ws)}")
+        return Shown(" ".join(said), **drawn)
 
-        def move(*, lr, beta, start):
-            said = []
-            for rule, (where, walk) in zip(rules, lines, strict=True):
-                ws = path(rule, lessard_recht_packard, np.array([start]), count, lr=lr, beta=beta)[:, 0]
-                walk.set_data(np.arange(count + 1), np.clip(ws, -1e3, 1e3))
-                late = np.clip(ws[-31:], -1e2, 1e2)
-                where.set_data(late, valley_height(late))
-                said.append(f"{rule_label(rule).capitalize()}: {_fate(ws)}")
-            settings.set_text(f"lr {lr:.4g}   beta {beta:.3g}   start {start:.3g}")
-            return " ".join(said)
-
-        return move
-
-    ranges = {"lr": (0.01, 0.16), "beta": (0.0, 0.95), "start": (-5.0, 5.0)}
-    knobs = {"lr": 1 / 9, "beta": 4 / 9, "start": 3.3}
-    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, "start", None),))
+    left = Panel((0.07, 0.135, 0.36, 0.77), ("w", -5, 5), ("loss", -25, 330), size=10)
+    left.title = f"where it is in steps {count - 30} to {count}"
+    left.add(valley=line("#7f9dbb", (w, valley_height(w))))
+    right = Panel(
+        (0.52, 0.135, 0.46, 0.77),
+        step(count),
+        ("w", -6, 6),
+        "lr {lr:.4g}   beta {beta:.3g}   start {start:.3g}",
+    )
+    for bend in (1, 2):
+        left.add(**{f"bend {bend}": upright(QUIET, bend, linewidth=1)})
+        right.add(**{f"bend {bend}": level(QUIET, bend, linewidth=1)})
+    right.add(zero=level(QUIET, 0, linewidth=1))
+    for rule in rules:
+        name, look = rule_label(rule), {"linewidth": 1.2}
+        left.add(**{f"late {name}": line(rule, markersize=7, within=(-np.inf, np.inf), **look)})
+        right.add(**{name: line(rule, markersize=3, label=name, **look)})
+    right.legend = {"loc": "upper right", "fontsize": 9} if len(rules) > 1 else None
+    knobs = {"lr": knob(1 / 9, 0.01, 0.16), "beta": knob(4 / 9, 0.0, 0.95), "start": knob(3.3, -5.0, 5.0)}
+    return picture([left, right], show, handles=(Handle(0, "start", None),), **knobs)
 
 
 def valley_height(w):
@@ -416,15 +336,12 @@ def first_digits(walks, factors):
 
 def four_balls(runs):
     """Return the still picture of runs to diagnose: w against the step.  runs: dict name → one w per step."""
-    figure = new_figure((9.6, 2.8))
-    with look():
-        axes = figure.subplots(1, len(runs))
-        figure.subplots_adjust(0.075, 0.2, 0.99, 0.88, wspace=0.42)
-        for ax, (name, w) in zip(axes, runs.items(), strict=True):
-            ax.axhline(0, color="#c5cdd5", linewidth=1)
-            ax.plot(w, color=BALL["color"], marker="s", markersize=2.5, linewidth=1)
-            ax.set(title=name, xlabel="step")
-        axes[0].set_ylabel("w")
+
+    def draw(ax, w):
+        ax.axhline(0, color=QUIET, linewidth=1)
+        ax.plot(w, color=BALL["color"], marker="s", markersize=2.5, linewidth=1)
+
+    figure = columns(runs, {"w": draw}, (9.6, 2.8), adjust=(0.075, 0.2, 0.99, 0.88, 0.42))
     ends = "; ".join(f"{name}: from {w[0]:.2g} to {w[-1]:.2g}" for name, w in runs.items())
     return Picture(figure, f"Four balls on a parabola. {ends}.")
 

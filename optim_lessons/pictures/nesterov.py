@@ -1,5 +1,7 @@
 """The pictures of lesson 05: three forms as arrows, two rules side by side, their limits, the guarantee."""
 
+from functools import lru_cache
+
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
@@ -8,24 +10,17 @@ from optim_lessons import momentum as heavy_ball
 from optim_lessons import nesterov as look_ahead
 from optim_lessons.bridge import look_behind
 from optim_lessons.gradient_descent import contraction, gradient_descent
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    KNOBS, Mark, Panel, Shown, band, dots, from_above, knob, level, line, log, note, picture, plain, step,
+    upright, walk,
+)  # fmt: skip
 from optim_lessons.lab.path import path, record
-from optim_lessons.lab.plots import (
-    ALERT,
-    Picture,
-    height_bands,
-    height_map,
-    look,
-    new_figure,
-    path_line,
-    rule_style,
-    set_loss,
-    set_path,
-)
+from optim_lessons.lab.plots import ALERT, Picture, columns, look, new_figure, rule_style
 from optim_lessons.landscapes import lessard_recht_packard, quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
-from optim_lessons.pictures.gradient_descent import FLAT, STEEP
+from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
 
 VELOCITY, GRADIENT = "#d55e00", STEEP  # as in the picture of lesson 04
 RULES = {"gradient descent": gradient_descent, "heavy ball": momentum, "Nesterov": nesterov}
@@ -39,44 +34,50 @@ FACTORS = {
     "heavy ball": heavy_ball.spectral_radius,
     "Nesterov": look_ahead.spectral_radius,
 }
+THIN = {"markersize": 3, "linewidth": 1.4}
+OPEN = {"markersize": 12, "fillstyle": "none", "markeredgewidth": 2}
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0)}
+FAR = (1e-9, 1e9)
+_ravine = lru_cache(maxsize=8)(quadratic)
 FORMS = ("heavy ball", "look-ahead form", "this course's form")
 
 
 def arrows():
     """Return the scene of one step in three forms: where each takes its gradient, as arrows.
 
-    The ravine has the curvatures 1 and 1/5. Knobs: lr, beta and step (the step that is drawn).
+    The ravine has the curvatures 1 and 1/5. step: the one that is drawn.
     """
     ravine = quadratic(condition=5.0)
-    box = (-4.6, 1.8), (-1.9, 1.9)
 
-    def build(figure):
-        axes = [figure.add_axes((left, 0.22, 0.29, 0.63)) for left in (0.075, 0.39, 0.705)]
-        panels = [_arrow_panel(ax, ravine, box, form) for ax, form in zip(axes, FORMS, strict=True)]
-        axes[0].set_ylabel("w[1]")
-        settings = axes[1].text(
-            0.5, 1.14, "", transform=axes[1].transAxes, ha="center", fontsize=10, clip_on=False, animated=True
-        )
-        figure.legend(handles=_arrow_keys(), loc="lower center", ncols=5, fontsize=9)
-
-        def move(*, lr, beta, step):
-            drawn = three_forms(ravine, lr, beta, step)
-            for panel, form in zip(panels, FORMS, strict=True):
-                _set_arrows(panel, drawn[form], box)
-            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}   step {step}")
-            ball, ahead = drawn[FORMS[0]], drawn[FORMS[1]]
-            angle = _angle(ravine.grad(ball["gradient_at"]), ravine.grad(ahead["gradient_at"]))
-            slopes = f"At step {step} the heavy ball's gradient is taken at {_point(ball['gradient_at'])}"
-            return (
-                f"{slopes}, Nesterov's at {_point(ahead['gradient_at'])}, in both of its forms. "
-                f"The two gradients differ by {angle:.0f} degrees."
+    def show(*, lr, beta, step):
+        forms, data = three_forms(ravine, lr, beta, step), {}
+        for form, points in forms.items():
+            data[f"past, {form}"] = np.vstack([points["past"], points["start"]])
+            data |= {f"{name}, {form}": points[name][None] for name in ("gradient_at", "end")}
+            data[f"first, {form}"], data[f"second, {form}"] = (
+                (points[a], points[b]) for a, b in (("start", "corner"), ("corner", "end"))
             )
+        data["other"] = forms[FORMS[2]]["other"]
+        at = [forms[form]["gradient_at"] for form in FORMS[:2]]
+        told = f"At step {step} the heavy ball's gradient is taken at {_point(at[0])}, "
+        told += f"Nesterov's at {_point(at[1])}, in both of its forms. The two gradients differ by "
+        settings = f"lr {lr:.3g}   beta {beta:.3g}   step {step}"
+        return Shown(f"{told}{_angle(*map(ravine.grad, at)):.0f} degrees.", settings=settings, **data)
 
-        return move
+    panels = [
+        _arrow_panel(ravine, form, left) for form, left in zip(FORMS, (0.075, 0.39, 0.705), strict=True)
+    ]
+    panels[0].add(
+        keys=lambda ax: ax.figure.legend(handles=_arrow_keys(), loc="lower center", ncols=5, fontsize=9)
+    )
+    panels[1].add(settings=Mark(_settings, lambda text, words: text.set_text(words)))
+    knobs = {"lr": knob(0.5, 0.05, 1.2), "beta": knob(0.9, 0.0, 0.95), "step": knob(3, 1, 15)}
+    return picture(panels, show, figsize=(10.8, 3.9), **knobs)
 
-    knobs = {"lr": 0.5, "beta": 0.9, "step": 3}
-    ranges = {"lr": (0.05, 1.2), "beta": (0.0, 0.95), "step": (1, 15)}
-    return Scene(build, knobs, ranges=ranges, size=(10.8, 3.9))
+
+def _settings(ax, **options):
+    place = {"transform": ax.transAxes, "ha": "center", "clip_on": False}
+    return ax.text(0.5, 1.14, "", fontsize=10, **place | options)
 
 
 def three_forms(landscape, lr, beta, step):
@@ -107,40 +108,35 @@ def three_forms(landscape, lr, beta, step):
     }
 
 
-def _arrow_panel(ax, ravine, box, form):
-    height_map(ax, ravine)
-    ax.set(xlim=box[0], ylim=box[1], ylabel="", title=form)
-    if form != FORMS[0]:
-        ax.tick_params(labelleft=False)
-    style = rule_style(momentum if form == FORMS[0] else nesterov)
-    past = ax.plot([], [], animated=True, **style | {"linewidth": 1, "markersize": 4, "alpha": 0.8})[0]
-    ring = ax.plot([], [], "o", markersize=15, fillstyle="none", color="#111111", animated=True, zorder=4)[0]
-    end = ax.plot([], [], animated=True, zorder=5, **style | {"linestyle": "", "markersize": 9})[0]
-    first_is_velocity = form != FORMS[2]
-    both = [
-        _arrow(ax, VELOCITY if velocity == first_is_velocity else GRADIENT, velocity == first_is_velocity)
-        for velocity in (True, False)
-    ]
-    ghost = None
+def _arrow_panel(ravine, form, left):
+    """Return the panel of one form: its points so far, the place of its gradient, its two arrows, its end."""
+    panel = from_above((left, 0.22, 0.29, 0.63), ravine, form)
+
+    def fit(ax):
+        ax.set(xlim=(-4.6, 1.8), ylim=(-1.9, 1.9), ylabel="w[1]" if form == FORMS[0] else "")
+        ax.tick_params(labelleft=form == FORMS[0])
+
+    rule, looks = momentum if form == FORMS[0] else nesterov, [(VELOCITY, 3.2), (GRADIENT, 1.8)]
+    first, second = looks if form != FORMS[2] else looks[::-1]
+    panel.add(fit=fit, **{f"past, {form}": line(rule, linewidth=1, markersize=4, alpha=0.8)})
+    panel.add(**{f"gradient_at, {form}": dots("#111111", size=15, fillstyle="none", zorder=4)})
+    panel.add(**{f"end, {form}": line(rule, zorder=5, linestyle="", markersize=9)})
+    panel.add(**{f"first, {form}": _arrow(*first), f"second, {form}": _arrow(*second)})
     if form == FORMS[2]:
-        ghost = ax.plot([], [], "D", fillstyle="none", color="#333333", markersize=5, animated=True)[0]
-    return past, ring, end, both, ghost
+        panel.add(other=dots("#333333", marker="D", size=5, fillstyle="none"))
+    return panel
 
 
-def _arrow(ax, colour, velocity):
-    arrow = FancyArrowPatch(
-        (0, 0),
-        (0, 0),
-        arrowstyle="-|>",
-        mutation_scale=13,
-        shrinkA=0,
-        shrinkB=0,
-        color=colour,
-        linewidth=3.2 if velocity else 1.8,
-        animated=True,
-        zorder=6,
-    )
-    return ax.add_patch(arrow)
+def _arrow(colour, width):
+    """Return the mark of an arrow between two points, which is left out where they are nearly one."""
+    look = {"arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0, "zorder": 6}
+    look |= {"color": colour, "linewidth": width}
+
+    def put(arrow, ends):
+        arrow.set_visible(bool(np.linalg.norm(ends[1] - ends[0]) > 0.02))
+        arrow.set_positions(*ends)
+
+    return Mark(lambda ax, **more: ax.add_patch(FancyArrowPatch((0, 0), (0, 0), **look | more)), put)
 
 
 def _arrow_keys():
@@ -152,19 +148,6 @@ def _arrow_keys():
     ghost = Line2D([], [], marker="D", fillstyle="none", linestyle="", color="#333333")
     ghost.set_label("points of the look-ahead form")
     return [velocity, gradient, ring, end, ghost]
-
-
-def _set_arrows(panel, points, box):
-    past, ring, end, (first, second), ghost = panel
-    if ghost is not None:
-        ghost.set_data(*points["other"].T)
-    past.set_data(*np.vstack([points["past"], points["start"]]).T)
-    ring.set_data(*points["gradient_at"][:, None])
-    end.set_data(*points["end"][:, None])
-    for arrow, a, b in ((first, "start", "corner"), (second, "corner", "end")):
-        a, b = points[a], points[b]
-        arrow.set_visible(bool(np.linalg.norm(b - a) > 0.02))
-        arrow.set_positions(a, b)
 
 
 def _angle(a, b):
@@ -180,38 +163,31 @@ def cycle():
     """Return the scene of heavy ball and Nesterov on the function where the heavy ball may cycle for ever.
 
     Each has its own lr and beta: heavy ball those that are best for a quadratic of the same curvatures, 1
-    to 25; Nesterov those that come with a proof, 1/L. Knobs: start, and lr_scale, which multiplies both lr.
+    to 25; Nesterov those that come with a proof, 1/L. lr_scale multiplies both lr.
     """
     own = {momentum: heavy_ball.best_lr_and_beta(1, 25), nesterov: (1 / 25, 2 / 3)}
     steps = 60
 
-    def build(figure):
-        left = figure.add_axes((0.075, 0.135, 0.42, 0.77), xlim=(0, steps), ylim=(-4.4, 4.4))
-        right = figure.add_axes((0.595, 0.135, 0.39, 0.77), xlim=(0, steps), ylim=(1e-9, 1e3), yscale="log")
-        left.set(xlabel="step", ylabel="w")
-        right.set(xlabel="step", ylabel="distance to the minimum |w|")
-        left.axhspan(1, 2, color="#e8eef4", zorder=0)
-        right.set_title("pale band: curvature 1; elsewhere 25", fontsize=10)
-        left.axhline(0, color="#c5cdd5", linewidth=1)
-        lines = [_two_lines(rule, left, right) for rule in own]
-        right.legend(loc="upper right")
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, start, lr_scale):
+        data, said = {}, []
+        for rule, (lr, beta) in own.items():
+            ws = path(rule, lessard_recht_packard, np.array([start]), steps, lr=lr_scale * lr, beta=beta)[
+                :, 0
+            ]
+            data |= {_name(rule): ws, f"distance of {_name(rule)}": np.abs(ws)}
+            said.append(f"{_name(rule)} {how_it_ends(ws)}")
+        return Shown(f"After {steps} steps: {said[0]}; {said[1]}.", **data)
 
-        def move(*, start, lr_scale):
-            said = []
-            for (rule, (lr, beta)), (walk, distance) in zip(own.items(), lines, strict=True):
-                ws = path(rule, lessard_recht_packard, np.array([start]), steps, lr=lr_scale * lr, beta=beta)
-                ws = ws[:, 0]
-                _set_walk(walk, ws)
-                set_loss(distance, np.abs(ws))
-                said.append(f"{_name(rule)} {how_it_ends(ws)}")
-            settings.set_text(f"start {start:.3g}   lr scale {lr_scale:.3g}")
-            return f"After {steps} steps: {said[0]}; {said[1]}."
-
-        return move
-
-    knobs = {"start": 3.3, "lr_scale": 1.0}
-    return Scene(build, knobs, ranges={"start": (-4.0, 4.0), "lr_scale": (0.3, 1.6)})
+    told = "start {start:.3g}   lr scale {lr_scale:.3g}"
+    left = Panel((0.075, 0.135, 0.42, 0.77), step(steps), ("w", -4.4, 4.4), told)
+    left.add(flat=lambda ax: ax.axhspan(1, 2, color="#e8eef4", zorder=0), zero=level(QUIET, 0, linewidth=1))
+    right = Panel((0.595, 0.135, 0.39, 0.77), step(steps), log("distance to the minimum |w|", 1e-9, 1e3))
+    right.title, right.size, right.legend = "pale band: curvature 1; elsewhere 25", 10, {"loc": "upper right"}
+    for rule in own:
+        left.add(**{_name(rule): line(rule, walk=True, within=(-9 * 4.4, 9 * 4.4), **THIN)})
+        right.add(**{f"distance of {_name(rule)}": line(rule, label=_name(rule), **THIN)})
+    knobs = {"start": knob(3.3, -4.0, 4.0), "lr_scale": knob(1.0, 0.3, 1.6, log=True)}
+    return picture([left, right], show, **knobs)
 
 
 def how_it_ends(ws):
@@ -231,68 +207,37 @@ def _name(rule):
     return next(name for name, known in RULES.items() if known is rule)
 
 
-def _set_walk(line, ws):
-    """Show one coordinate against the step, up to and with the first value that leaves the picture."""
-    low, high = line.axes.get_ylim()
-    gone = np.flatnonzero(~((ws >= low) & (ws <= high)))
-    seen = ws[: gone[0] + 1] if gone.size else ws
-    seen = np.clip(seen[np.isfinite(seen)], 9 * low, 9 * high)
-    line.set_data(np.arange(len(seen)), seen)
-
-
-def _two_lines(rule, left, right):
-    """Add a rule's line to the left and to the right axes; return both."""
-    look = rule_style(rule) | {"markersize": 3, "linewidth": 1.4, "animated": True}
-    return left.plot([], [], **look)[0], right.plot([], [], label=_name(rule), **look)[0]
-
-
 def side_by_side():
     """Return the scene of heavy ball and Nesterov in the ravine, at the same lr and beta.
 
-    Left their paths, right the steep and the flat coordinate of each. The curvatures are 1 and
-    1/condition. Knobs: lr, beta and condition.
+    Left their paths, right the steep and the flat coordinate of each. The curvatures are 1 and 1/condition.
     """
     steps = 80
 
-    def build(figure):
-        above = figure.add_axes((0.065, 0.125, 0.43, 0.785))
-        steep = figure.add_axes((0.59, 0.565, 0.4, 0.345), xlim=(0, steps), ylim=(-1.9, 1.9))
-        flat = figure.add_axes((0.59, 0.125, 0.4, 0.345), xlim=(0, steps), ylim=(-4.8, 6.8))
-        steep.set_ylabel("steep coordinate")
-        flat.set(ylabel="flat coordinate", xlabel="step")
-        steep.tick_params(labelbottom=False)
-        for ax in (steep, flat):
-            ax.axhline(0, color="#c5cdd5", linewidth=1)
-        shown = [10.0, quadratic(condition=10.0)]
-        ground = height_map(above, shown[1], animated=True)
-        lines = {
-            rule: (path_line(above, rule, animated=True), *_two_lines(rule, steep, flat))
-            for rule in (momentum, nesterov)
-        }
-        flat.legend(handles=[line for *_, line in lines.values()], loc="upper right", ncols=2)
-        settings = above.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta, condition):
+        ravine, data, said = _ravine(condition=condition), {}, []
+        for rule in (momentum, nesterov):
+            ws, name = path(rule, ravine.grad, ravine.start, steps, lr=lr, beta=beta), _name(rule)
+            both = float(FACTORS[name](lr, beta)), float(FACTORS[name](lr / condition, beta))
+            data |= {f"walk of {name}": ws, f"steep, {name}": ws[:, 1], f"flat, {name}": ws[:, 0]}
+            said.append(f"{name}: steep {both[0]:.3f}, flat {both[1]:.3f}{_grows(both)}")
+        return Shown(f"Factor per step in the long run. {said[0]}. {said[1]}.", ground=ravine, **data)
 
-        def move(*, lr, beta, condition):
-            if condition != shown[0]:
-                shown[:] = condition, quadratic(condition=condition)
-                ground.set_data(height_bands(shown[1]))
-            ravine, said = shown[1], []
-            for rule, (walk, *coordinates) in lines.items():
-                ws = path(rule, ravine.grad, ravine.start, steps, lr=lr, beta=beta)
-                set_path(walk, ws, ravine.box)
-                for line, values in zip(coordinates, (ws[:, 1], ws[:, 0]), strict=True):
-                    _set_walk(line, values)
-                factor = FACTORS[_name(rule)]
-                both = float(factor(lr, beta)), float(factor(lr / condition, beta))
-                said.append(f"{_name(rule)}: steep {both[0]:.3f}, flat {both[1]:.3f}{_grows(both)}")
-            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}   condition {condition:.3g}")
-            return f"Factor per step in the long run. {said[0]}. {said[1]}."
-
-        return move
-
-    knobs = {"lr": 0.5, "beta": 0.9, "condition": 30.0}
-    ranges = {"lr": (0.01, 4.0), "beta": (0.0, 0.99), "condition": (1.0, 300.0)}
-    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.4))
+    above = from_above((0.065, 0.125, 0.43, 0.785), _ravine(condition=10.0), KNOBS, moving=True)
+    steep = Panel((0.59, 0.565, 0.4, 0.345), step(steps, ""), ("steep coordinate", -1.9, 1.9))
+    steep.add(hide=lambda ax: ax.tick_params(labelbottom=False))
+    flat = Panel((0.59, 0.125, 0.4, 0.345), step(steps), ("flat coordinate", -4.8, 6.8))
+    flat.legend = {"loc": "upper right", "ncols": 2}
+    for panel in (steep, flat):
+        panel.add(zero=level(QUIET, 0, linewidth=1))
+    for rule in (momentum, nesterov):
+        name, look = _name(rule), THIN | {"label": _name(rule)}
+        above.add(**{f"walk of {name}": walk(rule)})
+        steep.add(**{f"steep, {name}": line(rule, walk=True, within=(-9 * 1.9, 9 * 1.9), **look)})
+        flat.add(**{f"flat, {name}": line(rule, walk=True, within=(-9 * 4.8, 9 * 6.8), **look)})
+    knobs = {"lr": knob(0.5, 0.01, 4.0), "beta": knob(0.9, 0.0, 0.99)}
+    knobs |= {"condition": knob(30.0, 1.0, 300.0, log=True)}
+    return picture([above, steep, flat], show, figsize=(9.6, 4.4), **knobs)
 
 
 def _grows(factors):
@@ -302,48 +247,38 @@ def _grows(factors):
 def factor_against_curvature():
     """Return the scene of the three rules' factor per step against lr·curvature, and their limits.
 
-    Knobs: beta, and lr (times curvature), the place where the factors are read off.
+    lr: times curvature, the place where the factors are read off.
     """
+    x = np.linspace(0, 4.2, 841)
 
-    def build(figure):
-        ax = figure.add_axes((0.075, 0.14, 0.905, 0.76), xlim=(0, 4.2), ylim=(0, 1.35))
-        ax.set(xlabel="lr × curvature", ylabel="factor per step")
-        ax.axhline(1, color=ALERT, linewidth=1, linestyle="--")
-        ax.axhspan(1, 1.35, color=ALERT, alpha=0.08)
-        x = np.linspace(0, 4.2, 841)
-        lines, limits, dots = {}, {}, {}
-        for name, rule in RULES.items():
-            style = rule_style(rule)
-            plain = style | {"marker": "", "animated": True}
-            lines[name] = ax.plot([], [], label=name, **plain)[0]
-            dots[name] = ax.plot([], [], animated=True, **style | {"linestyle": "", "markersize": 9})[0]
-            limits[name] = ax.plot([], [], animated=True, **style | {"linestyle": "", "markersize": 12})[0]
-            limits[name].set(fillstyle="none", markeredgewidth=2)
-        now = ax.axvline(0, color="#888888", linewidth=1, animated=True)
-        open_marker = Line2D(
-            [], [], marker="o", markersize=11, fillstyle="none", linestyle="", color="#444444"
+    def show(*, beta, lr):
+        factors, limits = (
+            {n: float(f[n](*at)) for n in RULES} for f, at in ((FACTORS, (lr, beta)), (LIMITS, (beta,)))
         )
-        open_marker.set_label("its limit")
-        ax.legend(handles=[*lines.values(), open_marker], loc="lower right")
-        ax.text(0.05, 1.29, "above 1: diverges", va="top", fontsize=9)
-        settings = ax.set_title("", fontsize=10, animated=True)
+        data = {name: (x, FACTORS[name](x, beta)) for name in RULES} | {"now": lr}
+        data |= {f"{name} here": ([lr], [min(factors[name], 1.33)]) for name in RULES}
+        data |= {f"limit of {name}": ([limits[name]], [1.0]) for name in RULES}
+        read, ends = (", ".join(f"{n} {value:.3f}" for n, value in its.items()) for its in (factors, limits))
+        return Shown(f"At lr × curvature = {lr:.3g}: {read}. Limits: {ends}.", **data)
 
-        def move(*, beta, lr):
-            for name in RULES:
-                limit = LIMITS[name](beta)
-                lines[name].set_data(x, FACTORS[name](x, beta))
-                dots[name].set_data([lr], [min(float(FACTORS[name](lr, beta)), 1.33)])
-                limits[name].set_data([limit], [1.0])
-            now.set_xdata([lr, lr])
-            read = ", ".join(f"{name} {float(FACTORS[name](lr, beta)):.3f}" for name in RULES)
-            ends = ", ".join(f"{name} {float(LIMITS[name](beta)):.3f}" for name in RULES)
-            settings.set_text(f"beta {beta:.3g}   lr × curvature {lr:.3g}")
-            return f"At lr × curvature = {lr:.3g}: {read}. Limits: {ends}."
-
-        return move
-
-    ranges = {"beta": (0.0, 0.99), "lr": (0.01, 4.0)}
-    return Scene(build, {"beta": 0.9, "lr": 0.5}, ranges=ranges)
+    told = "beta {beta:.3g}   lr × curvature {lr:.3g}"
+    panel = Panel((0.075, 0.14, 0.905, 0.76), ("lr × curvature", 0, 4.2), ("factor per step", 0, 1.35), told)
+    panel.add(one=level(ALERT, 1, linewidth=1, linestyle="--"))
+    panel.add(lost=lambda ax: ax.axhspan(1, 1.35, color=ALERT, alpha=0.08))
+    for name, rule in RULES.items():
+        panel.add(**{name: plain(rule, label=name), f"{name} here": line(rule, linestyle="", markersize=9)})
+        panel.add(**{f"limit of {name}": line(rule, linestyle="", **OPEN)})
+    open_marker = Line2D([], [], marker="o", markersize=11, fillstyle="none", linestyle="", color="#444444")
+    open_marker.set_label("its limit")
+    panel.add(
+        now=upright("#888888", linewidth=1), text=note(0.05, 1.29, "above 1: diverges", va="top", fontsize=9)
+    )
+    panel.add(
+        keys=lambda ax: ax.legend(
+            handles=[*ax.get_legend_handles_labels()[0], open_marker], loc="lower right"
+        )
+    )
+    return picture([panel], show, beta=knob(0.9, 0.0, 0.99), lr=knob(0.5, 0.01, 4.0))
 
 
 def limits_against_beta():
@@ -396,47 +331,31 @@ def growing(t):
 def guarantee():
     """Return the scene of the chain: gradient descent, Nesterov at constant and at growing beta, the bounds.
 
-    Knobs: lr (L is 4: the guarantee holds up to 1/4) and beta (of the constant one).
+    lr: L is 4, the guarantee holds up to 1/4.  beta: of the constant one.
     """
     steps = 90
     above, grad, best, L = chain()
-    t = np.arange(1, steps + 1)
-    size = best @ best
+    t, size = np.arange(1, steps + 1), best @ best
+    looks = {"gradient descent": plain(gradient_descent, label="gradient descent", within=FAR)}
+    looks |= {"constant beta": plain(nesterov, linestyle=":", label="constant beta", within=FAR)}
+    looks |= {"beta = t/(t + 3)": plain(nesterov, label="beta = t/(t + 3)", within=FAR)}
 
-    def build(figure):
-        ax = figure.add_axes((0.085, 0.135, 0.56, 0.77), xscale="log", yscale="log")
-        ax.set(xlim=(1, steps), ylim=(4e-4, 20), xlabel="step", ylabel="loss − minimum")
-        ax.fill_between(t, 1e-9, unreachable(t), color="#d9d9d9", label="no rule gets here")
-        looks = {
-            "gradient descent": rule_style(gradient_descent) | {"marker": ""},
-            "constant beta": rule_style(nesterov) | {"marker": "", "linestyle": ":"},
-            "beta = t/(t + 3)": rule_style(nesterov) | {"marker": ""},
-        }
-        lines = [ax.plot([], [], animated=True, label=name, **style)[0] for name, style in looks.items()]
-        bound = ax.plot([], [], color="#444444", linewidth=6, alpha=0.25, animated=True)[0]
-        bound.set_label("the promise")
-        ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
-        settings = ax.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta):
+        betas = lambda t: np.array([[0.0], [beta], [growing(t)]])  # noqa: E731
+        ws = path(nesterov, grad, np.zeros((3, CHAIN)), steps, lr=lr, beta=betas)
+        losses = dict(zip(looks, above(ws)[1:].T, strict=True))
+        promise = {"bound": (t, 2 * size / (lr * (t + 1) ** 2))} if lr <= 1 / L else {}
+        ends = ", ".join(f"{name} {loss[-1]:.2g}" for name, loss in losses.items())
+        promised = f"the promise {promise['bound'][1][-1]:.2g}" if promise else "no promise above 1/L"
+        told = f"Loss above the minimum after {steps} steps: {ends}; {promised}."
+        return Shown(told, **{name: (t, loss) for name, loss in losses.items()}, **promise)
 
-        def move(*, lr, beta):
-            betas = lambda t: np.array([[0.0], [beta], [growing(t)]])  # noqa: E731
-            ws = path(nesterov, grad, np.zeros((3, CHAIN)), steps, lr=lr, beta=betas)
-            losses = above(ws)[1:].T
-            for line, loss in zip(lines, losses, strict=True):
-                line.set_data(t, np.clip(loss, 1e-9, 1e9))
-            held = lr <= 1 / L
-            bound.set_data(t, 2 * size / (lr * (t + 1) ** 2))
-            bound.set_visible(held)
-            settings.set_text(f"lr {lr:.3g}   constant beta {beta:.3g}")
-            ends = ", ".join(f"{n} {loss[-1]:.2g}" for n, loss in zip(looks, losses, strict=True))
-            promise = (
-                f"the promise {2 * size / (lr * (steps + 1) ** 2):.2g}" if held else "no promise above 1/L"
-            )
-            return f"Loss above the minimum after {steps} steps: {ends}; {promise}."
-
-        return move
-
-    return Scene(build, {"lr": 0.25, "beta": 0.9}, ranges={"lr": (0.02, 0.4), "beta": (0.0, 0.99)})
+    grey = {"color": "#d9d9d9", "label": "no rule gets here"}
+    panel = Panel((0.085, 0.135, 0.56, 0.77), log("step", 1, steps), log("loss − minimum", 4e-4, 20))
+    panel.title, panel.legend = "lr {lr:.3g}   constant beta {beta:.3g}", BESIDE
+    panel.add(below=lambda ax: ax.fill_between(t, 1e-9, unreachable(t), **grey), **looks)
+    panel.add(bound=band("#444444", alpha=0.25, label="the promise", within=FAR))
+    return picture([panel], show, lr=knob(0.25, 0.02, 0.4), beta=knob(0.9, 0.0, 0.99))
 
 
 def noise(batches, lrs, steps, gaps):
@@ -444,34 +363,23 @@ def noise(batches, lrs, steps, gaps):
 
     batches: examples per step.  lrs: learning rates.  steps: where the loss was measured, shape (m,).
     gaps: label → loss above the minimum, shape (len(batches), m, len(lrs)); labels begin with a rule's name.
-    Knobs: batch and lr.
     """
     batches, choices = [int(b) for b in batches], [float(lr) for lr in lrs]
 
-    def build(figure):
-        ax = figure.add_axes((0.085, 0.135, 0.6, 0.77), yscale="log")
-        ax.set(xlim=(0, steps[-1]), ylim=(3e-6, 40), xlabel="step", ylabel="loss − minimum")
-        lines = {}
-        for label in gaps:
-            name = next(name for name in RULES if label.startswith(name))
-            style = rule_style(RULES[name]) | {"markersize": 3.5, "linewidth": 1.4}
-            lines[label] = ax.plot([], [], label=label, animated=True, **style)[0]
-        ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
-        settings = ax.set_title("", fontsize=10, animated=True)
+    def show(*, batch, lr):
+        its = {label: gap[batches.index(batch), :, choices.index(lr)] for label, gap in gaps.items()}
+        order = ", ".join(
+            f"{label} {its[label][-1]:.2g}" for label in sorted(its, key=lambda one: its[one][-1])
+        )
+        told = f"Loss above the minimum after {steps[-1]} steps, best first: {order}."
+        return Shown(told, **{label: (steps, gap) for label, gap in its.items()})
 
-        def move(*, batch, lr):
-            ends = {}
-            for label, line in lines.items():
-                gap = gaps[label][batches.index(batch), :, choices.index(lr)]
-                line.set_data(steps, np.clip(gap, 1e-9, 1e9))
-                ends[label] = gap[-1]
-            settings.set_text(f"batch {batch}   lr {lr:g}")
-            order = ", ".join(f"{label} {ends[label]:.2g}" for label in sorted(ends, key=ends.get))
-            return f"Loss above the minimum after {steps[-1]} steps, best first: {order}."
-
-        return move
-
-    return Scene(build, {"batch": batches[-1], "lr": choices[-1]})
+    panel = Panel((0.085, 0.135, 0.6, 0.77), step(steps[-1]), log("loss − minimum", 3e-6, 40))
+    panel.title, panel.legend = "batch {batch}   lr {lr:g}", BESIDE
+    for label in gaps:
+        rule = next(rule for name, rule in RULES.items() if label.startswith(name))
+        panel.add(**{label: line(rule, label=label, markersize=3.5, linewidth=1.4, within=FAR)})
+    return picture([panel], show, batch=knob(batches[-1], batches), lr=knob(choices[-1], choices))
 
 
 def four_runs(runs):
@@ -479,19 +387,15 @@ def four_runs(runs):
 
     runs: dict name → dict with "steep" and "flat", each one number per step.
     """
-    figure = new_figure((9.6, 4.6))
-    with look():
-        axes = figure.subplots(2, len(runs), sharex=True, sharey="row")
-        figure.subplots_adjust(0.08, 0.12, 0.99, 0.93, wspace=0.12, hspace=0.15)
-        for column, (name, run) in zip(axes.T, runs.items(), strict=True):
-            column[0].plot(run["steep"], "o-", color=STEEP, markersize=3, linewidth=1)
-            column[1].plot(run["flat"], "s-", color=FLAT, markersize=3, linewidth=1)
-            column[0].set(title=name, ylim=(-2.2, 2.2))
-            column[1].set(xlabel="step", ylim=(-4.6, 4.6))
-            for ax in column:
-                ax.axhline(0, color="#c5cdd5", linewidth=1, zorder=0)
-        axes[0, 0].set_ylabel("steep coordinate")
-        axes[1, 0].set_ylabel("flat coordinate")
+
+    def coordinate(ax, values, style, color, side):
+        ax.plot(values, style, color=color, markersize=3, linewidth=1)
+        ax.set_ylim(-side, side)
+        ax.axhline(0, color=QUIET, linewidth=1, zorder=0)
+
+    rows = {"steep coordinate": lambda ax, run: coordinate(ax, run["steep"], "o-", STEEP, 2.2)}
+    rows |= {"flat coordinate": lambda ax, run: coordinate(ax, run["flat"], "s-", FLAT, 4.6)}
+    figure = columns(runs, rows, adjust=(0.08, 0.12, 0.99, 0.93, 0.12, 0.15), sharex=True, sharey="row")
     ends = "; ".join(
         f"{name}: steep {run['steep'][-1]:.2g}, flat {run['flat'][-1]:.2g}" for name, run in runs.items()
     )

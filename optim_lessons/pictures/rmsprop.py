@@ -5,14 +5,16 @@ import numpy as np
 from optim_lessons.adagrad import adagrad
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, Mark, Panel, Shown, dots, knob, level, line, log, note, picture, plain, stairs, step, upright,
+)  # fmt: skip
 from optim_lessons.lab.path import record
-from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure, rule_label, rule_style
+from optim_lessons.lab.plots import ALERT, Picture, columns, counted, look, new_figure, rule_label, rule_style
 from optim_lessons.rmsprop import rmsprop
 from optim_lessons.studies.long_run import BURST_AT, STEPS, follow, moving_minimum
 
 LINE = rule_style(rmsprop) | {"marker": ""}
-OTHER = rule_style(adagrad) | {"marker": ""}
 GREY, NOTE = "#8593a0", "#5b6873"
 THEORY = {"color": "#b87700", "alpha": 0.3, "linewidth": 7}
 SHOWN = 2000  # steps of the burst's picture
@@ -35,41 +37,30 @@ def slopes_with_burst(size, start, length):
 def burst():
     """Return the scene of a burst of large gradients: √v, and the step that a usual gradient makes.
 
-    The usual gradient is 1. Knobs: beta, and of the burst its size, start and length in steps.
+    The usual gradient is 1. size, start, length: of the burst, the last two in steps.
     """
+    t = np.arange(1, SHOWN + 1)
 
-    def build(figure):
-        left, right = figure.add_axes((0.075, 0.135, 0.41, 0.77)), figure.add_axes((0.575, 0.135, 0.39, 0.77))
-        t = np.arange(1, SHOWN + 1)
-        left.set(xlim=(0, SHOWN), ylim=(0.05, 2e4), yscale="log", xlabel="step t")
-        left.set_ylabel("|g| and √v")
-        right.set(xlim=(0, SHOWN), ylim=(2e-4, 30), yscale="log", xlabel="step t")
-        right.set_title("step of a usual gradient, in units of lr")
-        right.axhline(1, color=GREY, linewidth=1)
-        slope = left.plot([], [], color=GREY, linewidth=1.2, animated=True, label="|g|")[0]
-        lines = []
-        for ax in (left, right):
-            fair = ax.plot([], [], animated=True, **OTHER | {"linewidth": 1.6}, label="√v of AdaGrad")[0]
-            mine = ax.plot([], [], animated=True, **LINE, label="√v of RMSProp")[0]
-            lines.append((fair, mine))
-        left.legend(loc="upper left", ncols=3, columnspacing=1.0, handlelength=2.4)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, beta, size, start, length):
+        slopes = slopes_with_burst(size, start, length)
+        own, sums = fed(rmsprop, slopes, lr=1.0, beta=beta)[1], fed(adagrad, slopes, lr=1.0)[1]
+        data = {"slope": (t, slopes)}
+        for name, v in (("RMSProp", own), ("AdaGrad", sums)):
+            data |= {f"√v of {name}": (t, np.sqrt(v)), f"step of {name}": (t, 1 / np.sqrt(v))}
+        return Shown(_after_burst(beta, own, sums, start + length), **data)
 
-        def move(*, beta, size, start, length):
-            slopes = slopes_with_burst(size, start, length)
-            slope.set_data(t, slopes)
-            _, own = fed(rmsprop, slopes, lr=1.0, beta=beta)
-            _, sums = fed(adagrad, slopes, lr=1.0)
-            for v, place in ((sums, 0), (own, 1)):
-                lines[0][place].set_data(t, np.sqrt(v))
-                lines[1][place].set_data(t, 1 / np.sqrt(v))
-            settings.set_text(f"beta {beta:g}   size {size:g}   start {start}   length {length}")
-            return _after_burst(beta, own, sums, start + length)
-
-        return move
-
-    ranges = {"size": (1, 300), "start": (1, 1500), "length": (1, 50)}
-    return Scene(build, {"beta": 0.99, "size": 100, "start": 500, "length": 1}, ranges=ranges)
+    told = "beta {beta:g}   size {size:g}   start {start}   length {length}"
+    left = Panel((0.075, 0.135, 0.41, 0.77), step(SHOWN, "step t"), log("|g| and √v", 0.05, 2e4), told)
+    left.legend = {"loc": "upper left", "ncols": 3, "columnspacing": 1.0, "handlelength": 2.4}
+    left.add(slope=line(GREY, linewidth=1.2, label="|g|"))
+    right = Panel((0.575, 0.135, 0.39, 0.77), step(SHOWN, "step t"), log("", 2e-4, 30))
+    right.title = "step of a usual gradient, in units of lr"
+    right.add(usual=level(GREY, 1, linewidth=1))
+    for name, rule, thin in (("AdaGrad", adagrad, {"linewidth": 1.6}), ("RMSProp", rmsprop, {})):
+        left.add(**{f"√v of {name}": plain(rule, label=f"√v of {name}", within=FREE, **thin)})
+        right.add(**{f"step of {name}": plain(rule, within=FREE, **thin)})
+    knobs = {"beta": 0.99, "size": knob(100, 1, 300), "start": knob(500, 1, 1500), "length": knob(1, 1, 50)}
+    return picture([left, right], show, **knobs)
 
 
 def _after_burst(beta, own, sums, end):
@@ -91,93 +82,67 @@ def _after_burst(beta, own, sums, end):
 def first_steps():
     """Return the scene of the weights in the average v after t steps, and of the first steps' lengths.
 
-    The gradient is constant. Knobs: beta and t, the number of steps.
+    The gradient is constant. t: the number of steps.
     """
-    most = 1000
+    most, age = 1000, np.arange(400.0)
+    steps = np.arange(1, most + 1)
 
-    def build(figure):
-        left, right = figure.add_axes((0.085, 0.135, 0.4, 0.77)), figure.add_axes((0.58, 0.135, 0.385, 0.77))
-        left.set(xlim=(-1, 300), ylim=(0, 1.08), xlabel="age k of a gradient, in steps")
-        left.set_ylabel("its weight in v, over (1 − β)")
-        right.set(xlim=(1, most), ylim=(0.8, 120), xscale="log", yscale="log", xlabel="step t")
-        right.set_ylabel("step length / lr")
-        right.axhline(1, color=GREY, linewidth=1)
-        bars = left.stairs(np.zeros(400), animated=True, color=LINE["color"], alpha=0.4, fill=True)
-        share = left.text(0.97, 0.9, "", transform=left.transAxes, ha="right", animated=True)
-        theory = right.plot([], [], animated=True, **THEORY, label="1/√(1 − βᵗ)")[0]
-        walk = right.plot([], [], animated=True, **LINE, label="RMSProp, constant gradient")[0]
-        here = right.plot([], [], "o", color=ALERT, markersize=9, animated=True)[0]
-        right.legend(loc="upper right")
-        settings = left.set_title("", fontsize=10, animated=True)
-        steps = np.arange(1, most + 1)
+    def show(*, beta, t):
+        total, lengths = 1 - beta**t, -np.diff(fed(rmsprop, np.ones(most), lr=1.0, beta=beta, eps=0.0)[0])
+        told = f"After {counted(t, 'step')} the weights add up to {total:.3g}, so √v is {np.sqrt(total):.3g} "
+        told += f"of the gradient's size, and step {t} is {lengths[t - 1]:.3g} lr long. "
+        data = {"weights": np.where(age < t, beta**age, 0.0), "share": f"all weights: 1 − βᵗ = {total:.3g}"}
+        data |= {"theory": (steps, 1 / np.sqrt(1 - beta**steps)), "lengths": (steps, lengths)}
+        data |= {"here": ([t], lengths[t - 1 : t])}
+        return Shown(f"{told}The first step is {lengths[0]:.3g} lr long.", **data)
 
-        def move(*, beta, t):
-            age = np.arange(400.0)
-            bars.set_data(np.where(age < t, beta**age, 0.0))
-            total = 1 - beta**t
-            share.set_text(f"all weights: 1 − βᵗ = {total:.3g}")
-            ws, _ = fed(rmsprop, np.ones(most), lr=1.0, beta=beta, eps=0.0)
-            lengths = -np.diff(ws)
-            theory.set_data(steps, 1 / np.sqrt(1 - beta**steps))
-            walk.set_data(steps, lengths)
-            here.set_data([t], lengths[t - 1 : t])
-            settings.set_text(f"beta {beta:g}   t {t}")
-            return (
-                f"After {counted(t, 'step')} the weights add up to {total:.3g}, "
-                f"so √v is {np.sqrt(total):.3g} of the gradient's size, "
-                f"and step {t} is {lengths[t - 1]:.3g} lr long. The first step is {lengths[0]:.3g} lr long."
-            )
-
-        return move
-
-    return Scene(build, {"beta": 0.99, "t": 10}, ranges={"t": (1, 1000)})
+    sides = ("age k of a gradient, in steps", -1, 300), ("its weight in v, over (1 − β)", 0, 1.08)
+    left = Panel((0.085, 0.135, 0.4, 0.77), *sides, "beta {beta:g}   t {t}")
+    left.add(weights=stairs(np.arange(401), color=LINE["color"], alpha=0.4, fill=True), share=Mark(
+        lambda ax, **more: ax.text(0.97, 0.9, "", transform=ax.transAxes, ha="right", **more),
+        lambda text, words: text.set_text(words)))  # fmt: skip
+    right = Panel((0.58, 0.135, 0.385, 0.77), log("step t", 1, most), log("step length / lr", 0.8, 120))
+    right.add(usual=level(GREY, 1, linewidth=1), theory=line(THEORY, label="1/√(1 − βᵗ)", within=FREE))
+    right.add(lengths=plain(rmsprop, label="RMSProp, constant gradient", within=FREE))
+    right.add(here=dots(ALERT, within=FREE))
+    right.legend = {"loc": "upper right"}
+    return picture([left, right], show, beta=0.99, t=knob(10, 1, 1000))
 
 
 def long_run():
     """Return the scene of lesson 06's long run for RMSProp: its walk, and √v and eps on one scale.
 
-    Knobs: lr, beta, eps; season and noise of the moving minimum, and the burst at step 1,000.
+    season, noise: of the moving minimum.  burst: at step 1,000.
     """
+    t = np.arange(STEPS + 1)
 
-    def build(figure):
-        left, right = figure.add_axes((0.075, 0.135, 0.5, 0.77)), figure.add_axes((0.66, 0.135, 0.31, 0.77))
-        t = np.arange(STEPS + 1)
-        left.set(xlim=(0, STEPS), ylim=(-2, 2), xlabel="step t", ylabel="w")
-        right.set(xlim=(0, STEPS), ylim=(1e-3, 1e2), yscale="log", xlabel="step t")
-        right.set_title("√v and ε on one scale")
-        minimum = left.plot([], [], color=GREY, alpha=0.55, linewidth=4, animated=True, label="minimum")[0]
-        descent = left.plot([], [], animated=True, color="#222222", linewidth=1.0, label="descent, lr/ε")[0]
-        walk = left.plot([], [], animated=True, **LINE | {"linewidth": 1.3}, label="RMSProp")[0]
-        left.legend(loc="lower left", ncols=3, columnspacing=1.0)
-        root = right.plot([], [], animated=True, **LINE, label="√v")[0]
-        level = right.plot([], [], animated=True, color=ALERT, linestyle=":", linewidth=2.5, label="ε")[0]
-        right.legend(loc="upper right", ncols=2)
-        note = right.text(STEPS, 1.3e-3, "", ha="right", color=ALERT, animated=True)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta, eps, season, noise, burst):
+        c, added = moving_minimum(season, noise, burst)
+        ws, v = follow(rmsprop, c, added, lr=lr, beta=beta, eps=eps)
+        typical = np.median(np.sqrt(v))
+        data = {"minimum": c, "walk": np.nan_to_num(ws, nan=3.0), "root": (t[1:], np.sqrt(v))}
+        data |= {"eps_level": ([0, STEPS], [max(eps, 1.05e-3)] * 2)}
+        data |= {"low": (STEPS, 1.3e-3, "ε is below this axis")} if eps < 1e-3 else {}
+        if eps > 0.3 * typical:  # then it is nearly gradient descent: show that beside it
+            data["descent"] = np.nan_to_num(follow(gradient_descent, c, added, lr=lr / eps)[0], nan=3.0)
+        chosen = {"lr": lr, "beta": beta, "eps": eps, "season": season, "noise": noise, "burst": burst}
+        told = "  ".join(f"{name} {value:.3g}" for name, value in chosen.items())
+        return Shown(_followed(np.abs(ws - c), typical, lr, eps, season), told=told, **data)
 
-        def move(*, lr, beta, eps, season, noise, burst):
-            c, added = moving_minimum(season, noise, burst)
-            ws, v = follow(rmsprop, c, added, lr=lr, beta=beta, eps=eps)
-            minimum.set_data(t, c)
-            walk.set_data(t, np.clip(np.nan_to_num(ws, nan=3.0), -3, 3))
-            typical = np.median(np.sqrt(v))
-            rules = eps > 0.3 * typical  # then it is nearly gradient descent: show that beside it
-            descent.set_visible(rules)
-            if rules:
-                plain, _ = follow(gradient_descent, c, added, lr=lr / eps)
-                descent.set_data(t, np.clip(np.nan_to_num(plain, nan=3.0), -3, 3))
-            root.set_data(t[1:], np.sqrt(v))
-            level.set_data([0, STEPS], [max(eps, 1.05e-3)] * 2)
-            note.set_text("ε is below this axis" if eps < 1e-3 else "")
-            chosen = {"lr": lr, "beta": beta, "eps": eps, "season": season, "noise": noise, "burst": burst}
-            settings.set_text("  ".join(f"{name} {value:.3g}" for name, value in chosen.items()))
-            return _followed(np.abs(ws - c), typical, lr, eps, season)
-
-        return move
-
-    ranges = {"season": (50, 1500), "burst": (0.0, 100.0), "noise": (0.0, 1.0), "eps": (1e-8, 30.0)}
-    moving = {"lr": 0.06, "beta": 0.99, "eps": 1e-8, "season": 300, "noise": 0.3, "burst": 0.0}
-    return Scene(build, moving, ranges=ranges)
+    left = Panel((0.075, 0.135, 0.5, 0.77), step(STEPS, "step t"), ("w", -2, 2), "{told}")
+    left.legend = {"loc": "lower left", "ncols": 3, "columnspacing": 1.0}
+    left.add(minimum=line(GREY, alpha=0.55, linewidth=4, label="minimum"))
+    left.add(descent=line("#222222", linewidth=1.0, label="descent, lr/ε", within=(-3, 3)))
+    left.add(walk=plain(rmsprop, linewidth=1.3, label="RMSProp", within=(-3, 3)))
+    right = Panel(
+        (0.66, 0.135, 0.31, 0.77), step(STEPS, "step t"), log("", 1e-3, 1e2), "√v and ε on one scale"
+    )
+    right.legend = {"loc": "upper right", "ncols": 2}
+    right.add(root=plain(rmsprop, label="√v", within=FREE))
+    right.add(eps_level=line(ALERT, linestyle=":", linewidth=2.5, label="ε"))
+    right.add(low=note(None, None, None, ha="right", color=ALERT))
+    knobs = {"lr": 0.06, "beta": 0.99, "eps": knob(1e-8, 1e-8, 30.0), "season": knob(300, 50, 1500)}
+    return picture([left, right], show, **knobs, noise=knob(0.3, 0.0, 1.0), burst=knob(0.0, 0.0, 100.0))
 
 
 def _followed(distance, typical, lr, eps, season):
@@ -208,40 +173,29 @@ def drift(beta):
 
 
 def nine_and_one():
-    """Return the scene of Hinton's example: nine slopes of 0.1, one of −0.9, again and again. Knob: beta."""
-    steps = 300
+    """Return the scene of Hinton's example: nine slopes of 0.1, one of −0.9, again and again."""
+    steps, kept = 300, np.geomspace(1, 1e-4, 100)
+    slopes = np.resize(SLOPES, steps)
+    signs, _ = fed(rmsprop, slopes, lr=1.0, beta=0.0, eps=0.0)
 
-    def build(figure):
-        left, right = figure.add_axes((0.075, 0.135, 0.41, 0.77)), figure.add_axes((0.58, 0.135, 0.385, 0.77))
-        left.set(xlim=(0, steps), ylim=(-250, 30), xlabel="step t", ylabel="w, in units of lr")
-        right.set(xlim=(1, 1e-4), ylim=(1e-3, 20), xscale="log", yscale="log", xlabel="1 − β")
-        right.set_title("drift in ten steps, in units of lr")
-        slopes = np.resize(SLOPES, steps)
-        signs, _ = fed(rmsprop, slopes, lr=1.0, beta=0.0, eps=0.0)
-        left.axhline(0, color=GREY, linewidth=4, alpha=0.4)
-        left.text(steps, 6, "the mean slope is 0: stay here", ha="right", color=NOTE)
-        left.plot(signs, color=GREY, linestyle=":", linewidth=1.6, label="signs alone (beta 0)")
-        walk = left.plot([], [], animated=True, **LINE, label="RMSProp")[0]
-        left.legend(loc="lower left")
-        kept = np.geomspace(1, 1e-4, 100)
-        right.plot(kept, -drift(1 - kept), color=LINE["color"], linewidth=1.5)
-        here = right.plot([], [], "o", color=ALERT, markersize=9, animated=True)[0]
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, beta):
+        ws, far = fed(rmsprop, slopes, lr=1.0, beta=beta, eps=0.0)[0], -float(drift(beta))
+        told = f"At beta {beta:g} the walk drifts {far:.2g} lr in ten steps, once v has found its rhythm; "
+        told += "the signs alone drift 8 lr, and the right answer is 0."
+        return Shown(told, walk=ws, here=([1 - beta], [far]))
 
-        def move(*, beta):
-            ws, _ = fed(rmsprop, slopes, lr=1.0, beta=beta, eps=0.0)
-            walk.set_data(np.arange(steps + 1), ws)
-            far = -float(drift(beta))
-            here.set_data([1 - beta], [far])
-            settings.set_text(f"beta {beta:g}")
-            return (
-                f"At beta {beta:g} the walk drifts {far:.2g} lr in ten steps, once v has found its rhythm; "
-                f"the signs alone drift 8 lr, and the right answer is 0."
-            )
-
-        return move
-
-    return Scene(build, {"beta": 0.9})
+    left = Panel((0.075, 0.135, 0.41, 0.77), step(steps, "step t"), ("w, in units of lr", -250, 30))
+    left.title, left.legend = "beta {beta:g}", {"loc": "lower left"}
+    left.add(zero=level(GREY, 0, linewidth=4, alpha=0.4))
+    left.add(words=note(steps, 6, "the mean slope is 0: stay here", ha="right", color=NOTE))
+    left.add(signs=line(GREY, signs, linestyle=":", linewidth=1.6, label="signs alone (beta 0)"))
+    left.add(walk=plain(rmsprop, label="RMSProp"))
+    right = Panel((0.58, 0.135, 0.385, 0.77), log("1 − β", 1, 1e-4), log("", 1e-3, 20))
+    right.title = "drift in ten steps, in units of lr"
+    right.add(
+        drift=line(LINE["color"], (kept, -drift(1 - kept)), linewidth=1.5), here=dots(ALERT, within=FREE)
+    )
+    return picture([left, right], show, beta=0.9)
 
 
 def amplitude(lr, eps, curvature):
@@ -250,53 +204,36 @@ def amplitude(lr, eps, curvature):
 
 
 def settling():
-    """Return the scene of RMSProp on a parabola without any noise: its distance, and its effective lr.
+    """Return the scene of RMSProp on a parabola without any noise: its distance, and its effective lr."""
+    t = np.arange(STEPS + 1)
 
-    Knobs: lr, beta, eps, curvature.
-    """
+    def show(*, lr, beta, eps, curvature):
+        ws, v = on_parabola(lr, beta, eps, curvature)
+        distance, size = np.abs(ws), amplitude(lr, eps, curvature)
+        late, lowest = np.median(distance[-300:]), distance.argmin()
+        told = f"Median distance over the last 300 steps: {f'{late:.3g}' if late > 1e-12 else '0'}; "
+        told += f"lr/2 − eps/curvature is {size:.3g}."
+        if late > max(1e-12, 1e3 * distance[lowest]):
+            told += f" It had been at {max(distance[lowest], 1e-300):.0e}, at step {lowest}, and came back."
+        data = {"walk": distance, "factor": (t[1:], lr / (np.sqrt(v) + eps))}
+        data |= {"goal": ([0, STEPS], [size, size])} if size > 0 else {}
+        data |= {"limit": ([0, STEPS], [2 / curvature] * 2), "name": (STEPS, 2.3 / curvature, "2/curvature")}
+        return Shown(told, **data)
 
-    def build(figure):
-        left, right = figure.add_axes((0.085, 0.135, 0.4, 0.77)), figure.add_axes((0.58, 0.135, 0.385, 0.77))
-        t = np.arange(STEPS + 1)
-        left.set(xlim=(0, STEPS), ylim=(1e-12, 30), yscale="log", xlabel="step t")
-        left.set_ylabel("distance to the minimum |w|")
-        right.set(xlim=(0, STEPS), ylim=(1e-3, 1e4), yscale="log", xlabel="step t")
-        right.set_title("effective lr: lr/(√v + ε)")
-        goal = left.plot(
-            [], [], animated=True, color=ALERT, linestyle="--", linewidth=1.3, label="lr/2 − ε/curvature"
-        )[0]
-        walk = left.plot([], [], animated=True, **LINE | {"linestyle": "-", "linewidth": 1.2})[0]
-        left.legend(loc="upper right")
-        limit = right.plot([], [], animated=True, color=ALERT, linestyle="--", linewidth=1.3)[0]
-        factor = right.plot([], [], animated=True, **LINE)[0]
-        text = right.text(STEPS, 1, "2/curvature", ha="right", va="bottom", color=ALERT, animated=True)
-        settings = left.set_title("", fontsize=10, animated=True)
-
-        def move(*, lr, beta, eps, curvature):
-            ws, v = on_parabola(lr, beta, eps, curvature)
-            size = amplitude(lr, eps, curvature)
-            walk.set_data(t, np.clip(np.abs(ws), 1e-13, 1e3))
-            goal.set_data([0, STEPS], [size, size])
-            goal.set_visible(bool(size > 0))
-            factor.set_data(t[1:], lr / (np.sqrt(v) + eps))
-            limit.set_data([0, STEPS], [2 / curvature] * 2)
-            text.set_y(2.3 / curvature)
-            settings.set_text(f"lr {lr:.3g}   beta {beta:g}   eps {eps:.3g}   curvature {curvature:.3g}")
-            late = np.median(np.abs(ws[-300:]))
-            seen = f"{late:.3g}" if late > 1e-12 else "0"
-            end = f"Median distance over the last 300 steps: {seen}; lr/2 − eps/curvature is {size:.3g}."
-            lowest = np.abs(ws).argmin()
-            if late > max(1e-12, 1e3 * np.abs(ws[lowest])):
-                end += (
-                    f" It had been at {max(np.abs(ws[lowest]), 1e-300):.0e}, at step {lowest}, and came back."
-                )
-            return end
-
-        return move
-
-    ranges = {"beta": [0.5, 0.8, 0.9, 0.95, 0.98, 0.99], "lr": (1e-3, 0.3), "eps": (1e-8, 1.0)}
-    moving = {"lr": 0.01, "beta": 0.99, "eps": 1e-8, "curvature": 1.0}
-    return Scene(build, moving, ranges=ranges)
+    told = "lr {lr:.3g}   beta {beta:g}   eps {eps:.3g}   curvature {curvature:.3g}"
+    sides = step(STEPS, "step t"), log("distance to the minimum |w|", 1e-12, 30)
+    left = Panel((0.085, 0.135, 0.4, 0.77), *sides, told, legend="upper right")
+    dashes = {"linestyle": "--", "linewidth": 1.3}
+    left.add(goal=line(ALERT, label="lr/2 − ε/curvature", within=FREE, **dashes))
+    left.add(walk=plain(rmsprop, linestyle="-", linewidth=1.2, within=(1e-13, 1e3)))
+    right = Panel(
+        (0.58, 0.135, 0.385, 0.77), step(STEPS, "step t"), log("", 1e-3, 1e4), "effective lr: lr/(√v + ε)"
+    )
+    right.add(limit=line(ALERT, **dashes), factor=plain(rmsprop, within=FREE))
+    right.add(name=note(None, None, None, ha="right", va="bottom", color=ALERT))
+    knobs = {"lr": knob(0.01, 1e-3, 0.3), "beta": knob(0.99, [0.5, 0.8, 0.9, 0.95, 0.98, 0.99])}
+    knobs |= {"eps": knob(1e-8, 1e-8, 1.0), "curvature": knob(1.0, 0.1, 10.0, log=True)}
+    return picture([left, right], show, **knobs)
 
 
 def on_parabola(lr, beta, eps, curvature):
@@ -308,39 +245,27 @@ def on_parabola(lr, beta, eps, curvature):
 def eps_among_weights(roots):
     """Return the scene of eps among the √v of a network's weights. roots: dict step → √v, shape (n,).
 
-    Knobs: eps, and step (one of those given).
+    step: one of those given.
     """
-    steps = list(roots)
-    edges = np.linspace(-8, 0, 81)
+    steps, edges = list(roots), np.linspace(-8, 0, 81)
 
-    def build(figure):
-        ax = figure.add_axes((0.085, 0.17, 0.89, 0.7))
-        ax.set(xlim=(1e-8, 1), ylim=(0, 360), xscale="log", xlabel="√v of a weight, and ε", ylabel="weights")
-        bars = ax.stairs(np.zeros(80), 10**edges, fill=True, color=LINE["color"], alpha=0.6, animated=True)
-        level = ax.axvline(1, color=ALERT, linestyle=":", linewidth=2.5, animated=True)
-        note = ax.text(1, 350, "ε", color=ALERT, fontsize=14, va="top", animated=True)
-        settings = ax.set_title("", fontsize=10, animated=True)
+    def show(*, eps, step):
+        root = roots[step]
+        never, ruled = int((root == 0).sum()), np.mean(root[root > 0] < eps)
+        told = (
+            f"After {counted(step, 'step')}, ε is larger than √v for {ruled:.0%} of the {root.size - never} "
+        )
+        told += "weights that have had a gradient. Their steps are less than half as long as with ε = 0."
+        counts, _ = np.histogram(np.log10(np.maximum(root, 1e-30)), edges)
+        return Shown(told, counts=counts, eps_level=eps, name=(eps * 1.15, 350, "ε"), never=never)
 
-        def move(*, eps, step):
-            root = roots[step]
-            counts, _ = np.histogram(np.log10(np.maximum(root, 1e-30)), edges)
-            bars.set_data(counts)
-            level.set_xdata([eps, eps])
-            note.set_x(eps * 1.15)
-            never = int((root == 0).sum())
-            ruled = np.mean(root[root > 0] < eps)
-            settings.set_text(f"eps {eps:.3g}   step {step}   weights without any gradient so far: {never}")
-            return (
-                f"After {counted(step, 'step')}, ε is larger than √v for {ruled:.0%} "
-                f"of the {root.size - never} weights that have had a gradient. "
-                "Their steps are less than half as long as with ε = 0."
-            )
-
-        return move
-
-    return Scene(
-        build, {"eps": 1e-8, "step": steps[-1]}, ranges={"step": steps, "eps": (1e-8, 1.0)}, size=(9.6, 3.4)
-    )
+    told = "eps {eps:.3g}   step {step}   weights without any gradient so far: {never}"
+    panel = Panel((0.085, 0.17, 0.89, 0.7), log("√v of a weight, and ε", 1e-8, 1), ("weights", 0, 360), told)
+    panel.add(counts=stairs(10**edges, fill=True, color=LINE["color"], alpha=0.6))
+    panel.add(eps_level=upright(ALERT, linestyle=":", linewidth=2.5))
+    panel.add(name=note(None, None, None, color=ALERT, fontsize=14, va="top"))
+    knobs = {"eps": knob(1e-8, 1e-8, 1.0), "step": knob(steps[-1], steps)}
+    return picture([panel], show, figsize=(9.6, 3.4), **knobs)
 
 
 def broken_batch(at, steps, curves):
@@ -404,17 +329,17 @@ def four_runs(runs):
 
     runs: dict name → dict with "loss" and "step".
     """
-    figure = new_figure((9.6, 4.6))
-    with look():
-        axes = figure.subplots(2, len(runs), sharex=True, sharey="row")
-        figure.subplots_adjust(0.085, 0.12, 0.99, 0.93, wspace=0.1, hspace=0.12)
-        for column, (name, run) in zip(axes.T, runs.items(), strict=True):
-            column[0].plot(run["loss"], color="#222222", linewidth=1.3)
-            column[0].set(yscale="log", title=name)
-            column[1].plot(np.arange(1, len(run["step"]) + 1), run["step"], color=NOTE, linewidth=1.3)
-            column[1].set(yscale="log", xlabel="step")
-        axes[0, 0].set(ylabel="loss", ylim=(1e-5, 3e2))
-        axes[1, 0].set(ylabel="length of the step", ylim=(3e-5, 10))
+
+    def loss(ax, run):
+        ax.semilogy(run["loss"], color="#222222", linewidth=1.3)
+        ax.set_ylim(1e-5, 3e2)
+
+    def length(ax, run):
+        ax.semilogy(np.arange(1, len(run["step"]) + 1), run["step"], color=NOTE, linewidth=1.3)
+        ax.set_ylim(3e-5, 10)
+
+    share = {"adjust": (0.085, 0.12, 0.99, 0.93, 0.1, 0.12), "sharex": True, "sharey": "row"}
+    figure = columns(runs, {"loss": loss, "length of the step": length}, **share)
     ends = "; ".join(
         f"{name}: loss {run['loss'][0]:.3g} to {run['loss'][-1]:.1g}, step {run['step'][-1]:.1g}"
         for name, run in runs.items()

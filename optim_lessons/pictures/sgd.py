@@ -1,26 +1,20 @@
 """The pictures of lesson 03: minibatches, the noise ball, batch sizes, the order of the examples."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of, last_tenth, stays_below
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, KNOBS, Axis, Panel, Shown, band, dots, from_above, knob, level, line, log, loss_panel, note,
+    picture, plain, step, upright, walk,
+)  # fmt: skip
 from optim_lessons.lab.path import grid, path
-from optim_lessons.lab.plots import (
-    ALERT,
-    RULE_STYLES,
-    Picture,
-    counted,
-    height_bands,
-    height_map,
-    look,
-    loss_axis,
-    new_figure,
-    set_loss,
-    set_path,
-)
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, counted, floor, look, new_figure
 from optim_lessons.landscapes import Landscape, quadratic
-from optim_lessons.pictures.gradient_descent import FLAT, STEEP
+from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
 from optim_lessons.sgd import (
     ORDERS,
     batch_gradient,
@@ -36,6 +30,11 @@ from optim_lessons.sgd import (
 FULL = RULE_STYLES["gradient_descent"] | {"label": "full gradient"}
 MINI = RULE_STYLES["sgd"] | {"label": "minibatch"}
 LEFT, RIGHT = (0.075, 0.135, 0.41, 0.77), (0.6, 0.135, 0.375, 0.77)
+PALE_BAND = {"color": STEEP, "linewidth": 6, "alpha": 0.35}
+LEGEND_ABOVE = {"loc": "lower left", "bbox_to_anchor": (-0.08, 0.98), "ncols": 3}
+LEGEND_ABOVE |= {"columnspacing": 1.2, "fontsize": 10}
+START = np.array([-0.6, 1.1])
+_ravine = lru_cache(maxsize=8)(quadratic)
 WALKERS, STEPS = 200, 300
 SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 ORDER_STYLES = {
@@ -58,108 +57,77 @@ def least_squares(X, y):
     def grad(w):
         return (w - best) @ H
 
-    return Landscape("two weights, real data", f, grad, [-0.6, 1.1], [best], ((-0.9, 1.1), (-0.3, 1.3)))
+    return Landscape("two weights, real data", f, grad, START, [best], ((-0.9, 1.1), (-0.3, 1.3)))
 
 
 def one_batch(X, y):
     """Return the scene of 400 minibatch gradients at one place, and their error against the batch size.
 
-    X, y: examples with two features.  Knobs: batch and seed.
+    X, y: examples with two features.
     """
-    land, draws = least_squares(X, y), 400
-    errors = X @ land.start - y
-    each = errors[:, None] * X  # the gradient of every single example
+    draws, sizes = 400, np.array([1, 1024])
+    each = (X @ START - y)[:, None] * X  # the gradient of every single example
     full = each.mean(axis=0)
-    spread = np.sqrt(((each - full) ** 2).sum(axis=1).mean())
+    length, spread = np.linalg.norm(full), np.sqrt(((each - full) ** 2).sum(axis=1).mean())
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.set(xlim=(-4.6, 3.1), ylim=(-2.6, 3.4))
-        left.set(xlabel="gradient along w[0]", ylabel="gradient along w[1]")
-        left.axhline(0, color="#c5cdd5", linewidth=1)
-        left.axvline(0, color="#c5cdd5", linewidth=1)
-        dots = left.plot([], [], "o", color=MINI["color"], markersize=3.5, alpha=0.6, animated=True)[0]
-        line = {"color": FULL["color"], "linewidth": 2, "marker": "D", "markevery": [1], "zorder": 6}
-        left.plot([0, full[0]], [0, full[1]], animated=True, label="full gradient", **line)
-        left.legend(loc="lower right")
-        settings = left.set_title("", fontsize=10, animated=True)
-        sizes = np.array([1, 1024])
-        right.loglog(sizes, spread / np.sqrt(sizes), color=STEEP, linewidth=6, alpha=0.35, label="formula")
-        right.axhline(np.linalg.norm(full), color=FULL["color"], linewidth=1.2)
-        right.text(900, 1.1 * np.linalg.norm(full), "length of the full gradient", fontsize=10, ha="right")
-        right.set(xlim=(1, 1024), ylim=(0.02, 5), xlabel="batch", ylabel="error of the gradient")
-        right.set_title("error: root of the mean squared distance", fontsize=10)
-        now = right.plot([], [], "o", color=MINI["color"], markersize=9, animated=True, label="400 batches")[
-            0
-        ]
-        right.legend(loc="lower left")
+    def show(*, batch, seed):
+        rows = np.random.default_rng((seed, batch)).integers(len(X), size=(draws, batch))
+        gradients = each[rows].mean(axis=1)
+        error = np.sqrt(((gradients - full) ** 2).sum(axis=1).mean())
+        told = f"Batch {batch}: the gradient is off by {error:.3f} (formula {spread / np.sqrt(batch):.3f}); "
+        told += f"{np.mean(gradients @ full < 0):.0%} of the batches point the wrong way, "
+        told += "more than 90 degrees off."
+        return Shown(told, gradients=gradients, full=([0, full[0]], [0, full[1]]), error=([batch], [error]))
 
-        def move(*, batch, seed):
-            rows = np.random.default_rng((seed, batch)).integers(len(X), size=(draws, batch))
-            gradients = each[rows].mean(axis=1)
-            error = np.sqrt(((gradients - full) ** 2).sum(axis=1).mean())
-            uphill = np.mean(gradients @ full < 0)
-            dots.set_data(gradients.T)
-            now.set_data([batch], [error])
-            settings.set_text(f"400 gradients of batches of {batch}   seed {seed}")
-            return (
-                f"Batch {batch}: the gradient is off by {error:.3f} (formula {spread / np.sqrt(batch):.3f}); "
-                f"{uphill:.0%} of the batches point the wrong way, more than 90 degrees off."
-            )
-
-        return move
-
-    return Scene(build, {"batch": 16, "seed": 0})
+    sides = ("gradient along w[0]", -4.6, 3.1), ("gradient along w[1]", -2.6, 3.4)
+    left = Panel(LEFT, *sides, "400 gradients of batches of {batch}   seed {seed}", legend="lower right")
+    left.add(zero=level(QUIET, 0, linewidth=1), none=upright(QUIET, 0, linewidth=1))
+    left.add(gradients=dots(MINI["color"], size=3.5, alpha=0.6))
+    full_line = {"color": FULL["color"], "linewidth": 2, "marker": "D", "markevery": [1], "zorder": 6}
+    left.add(full=line(full_line, label="full gradient"))
+    sides = log("batch", 1, 1024), log("error of the gradient", 0.02, 5)
+    right = Panel(RIGHT, *sides, "error: root of the mean squared distance", size=10, legend="lower left")
+    right.add(formula=band(STEEP, (sizes, spread / np.sqrt(sizes)), label="formula"))
+    right.add(length=level(FULL["color"], length, linewidth=1.2))
+    right.add(name=note(900, 1.1 * length, "length of the full gradient", fontsize=10, ha="right"))
+    right.add(error=dots(MINI["color"], label="400 batches"))
+    return picture([left, right], show, batch=knob(16, [*SIZES, len(X)]), seed=knob(0, 0, 20))
 
 
 def full_against_minibatch(X, y):
     """Return the scene of descent by the full gradient and by minibatches, from one start.
 
-    X, y: examples with two features.  Knobs: lr, batch, seed, epochs, and what is counted: "examples"
-    gives both walks the same number of looks at an example, "steps" the same number of steps.
+    X, y: examples with two features.  count: "examples" gives both walks the same number of looks at an
+    example, "steps" the same number of steps.
     """
     land, n = least_squares(X, y), len(X)
-    lowest = float(land(land.minima)[0])
+    lowest = floor(land)[0]
 
-    def build(figure):
-        above, beside = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        height_map(above, land)
-        small = {"markersize": 2.5, "linewidth": 1.1, "animated": True}
-        mini = above.plot([], [], **MINI | small)[0]
-        full = above.plot([], [], **FULL | small | {"markersize": 5, "linewidth": 1.8})[0]
-        loss_axis(beside, float(land(land.start)), lowest, decades=6)
-        beside.xaxis.set_animated(True)
-        lines = [
-            beside.plot([], [], animated=True, **style | {"marker": marker, "markersize": 5})[0]
-            for style, marker in ((MINI, ""), (FULL, "o"))
-        ]
-        _legend_above(beside)
-        settings = above.set_title("", fontsize=10, animated=True)
+    def show(*, lr, batch, seed, epochs, count):
+        rows, steps, by_example = batches(n, batch, seed=seed), epochs * -(-n // batch), count == "examples"
+        ws = path(sgd, lambda w, t: batch_gradient(w, X, y, rows(t)), land.start, steps, lr=lr)
+        full_steps = epochs if by_example else steps
+        vs = path(gradient_descent, land.grad, land.start, full_steps, lr=lr)
+        cost, full_cost = (epochs * n / steps, n) if by_example else (1, 1)
+        told = f"Full gradient: {_looks(n, full_steps)}, loss − minimum {_tail(land(vs) - lowest)}. "
+        told += f"Minibatch: {_looks(epochs * n, steps, True)}, loss − minimum {_tail(land(ws) - lowest)}."
+        data = {"mini": ws, "full": vs, "mini losses": (cost * np.arange(steps + 1), land(ws))}
+        data["full losses" if full_steps < 60 else "full losses, many"] = (
+            full_cost * np.arange(full_steps + 1),
+            land(vs),
+        )
+        return Shown(told, end=epochs * n if by_example else steps, **data)
 
-        def move(*, lr, batch, seed, epochs, count):
-            rows = batches(n, batch, seed=seed)
-            steps = epochs * -(-n // batch)
-            ws = path(sgd, lambda w, t: batch_gradient(w, X, y, rows(t)), land.start, steps, lr=lr)
-            full_steps = epochs if count == "examples" else steps
-            vs = path(gradient_descent, land.grad, land.start, full_steps, lr=lr)
-            set_path(mini, ws, land.box)
-            set_path(full, vs, land.box)
-            cost, full_cost = (epochs * n / steps, n) if count == "examples" else (1, 1)
-            for line, walk, unit in zip(lines, (ws, vs), (cost, full_cost), strict=True):
-                set_loss(line, land(walk), lowest)
-                line.set_xdata(unit * line.get_xdata())
-            lines[1].set_marker("o" if full_steps < 60 else "")
-            _set_right(beside, epochs * n if count == "examples" else steps, f"{count} used")
-            settings.set_text(f"lr {lr:.3g}   batch {batch}   epochs {epochs}   seed {seed}")
-            return (
-                f"Full gradient: {_looks(n, full_steps)}, loss − minimum {_tail(land(vs) - lowest)}. "
-                f"Minibatch: {_looks(epochs * n, steps, True)}, loss − minimum {_tail(land(ws) - lowest)}."
-            )
-
-        return move
-
-    moving = {"lr": 0.1, "batch": 16, "seed": 0, "epochs": 2, "count": "examples"}
-    return Scene(build, moving, ranges={"epochs": (1, 4), "count": ["examples", "steps"]})
+    above = from_above(LEFT, land, "lr {lr:.3g}   batch {batch}   epochs {epochs}   seed {seed}")
+    above.add(mini=walk(MINI, markersize=2.5, linewidth=1.1), full=walk(FULL, markersize=5, linewidth=1.8))
+    beside = loss_panel(RIGHT, land, Axis("{count} used", 0, "end"), decades=6, legend=LEGEND_ABOVE)
+    beside.add(
+        **{"mini losses": plain(MINI, above=lowest), "full losses": line(FULL, above=lowest, markersize=5)}
+    )
+    beside.add(**{"full losses, many": plain(FULL, above=lowest, label="")})
+    knobs = {"lr": knob(0.3, 0.01, 2), "batch": knob(16, [*SIZES, len(X)]), "seed": knob(0, 0, 20)}
+    knobs |= {"epochs": knob(2, 1, 4)}
+    return picture([above, beside], show, **knobs, count=knob("examples", ["examples", "steps"]))
 
 
 def _looks(examples, steps, total=False):
@@ -171,67 +139,42 @@ def _tail(losses):
     return f"{losses[-1]:.2g}" if np.isfinite(losses[-1]) else "infinite"
 
 
-def _legend_above(ax):
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.08, 0.98), ncols=3, columnspacing=1.2, fontsize=10)
-
-
-def _set_right(ax, end, label):
-    if ax.get_xlim() != (0, end) or ax.get_xlabel() != label:
-        ax.set(xlim=(0, end), xlabel=label)
-        ax.xaxis.stale = True
-
-
 def ball():
     """Return the scene of 200 walkers with noise of their own in a ravine, and their mean loss.
 
-    The ravine has the curvatures 1 and 1/condition; theory and walkers start at (−4, 1.5).
-    Knobs: lr, noise, condition, seed, and steps, the moment shown on the left.
+    The ravine has the curvatures 1 and 1/condition; theory and walkers start at (−4, 1.5). steps: the moment
+    shown on the left.
     """
-    start = np.array([-4.0, 1.5])
-    angle = np.linspace(0, 2 * np.pi, 100)
+    start, angle = np.array([-4.0, 1.5]), np.linspace(0, 2 * np.pi, 100)
     circle = np.sqrt(-2 * np.log(0.05)) * np.array([np.cos(angle), np.sin(angle)])
+    t = np.arange(STEPS + 1)[:, None]
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.set(xlim=(-5, 5), ylim=(-3, 3), xlabel="w[0], flat", ylabel="w[1], steep")
-        left.plot(*start, "x", color=ALERT, markersize=8)
-        left.plot(0, 0, "*", color="white", markeredgecolor="#333333", markersize=13, zorder=1)
-        dots = left.plot([], [], "o", color=MINI["color"], markersize=3, alpha=0.6, animated=True)[0]
-        ring = left.plot([], [], color=STEEP, linewidth=2, animated=True)[0]
-        right.set(xlim=(0, STEPS), ylim=(1e-4, 1e2), yscale="log", xlabel="step", ylabel="mean loss")
-        exact = right.plot([], [], color=STEEP, linewidth=6, alpha=0.35, label="formula", animated=True)[0]
-        way = right.plot([], [], color=FULL["color"], linewidth=1.4, label="without noise", animated=True)[0]
-        mean = right.plot([], [], **MINI | {"marker": "", "label": "200 walkers"}, animated=True)[0]
-        now = right.axvline(0, color=ALERT, linewidth=1, animated=True)
-        _legend_above(right)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, lr, noise, condition, steps, seed):
+        h = np.array([1 / condition, 1.0])
+        ws = walkers(h, start, lr=lr, noise=noise, seed=seed)
+        squares = [mean_square(t[:, 0], *its, noise) for its in zip(start, [lr, lr], h, strict=True)]
+        squares, middle = np.stack(squares, axis=-1), (1 - lr * h) ** t * start
+        reach = np.sqrt(np.maximum(squares - middle**2, 0))
+        ring = middle[steps][:, None] + reach[steps][:, None] * circle
+        data = {"walkers": ws[steps], "ring": tuple(ring), "exact": 0.5 * squares @ h}
+        data |= {"way": 0.5 * middle**2 @ h}
+        return Shown(
+            _ball_in_words(lr, noise, h, start, steps), mean=0.5 * (ws**2 @ h).mean(axis=1), now=steps, **data
+        )
 
-        def move(*, lr, noise, condition, steps, seed):
-            h = np.array([1 / condition, 1.0])
-            ws = walkers(h, start, lr=lr, noise=noise, seed=seed)
-            t = np.arange(STEPS + 1)[:, None]
-            with np.errstate(all="ignore"):
-                squares = np.stack(
-                    [mean_square(t[:, 0], *p, noise) for p in zip(start, [lr, lr], h, strict=True)], axis=-1
-                )
-                middle = (1 - lr * h) ** t * start
-                reach = np.sqrt(np.maximum(squares - middle**2, 0))
-                set_loss(exact, 0.5 * squares @ h)
-                set_loss(way, 0.5 * middle**2 @ h)
-                set_loss(mean, 0.5 * (ws**2 @ h).mean(axis=1))
-            seen = np.clip(ws[steps], -1e3, 1e3)
-            dots.set_data(seen[np.isfinite(seen).all(axis=1)].T)
-            ring.set_data(np.clip(middle[steps][:, None] + reach[steps][:, None] * circle, -1e3, 1e3))
-            now.set_xdata([steps, steps])
-            settings.set_text(
-                f"lr {lr:.3g}   noise {noise:.3g}   condition {condition:.3g}   step {steps}   seed {seed}"
-            )
-            return _ball_in_words(lr, noise, h, start, steps)
-
-        return move
-
-    moving = {"lr": 0.2, "noise": 0.5, "condition": 4.0, "steps": 100, "seed": 0}
-    return Scene(build, moving, ranges={"lr": (0.01, 2.2), "condition": (1.0, 100.0), "steps": (0, STEPS)})
+    left = Panel(LEFT, ("w[0], flat", -5, 5), ("w[1], steep", -3, 3))
+    left.title = "lr {lr:.3g}   noise {noise:.3g}   condition {condition:.3g}   step {steps}   seed {seed}"
+    left.add(start=dots(ALERT, tuple(start[:, None]), marker="x", size=8))
+    left.add(minimum=dots("white", ([0], [0]), marker="*", size=13, markeredgecolor="#333333", zorder=1))
+    left.add(walkers=dots(MINI["color"], size=3, alpha=0.6), ring=line(STEEP, linewidth=2))
+    right = Panel(RIGHT, step(STEPS), log("mean loss", 1e-4, 1e2), legend=LEGEND_ABOVE)
+    right.add(
+        exact=band(STEEP, label="formula"), way=line(FULL["color"], linewidth=1.4, label="without noise")
+    )
+    right.add(mean=plain(MINI | {"label": "200 walkers"}), now=upright(ALERT, linewidth=1))
+    knobs = {"lr": knob(0.2, 0.01, 2.2), "noise": knob(0.5, 0.0, 3.0)}
+    knobs |= {"condition": knob(4.0, 1.0, 100.0, log=True)}
+    return picture([left, right], show, **knobs, steps=knob(100, 0, STEPS), seed=knob(0, 0, 20))
 
 
 def walkers(curvatures, start, *, lr, noise, seed, steps=STEPS, count=WALKERS):
@@ -280,48 +223,33 @@ def digits_ball(net, minimum, noise):
     """Return the scene of a model that starts at its very minimum and is trained on, batch by batch.
 
     net: a Model with a penalty.  minimum: its weights there.  noise: tr Σ there, of single examples.
-    Knobs: lr, batch, order and seed.
     """
-    lowest, steps = float(net(minimum)), 300
+    lowest, steps, lrs = float(net(minimum)), 300, np.geomspace(0.005, 3, 2)
     w0, marks = minimum.astype(np.float32), np.arange(0, steps + 1, 10)
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.set(xlim=(0, steps), ylim=(1e-6, 10), yscale="log", xlabel="step", ylabel="loss − minimum")
-        level = left.axhline(1, color=STEEP, linewidth=6, alpha=0.35, animated=True)
-        line = left.plot([], [], linewidth=1.5, animated=True)[0]
-        lrs = np.geomspace(0.005, 3, 2)
-        right.set(xlim=lrs, ylim=(1e-6, 10), xscale="log", yscale="log", xlabel="lr")
-        right.set_ylabel("loss − minimum, second half")
-        formula = right.plot([], [], color=STEEP, linewidth=6, alpha=0.35, label="formula", animated=True)[0]
-        now = right.plot([], [], markersize=10, linestyle="", animated=True)[0]
-        right.legend(loc="upper left")
-        settings = left.set_title("", fontsize=10, animated=True)
-        words = right.set_title("", fontsize=10, animated=True)
+    def show(*, lr, batch, order, seed):
+        ws = path(sgd, dealt(net, batch, order, seed), w0, steps, lr=lr)
+        above = net(ws[marks]) - lowest
+        end = np.maximum(above, 1e-7)[len(marks) // 2 :].mean()
+        expected = lr * noise / (4 * batch)
+        told = f"lr {lr:.3g}, batch {batch}, {order}: {end:.2g} above the minimum on average; "
+        data = {order: (marks, above), f"{order}: the end": ([lr], [end])}
+        data |= {"formula": (lrs, lrs * noise / (4 * batch))}
+        return Shown(
+            f"{told}the formula for draws with replacement says {expected:.2g}.", expected=expected, **data
+        )
 
-        def move(*, lr, batch, order, seed):
-            ws = path(sgd, dealt(net, batch, order, seed), w0, steps, lr=lr)
-            above = np.maximum(net(ws[marks]) - lowest, 1e-7)
-            end = above[len(marks) // 2 :].mean()
-            style = ORDER_STYLES[order]
-            expected = lr * noise / (4 * batch)
-            line.set_data(marks, above)
-            line.set(color=style["color"], linestyle=style["linestyle"])
-            now.set_data([lr], [end])
-            now.set(color=style["color"], marker=style["marker"])
-            formula.set_data(lrs, lrs * noise / (4 * batch))
-            level.set_ydata([expected, expected])
-            settings.set_text(f"lr {lr:.3g}   batch {batch}   seed {seed}")
-            words.set_text(f"measured: {order}")
-            return (
-                f"lr {lr:.3g}, batch {batch}, {order}: {end:.2g} above the minimum on average; "
-                f"the formula for draws with replacement says {expected:.2g}."
-            )
-
-        return move
-
-    moving = {"lr": 0.1, "batch": 16, "order": "with replacement", "seed": 0}
-    return Scene(build, moving, ranges={"lr": (0.01, 2.0), "order": list(ORDER_STYLES)})
+    told = "lr {lr:.3g}   batch {batch}   seed {seed}"
+    left = Panel(LEFT, step(steps), log("loss − minimum", 1e-6, 10), told, expected=level(PALE_BAND))
+    sides = log("lr", *lrs), log("loss − minimum, second half", 1e-6, 10)
+    right = Panel(RIGHT, *sides, "measured: {order}", legend="upper left")
+    right.add(formula=band(STEEP, label="formula", within=FREE))
+    for order, style in ORDER_STYLES.items():
+        left.add(**{order: plain(style, linewidth=1.5, within=(1e-7, np.inf))})
+        right.add(**{f"{order}: the end": line(style, linestyle="", markersize=10, within=FREE)})
+    knobs = {"lr": knob(0.1, 0.01, 2.0), "batch": knob(16, [4, 8, 16, 32, 64, 128, 256])}
+    order = knob("with replacement", ORDER_STYLES)
+    return picture([left, right], show, **knobs, order=order, seed=knob(0, 0, 20))
 
 
 def dealt(net, size, order, seed=0):
@@ -376,104 +304,72 @@ def orders(lrs, excess):
 def batch_sizes(sizes, steps, lrs):
     """Return the scene of the steps to a target and the best lr against the batch, measured and by formula.
 
-    sizes, steps, lrs: measured, shape (k,).  Knobs: least_steps and critical_batch, the formula's two
-    numbers, and batch, the place to read.
+    sizes, steps, lrs: measured, shape (k,).  least_steps, critical_batch: the formula's two numbers.  batch:
+    the place to read.
     """
     sizes, steps, lrs = map(np.asarray, (sizes, steps, lrs))
-    axis = np.geomspace(1, sizes.max(), 100)
+    axis, most = np.geomspace(1, sizes.max(), 100), max(lrs)
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.loglog(sizes, steps, "o", color=MINI["color"], markersize=7, label="measured")
-        right.loglog(sizes, lrs, "o", color=MINI["color"], markersize=7, label="measured best lr")
-        left.set(xlim=(0.8, 1400), ylim=(3, 6000), xlabel="batch", ylabel="steps to the target")
-        right.set(xlim=(0.8, 1400), ylim=(0.01, 5), xlabel="batch", ylabel="best lr")
-        curve = left.plot([], [], color=STEEP, linewidth=2, label="formula", animated=True)[0]
-        lrs_line = right.plot([], [], color=STEEP, linewidth=2, label="formula", animated=True)[0]
-        parts = [
-            left.plot([], [], color=FLAT, linewidth=1.2, linestyle=style, animated=True)[0]
-            for style in (":", "--")
-        ]
-        marks = [
-            ax.plot([], [], "D", color=ALERT, markersize=8, animated=True, zorder=5)[0]
-            for ax in (left, right)
-        ]
-        left.legend(loc="upper right")
-        right.legend(loc="upper left")
-        settings = left.set_title("", fontsize=10, animated=True)
-        price = right.set_title("", fontsize=10, animated=True)
+    def show(*, least_steps, critical_batch, batch):
+        formula = least_steps, critical_batch
+        needed = steps_for_batch(batch, *formula)
+        off = np.exp(np.abs(np.log(steps_for_batch(sizes, *formula) / steps)).max())
+        told = (
+            f"Batch {batch} by the formula: {needed:.3g} steps, {needed / least_steps:.3g} times the least; "
+        )
+        told += f"{needed * batch:,.0f} examples, {1 + batch / critical_batch:.3g} times the least. "
+        told += f"The formula is off by a factor of {off:.2g} at worst."
+        data = {"steps": (axis, steps_for_batch(axis, *formula))}
+        data |= {"lrs": (axis, lr_for_batch(axis, most, critical_batch))}
+        data |= {"least": (axis, least_steps), "falling": (axis, least_steps * critical_batch / axis)}
+        data |= {"here": ([batch], [needed])}
+        data |= {"lr here": ([batch], [lr_for_batch(batch, most, critical_batch)])}
+        return Shown(told, needed=needed, examples=needed * batch, **data)
 
-        def move(*, least_steps, critical_batch, batch):
-            curve.set_data(axis, steps_for_batch(axis, least_steps, critical_batch))
-            lrs_line.set_data(axis, lr_for_batch(axis, max(lrs), critical_batch))
-            parts[0].set_data(axis, np.full_like(axis, least_steps))
-            parts[1].set_data(axis, least_steps * critical_batch / axis)
-            needed = steps_for_batch(batch, least_steps, critical_batch)
-            marks[0].set_data([batch], [needed])
-            marks[1].set_data([batch], [lr_for_batch(batch, max(lrs), critical_batch)])
-            off = np.exp(np.abs(np.log(steps_for_batch(sizes, least_steps, critical_batch) / steps)).max())
-            settings.set_text(f"least steps {least_steps}   critical batch {critical_batch}   batch {batch}")
-            price.set_text(f"batch {batch}: {needed:.3g} steps, {needed * batch:,.0f} examples")
-            return (
-                f"Batch {batch} by the formula: {needed:.3g} steps, {needed / least_steps:.3g} times the "
-                f"least; {needed * batch:,.0f} examples, {1 + batch / critical_batch:.3g} times the least. "
-                f"The formula is off by a factor of {off:.2g} at worst."
-            )
-
-        return move
-
-    moving = {"least_steps": 20, "critical_batch": 32, "batch": 64}
-    return Scene(build, moving, ranges={"least_steps": (1, 40)})
+    place, measured = log("batch", 0.8, 1400), {"marker": "o", "linestyle": "", "markersize": 7}
+    told = "least steps {least_steps}   critical batch {critical_batch}   batch {batch}"
+    left = Panel(LEFT, place, log("steps to the target", 3, 6000), told, legend="upper right")
+    told = "batch {batch}: {needed:.3g} steps, {examples:,.0f} examples"
+    right = Panel(RIGHT, place, log("best lr", 0.01, 5), told, legend="upper left")
+    left.add(measured=line(MINI["color"], (sizes, steps), label="measured", **measured))
+    right.add(measured=line(MINI["color"], (sizes, lrs), label="measured best lr", **measured))
+    left.add(steps=line(STEEP, linewidth=2, label="formula", within=FREE))
+    right.add(lrs=line(STEEP, linewidth=2, label="formula", within=FREE))
+    for name, dash in (("least", ":"), ("falling", "--")):
+        left.add(**{name: line(FLAT, linewidth=1.2, linestyle=dash, within=FREE)})
+    for panel, name in ((left, "here"), (right, "lr here")):
+        panel.add(**{name: dots(ALERT, marker="D", size=8, zorder=5, within=FREE)})
+    choices = [8, 16, 32, 64, 128, 256, 512, 1024]
+    knobs = {"least_steps": knob(20, 1, 40), "critical_batch": knob(32, choices)}
+    knobs |= {"batch": knob(64, sizes.tolist())}
+    return picture([left, right], show, **knobs)
 
 
 def ravine():
-    """Return the scene of a ravine with and without noise: the zig-zag and the creeping stay.
+    """Return the scene of a ravine with and without noise: the zig-zag and the creeping stay."""
+    t = np.arange(101)
 
-    Knobs: lr, noise, condition and seed.
-    """
+    def show(*, lr, noise, condition, seed):
+        land, h = _ravine(condition=condition), np.array([1 / condition, 1.0])
+        clean = path(gradient_descent, land.grad, land.start, 100, lr=lr)
+        shaken = path(sgd, noisy(land.grad, noise, seed), land.start, 100, lr=lr)
+        squares = [mean_square(t, s, lr, c, noise) for s, c in zip(land.start, h, strict=True)]
+        mean = 0.5 * h @ np.array(squares)
+        told = f"After 100 steps the loss is {_short(land(clean[-1]))} without noise; "
+        data = {"ground": land, "clean": clean, "shaken": shaken, "clean losses": land(clean), "exact": mean}
+        return Shown(
+            f"{told}with noise it is {_short(mean[-1])} on average.", **data, **{"one run": land(shaken)}
+        )
 
-    def build(figure):
-        above, beside = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        shown = [None]
-        ground = height_map(above, quadratic(), animated=True)
-        small = {"markersize": 3, "linewidth": 1.2, "animated": True}
-        mini, full = above.plot([], [], **MINI | small)[0], above.plot([], [], **FULL | small)[0]
-        beside.set(xlim=(0, 100), ylim=(1e-4, 1e2), yscale="log", xlabel="step", ylabel="loss")
-        exact = beside.plot([], [], color=STEEP, linewidth=6, alpha=0.35, label="mean of SGD", animated=True)[
-            0
-        ]
-        lines = [
-            beside.plot([], [], animated=True, **style | {"marker": "", "label": label})[0]
-            for style, label in ((FULL, "without noise"), (MINI, "one run"))
-        ]
-        _legend_above(beside)
-        settings = above.set_title("", fontsize=10, animated=True)
-
-        def move(*, lr, noise, condition, seed):
-            land, h = quadratic(condition=condition), np.array([1 / condition, 1.0])
-            if shown[0] != condition:
-                ground.set_data(height_bands(land))
-                shown[0] = condition
-            clean = path(gradient_descent, land.grad, land.start, 100, lr=lr)
-            shaken = path(sgd, noisy(land.grad, noise, seed), land.start, 100, lr=lr)
-            set_path(full, clean, land.box)
-            set_path(mini, shaken, land.box)
-            t = np.arange(101)
-            squares = [mean_square(t, s, lr, c, noise) for s, c in zip(land.start, h, strict=True)]
-            mean = 0.5 * h @ np.array(squares)
-            set_loss(exact, mean)
-            for line, walk in zip(lines, (clean, shaken), strict=True):
-                set_loss(line, land(walk))
-            settings.set_text(f"lr {lr:.3g}   noise {noise:.3g}   condition {condition:.3g}   seed {seed}")
-            return (
-                f"After 100 steps the loss is {_short(land(clean[-1]))} without noise; "
-                f"with noise it is {_short(mean[-1])} on average."
-            )
-
-        return move
-
-    moving = {"lr": 1.9, "noise": 0.2, "condition": 100.0, "seed": 0}
-    return Scene(build, moving, ranges={"lr": (0.05, 2.1), "noise": (0.0, 1.0)})
+    above, thin = from_above(LEFT, quadratic(), KNOBS, moving=True), {"markersize": 3, "linewidth": 1.2}
+    above.add(shaken=walk(MINI, **thin), clean=walk(FULL, **thin))
+    beside = Panel(RIGHT, step(100), log("loss", 1e-4, 1e2), legend=LEGEND_ABOVE)
+    beside.add(exact=band(STEEP, label="mean of SGD"))
+    beside.add(**{"clean losses": plain(FULL | {"label": "without noise"})})
+    beside.add(**{"one run": plain(MINI | {"label": "one run"})})
+    knobs = {"lr": knob(1.9, 0.05, 2.1), "noise": knob(0.2, 0.0, 1.0)}
+    knobs |= {"condition": knob(100.0, 1.0, 1000.0, log=True)}
+    return picture([above, beside], show, **knobs, seed=knob(0, 0, 20))
 
 
 def _short(loss):

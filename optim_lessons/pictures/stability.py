@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from optim_lessons.lab.live import Handle, Scene
+from optim_lessons.lab.live import Handle
+from optim_lessons.lab.panels import Panel, Shown, band, dots, knob, level, line, log, picture, step
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label, set_loss
+from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label
 from optim_lessons.momentum import largest_root
-from optim_lessons.pictures.gradient_descent import FLAT, STEEP
+from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
 
 STEPS = 60
 LOWEST, HIGHEST = 1e-3, 15  # the ends of the map: lr × curvature
@@ -20,64 +21,43 @@ def stability_map(rule, radius):
 
     rule: momentum or nesterov.  radius: its spectral_radius(lr·curvature, beta), which is drawn as the map.
     The loss has the curvatures L = 1 and μ = 1/condition, so lr·L is lr; at condition 1 there is one
-    direction. Knobs: lr, beta and condition. The walk starts at distance 1 in each direction.
+    direction. The walk starts at distance 1 in each.
     """
+    t = np.arange(STEPS + 1)
 
-    def build(figure):
-        ground = figure.add_axes((0.065, 0.125, 0.475, 0.785))
-        above = figure.add_axes((0.645, 0.565, 0.335, 0.345), xlim=(0, STEPS), ylim=(-1.6, 1.6), ylabel="w")
-        below = figure.add_axes((0.645, 0.125, 0.335, 0.345), xlim=(0, STEPS), ylim=(1e-6, 1e2), yscale="log")
-        below.set(xlabel="step", ylabel="distance |w|")
-        above.axhline(0, color="#c5cdd5", linewidth=1)
-        above.tick_params(labelbottom=False)
-        draw_map(ground, rule, radius)
-        bar = ground.plot([], [], color="#222222", linewidth=2, animated=True)[0]
-        looks = {
-            "steep": {"color": STEEP, "linestyle": "-", "marker": "o"},
-            "flat": {"color": FLAT, "linestyle": "--", "marker": "s"},
-        }
-        lines = {}
-        for name, style in looks.items():
-            point = style | {"linestyle": "", "markersize": 10, "markeredgecolor": "white"}
-            small = style | {"linewidth": 1.3, "markersize": 3, "animated": True}
-            pale = {"color": style["color"], "linewidth": 6, "alpha": 0.3, "animated": True}
-            lines[name] = (
-                ground.plot([], [], animated=True, clip_on=False, zorder=5, **point)[0],
-                above.plot([], [], **small)[0],
-                below.plot([], [], label=name, **small)[0],
-                below.plot([], [], **pale)[0],
-            )
-        settings = above.set_title("", fontsize=10, animated=True)
+    def show(*, lr, beta, condition):
+        data, factors = {"bar": ([max(lr / condition, LOWEST), lr], [beta, beta])}, {}
+        for name, h in {"steep": 1.0, "flat": 1 / condition}.items():
+            ws = path(rule, lambda w, h=h: h * w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
+            factors[name] = float(radius(lr * h, beta))
+            if name == "steep" or condition > 1:
+                data |= {f"{name} point": ([max(lr * h, LOWEST)], [beta]), f"{name} walk": ws}
+                data |= {f"{name} distance": np.abs(ws), f"{name} theory": factors[name] ** t}
+        told = _race_in_words(**factors)
+        if condition == 1:
+            told = f"lr × curvature = {lr:.3g}, beta = {beta:.3g}: {in_words(rule, lr, beta)} "
+            told += f"Factor per step in the long run: {factors['steep']:.3f}."
+        return Shown(told, shape=f"   condition {condition:.3g}" if condition > 1 else "", **data)
 
-        def move(*, lr, beta, condition):
-            curvatures = {"steep": 1.0, "flat": 1 / condition}
-            factors = {}
-            for name, h in curvatures.items():
-                ws = path(rule, lambda w, h=h: h * w, np.ones(1), STEPS, lr=lr, beta=beta)[:, 0]
-                factors[name] = float(radius(lr * h, beta))
-                point, walk, distance, theory = lines[name]
-                point.set_data([max(lr * h, LOWEST)], [beta])
-                seen = ws[np.isfinite(ws)]
-                walk.set_data(np.arange(len(seen)), np.clip(seen, -1e3, 1e3))
-                set_loss(distance, np.abs(ws))
-                set_loss(theory, factors[name] ** np.arange(STEPS + 1))
-                for artist in lines[name]:
-                    artist.set_visible(name == "steep" or condition > 1)
-            bar.set_data([max(lr / condition, LOWEST), lr], [beta, beta])
-            shape = f"   condition {condition:.3g}" if condition > 1 else ""
-            settings.set_text(f"lr {lr:.3g}   beta {beta:.3g}{shape}")
-            if condition == 1:
-                return (
-                    f"lr × curvature = {lr:.3g}, beta = {beta:.3g}: {in_words(rule, lr, beta)} "
-                    f"Factor per step in the long run: {factors['steep']:.3f}."
-                )
-            return _race_in_words(**factors)
-
-        return move
-
-    knobs = {"lr": 0.1, "beta": 0.5, "condition": 1.0}
-    ranges = {"lr": (0.01, 5.0), "beta": (0.0, 0.99), "condition": (1.0, 100.0)}
-    return Scene(build, knobs, ranges=ranges, size=(9.6, 4.6), handles=(Handle(0, "lr", "beta"),))
+    plane = Panel((0.065, 0.125, 0.475, 0.785), map=lambda ax: draw_map(ax, rule, radius))
+    plane.add(bar=line("#222222", linewidth=2))
+    told = "lr {lr:.3g}   beta {beta:.3g}{shape}"
+    above = Panel((0.645, 0.565, 0.335, 0.345), step(STEPS, ""), ("w", -1.6, 1.6), told)
+    above.add(zero=level(QUIET, 0, linewidth=1), hide=lambda ax: ax.tick_params(labelbottom=False))
+    below = Panel((0.645, 0.125, 0.335, 0.345), step(STEPS), log("distance |w|", 1e-6, 1e2))
+    for name, color, dash, marker in (("steep", STEEP, "-", "o"), ("flat", FLAT, "--", "s")):
+        look = {"linestyle": dash, "marker": marker, "linewidth": 1.3, "markersize": 3}
+        point = dots(color, marker=marker, size=10, markeredgecolor="white", clip_on=False, zorder=5)
+        plane.add(**{f"{name} point": point})
+        above.add(**{f"{name} walk": line(color, **look)})
+        below.add(
+            **{f"{name} distance": line(color, label=name, **look), f"{name} theory": band(color, alpha=0.3)}
+        )
+    knobs = {"lr": knob(0.1, 0.01, 5.0), "beta": knob(0.5, 0.0, 0.99)}
+    knobs |= {"condition": knob(1.0, 1.0, 100.0, log=True)}
+    return picture(
+        [plane, above, below], show, figsize=(9.6, 4.6), handles=(Handle(0, "lr", "beta"),), **knobs
+    )
 
 
 def _race_in_words(steep, flat):
