@@ -1,6 +1,8 @@
 """Run the cells of a notebook under several seeds of nudges, and print as JSON what they show in words.
 
-    python nudged.py lesson.ipynb 1 2 3      # seed → [[id of a cell, error or "", text, ...], ...]
+    python nudged.py lesson.ipynb 1 2 3      # seed → [[[id of a cell, error or "", text, ...], ...], bests]
+
+bests: what was chosen at an end of its range, as "lr 126, the highest of 81 tried".
 
 It does without kernels: the course is imported once, and each seed gets a process forked from this one.
 """
@@ -21,6 +23,7 @@ from traitlets.config import Config
 
 import optim_lessons.course.check  # noqa: F401 (loaded once for all)
 from optim_lessons.lab import datasets, live, nudges, plots
+from optim_lessons.lab.fair import every_best
 
 matplotlib.use("Agg")
 datasets.digits()  # read once for all
@@ -75,8 +78,10 @@ def forked(work):
 
 def under(seed, cells):
     nudges.SEED = seed
-    with joblib.parallel_config("sequential"):  # other processes would not know the seed
-        return words(cells)
+    # Other processes would not know the seed, and what they choose would not be heard.
+    with joblib.parallel_config("sequential"), every_best() as heard:
+        shown = words(cells)
+    return shown, [str(best) for best in heard if best.at_edge]
 
 
 def without_pictures():

@@ -5,11 +5,7 @@ where the best stands at an end, and the page has to speak of it.
 """
 
 import ast
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -100,14 +96,3 @@ def test_a_best_walk_is_not_chosen_by_its_last_step_alone(path):
             fair = re.search("settled|last_tenth|stays_below|steps_to_tenth", cell.source)
             last = re.search(r"\[-1\b", cell.source)
             assert fair or not last or f"{path.stem} {cell.id}" in LAST_STEP
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="bests.py is made for systems that can fork")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_no_sweep_of_a_lesson_has_its_best_at_an_end_of_its_range_unless_the_page_says_so(path, tmp_path):
-    command = [sys.executable, Path(__file__).parent / "bests.py", path]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = {best for _, best in json.loads(done.stdout.splitlines()[-1])}
-    assert found == ADMITTED.get(path.stem, {}).keys()

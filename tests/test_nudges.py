@@ -4,6 +4,7 @@
 list. NUDGES=all pytest -m slow tests/test_nudges.py tries all seeds on all of them, in three times the time.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_fair_numbers import ADMITTED
 from test_notebooks import NOTEBOOKS, answered
 
 from optim_lessons.adam import adam
@@ -28,17 +30,47 @@ LESSONS = [*sorted(HERE.glob("test_lesson_*.py")), HERE / "test_failures.py", HE
 UNCHANGED = ("nbval-ignore-output", MEASURED)  # what stands in other cells must not change
 
 
+every_notebook = pytest.mark.parametrize(
+    "place", range(len(NOTEBOOKS)), ids=[path.stem for path in NOTEBOOKS]
+)
+
+
 def seeds_of(place):
     return SEEDS if ALL else (SEEDS[place % len(SEEDS)],)
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Return a function: an answered notebook, and what its cells did under each seed, run once."""
+
+    @functools.cache
+    def run(place):
+        file = NOTEBOOKS[place]
+        notebook = answered(read(file.read_bytes()), file.stem)
+        folder = tmp_path_factory.mktemp(file.stem)
+        (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
+        command = [sys.executable, HERE / "nudged.py", "lesson.ipynb", *map(str, seeds_of(place))]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return notebook, json.loads(done.stdout)
+
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
-@pytest.mark.parametrize("place", range(len(NOTEBOOKS)), ids=[path.stem for path in NOTEBOOKS])
-def test_no_text_on_a_page_and_no_verdict_changes_when_numbers_are_nudged(place, tmp_path):
-    file = NOTEBOOKS[place]
-    notebook = answered(read(file.read_bytes()), file.stem)
-    assert not changes(notebook, seeds_of(place), tmp_path)
+@every_notebook
+def test_no_text_on_a_page_and_no_verdict_changes_when_numbers_are_nudged(place, ran):
+    assert not changes(*ran(place))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
+@every_notebook
+def test_no_sweep_of_a_lesson_has_its_best_at_an_end_of_its_range_unless_the_page_says_so(place, ran):
+    _, runs = ran(place)
+    admitted = ADMITTED.get(NOTEBOOKS[place].stem, {}).keys()
+    assert {seed: set(bests) for seed, (_, bests) in runs.items()} == dict.fromkeys(runs, admitted)
 
 
 @pytest.mark.slow
@@ -51,16 +83,12 @@ def test_no_test_of_a_lesson_fails_when_numbers_are_nudged(seed):
     assert done.returncode == 0, done.stdout[-5000:]
 
 
-def changes(notebook, seeds, folder):
+def changes(notebook, runs):
     """Return what a notebook shows otherwise than it is stored: (seed, id of the cell, stored, shown)."""
-    (folder / "lesson.ipynb").write_bytes(as_bytes(notebook))
-    command = [sys.executable, HERE / "nudged.py", "lesson.ipynb", *map(str, seeds)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     found = []
-    for seed, ran in json.loads(done.stdout).items():
-        for cell, (id, failed, *shown) in zip(cells, ran, strict=True):
+    for seed, (words, _) in runs.items():
+        for cell, (id, failed, *shown) in zip(cells, words, strict=True):
             stored = [o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs]
             free = set(UNCHANGED) & set(cell.metadata.get("tags", []))
             if failed or (shown != stored and not free):

@@ -17,5 +17,7 @@ def test_a_worker_takes_a_whole_file_or_half_of_the_browsers_or_one_run_of_a_not
 
     assert pieces("test_adam.py::test_a", "test_adam.py::test_b[08_adam]") == 1
     assert pieces("test_notebooks.py::test_a[08_adam]", "test_notebooks.py::test_a[07_rmsprop]") == 2
+    assert pieces("test_nudges.py::test_a[08_adam]", "test_nudges.py::test_b[08_adam]") == 1
+    assert pieces("test_nudges.py::test_a[08_adam]", "test_nudges.py::test_a[07_rmsprop]") == 2
     lessons = [f"test_browser.py::test_a[{number:02d}_lesson.ipynb]" for number in range(14)]
     assert pieces(*lessons, "test_browser.py::test_b") == 2

@@ -22,11 +22,15 @@ LONGEST_FIRST = (
 def piece_of_work(nodeid):
     """Return the name of what one worker runs in one go: a file, so that what its tests share is made once.
 
-    Notebooks share nothing, nudged or not: each run is a piece. Two workers share the lessons in the browser.
+    Notebooks share nothing: each run is a piece, and nudged each notebook. Two workers share the lessons in
+    the browser.
     """
     file = nodeid.partition("::")[0]
-    if file.endswith(("test_notebooks.py", "test_nudges.py")):
+    if file.endswith("test_notebooks.py"):
         return nodeid
+    if file.endswith("test_nudges.py"):
+        lesson = re.search(r"\[(\d\d_\w+)\]", nodeid)
+        return f"{file}, {lesson[1]}" if lesson else nodeid
     if file.endswith("test_browser.py"):
         lesson = re.search(r"\[(\d\d)_", nodeid)
         return f"{file}, {int(lesson[1]) % 2 if lesson else 0}"
