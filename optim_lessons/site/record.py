@@ -26,6 +26,8 @@ from optim_lessons.lab.frames import pack, pack_frames
 from optim_lessons.lab.printed import programs
 
 JOINT = 240  # frames of an explorer up to which lists and switches are recorded together with the sliders
+LARGEST = 1_000_000  # bytes of a recording: one that is larger is made again with half as many stops,
+FEWEST = 5  # but not with fewer than these
 DONE = "recorded"
 FILES = "files.json"  # which files of the package were loaded
 
@@ -84,6 +86,14 @@ def record(explorer, stops):
     worked_out = programs(explorer.live, explorer.controls, settings(explorer))
     if worked_out is not None:
         return _zipped(pack({"sheet": explorer.sheet, "home": list(home.values())}, [worked_out]))
+    data = _recorded(explorer, stops)
+    while len(data) > LARGEST and (stops := stops // 2) >= FEWEST:
+        data = _recorded(explorer, stops)
+    return data
+
+
+def _recorded(explorer, stops):
+    home = explorer.values
     thin = {name: thinned(list(one.stops), home[name], stops) for name, one in explorer.controls.items()}
     live = explorer.live
     live.restart()

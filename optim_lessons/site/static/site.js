@@ -95,8 +95,14 @@ class Figure {
     const known = new Set(keys.map(keyOf));
     const free = sheet.knobs.reduce((count, knob) => count * knob.stops.length, 1) <= known.size;
     this.words = "";
-    if (!free) this.words = "Recorded here with one control moved at a time: the others go back to where they start. In JupyterLab all move freely.";
+    if (!free) this.words = `Recorded here with one ${this.unit(home, keys)} moved at a time: the others go back to where they start. In JupyterLab all move freely.`;
     this.note.textContent = this.words;
+  }
+
+  // What is moved one at a time: lists and switches may have been recorded together with each slider.
+  unit(home, keys) {
+    const away = (values, kind) => values.some((value, i) => value !== home[i] && (typeof value === "number") === kind);
+    return keys.some((values) => away(values, true) && away(values, false)) ? "slider" : "control";
   }
 
   // Say which controls went back because another was moved, and show it.
