@@ -13,6 +13,28 @@ from pathlib import Path
 import pytest
 from lab_page import LabPage
 
+_AXE = {"resultTypes": ["violations"], "preload": False}  # else it gets style sheets anew: a disk refuses
+# A page's faults that axe leaves open: it takes an empty sentence for a picture that only decorates, say.
+_FAULTS = """() => {
+  const all = (what) => [...document.querySelectorAll(what)], faults = [];
+  for (const image of all("article img")) {
+    if (image.alt.length < 20) faults.push(`no sentence: ${image.src}`);
+  }
+  const levels = all("article :is(h1, h2, h3, h4, h5, h6)").map((heading) => Number(heading.tagName[1]));
+  levels.forEach((level, i) => {
+    if (level > (levels[i - 1] ?? 0) + 1) faults.push(`heading ${i} is of level ${level}`);
+  });
+  for (const table of all("article table")) {
+    if (!table.querySelector("th")) faults.push(`no headers: ${table.textContent.slice(0, 40)}`);
+  }
+  for (const formula of all(".ol-math")) {
+    const set = formula.querySelector(".katex") && !formula.querySelector(".katex-error");
+    if (!set) faults.push(`not set: ${formula.textContent}`);
+  }
+  const wide = document.documentElement.scrollWidth, screen = document.documentElement.clientWidth;
+  if (wide > screen) faults.push(`${wide} pixels wide on a screen of ${screen}`);
+  return faults;
+}"""
 NEEDED = ("furo", "myst_nb", "sphinx")
 
 
@@ -125,6 +147,20 @@ class SitePage(LabPage):
         )
         self.watch()
 
+    def faults(self):
+        """Return what keeps this page from some of its readers, in words.
+
+        Pictures without a sentence, headings out of order, tables without headers, formulas not set, what
+        axe finds, and what is wider than the screen.
+        """
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        found = [
+            f"{one['id']}: {node['target']}"
+            for one in axe.run(self.page, options=_AXE).response["violations"]
+            for node in one["nodes"]
+        ]
+        return found + self.page.evaluate(_FAULTS)
+
     def figures(self):
         """Return the live figures, in order."""
         return self.page.locator(".ol-figure").all()
@@ -147,6 +183,20 @@ class SitePage(LabPage):
             picture = self.picture(explorer)
             seen.append((picture, explorer.locator(".ol-sentence").inner_text()))
         return seen
+
+    def stuck(self, figure):
+        """Move all controls of a figure and move them back; return what did not follow, in words."""
+        explorer = self.wake(figure)
+        found, sentences = [], set()
+        for control in self.controls(explorer):
+            name = f"{figure.get_attribute('id')}, {control.get_attribute('data-knob')}"
+            before, away, after = self.to_and_fro(explorer, control)
+            sentences |= {before[1], away[1]}
+            if before[0] == away[0]:
+                found.append(f"{name}: the picture stays")
+            if after != before:
+                found.append(f"{name}: picture or sentence do not come back")
+        return found if len(sentences) > 1 else [*found, f"{figure.get_attribute('id')}: one sentence"]
 
     def close(self):
         """Close the page."""
