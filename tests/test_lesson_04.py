@@ -411,6 +411,19 @@ def test_the_two_arrows_of_the_velocity_lead_to_the_next_step():
         np.testing.assert_array_equal(explorer.shown["m0"], run["m"][:, 0])
 
 
+def test_the_reading_of_the_velocity_says_what_the_old_one_does():
+    explorer = explore(picture.velocity())
+    said = {
+        (0.9, 0): "There is no old velocity yet",
+        (0.9, 1): "agree",
+        (0.9, 3): "brakes the old velocity",
+        (0.0, 5): "Nothing is kept of the old velocity",
+    }
+    for (beta, step), words in said.items():
+        explorer.set(beta=beta, step=step)
+        assert words in explorer.reading
+
+
 def test_the_spring_draws_the_walk_its_band_and_its_roots():
     explorer = explore(picture.spring())
     explorer.set(lr=0.3, beta=0.7)

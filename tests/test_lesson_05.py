@@ -613,3 +613,7 @@ def test_at_lr_times_curvature_1_the_reading_says_that_two_steps_arrive():
         np.testing.assert_allclose(walk[2:], 0, atol=1e-15)
     explorer.set(lr=0.9)
     assert "two steps" not in explorer.reading
+    for rule, radius in ((nesterov, look_ahead.spectral_radius), (momentum, heavy_ball.spectral_radius)):
+        explorer = explore(stability.stability_map(rule, radius))
+        explorer.set(lr=1.0, beta=0.0)  # without memory both are gradient descent
+        assert "at the minimum after one step" in explorer.reading

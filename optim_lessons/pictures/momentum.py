@@ -79,7 +79,8 @@ def velocity():
             told = f"Before step {step} the walk has left the finite numbers: lr or beta is too large."
             return Shown(told, **drawn)
         words = {1: "The old velocity and the new push agree.", -1: "The new push brakes the old velocity."}
-        together = words.get(np.sign(g @ m), "There is no old velocity yet.")
+        together = words.get(np.sign(beta * g @ m), "Nothing is kept of the old velocity.")
+        together = together if m.any() else "There is no old velocity yet."
         return Shown(
             f"At step {step} the gradient is ({g[0]:.2g}, {g[1]:.2g}) and the velocity m is "
             f"({m[0]:.2g}, {m[1]:.2g}). {together}",

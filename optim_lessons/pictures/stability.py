@@ -151,7 +151,8 @@ def regime(rule, lr_times_curvature, beta):
 def in_words(rule, lr_times_curvature, beta):
     """Return one sentence that says how a rule moves on a parabola."""
     if np.allclose(trace_and_determinant(rule, lr_times_curvature, beta), 0, atol=1e-12):
-        return "the ball is at the minimum after two steps, and stays."
+        count = "two steps" if beta else "one step"
+        return f"the ball is at the minimum after {count}, and stays."
     return {
         CREEPS: "the ball creeps to the minimum and does not cross it (overdamped).",
         OSCILLATES: "the ball swings through the minimum, a little less each time (underdamped).",
