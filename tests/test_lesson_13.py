@@ -44,14 +44,13 @@ def test_every_pixel_of_the_map_is_its_own_run(rule, axes):
             across: picture.axis(across, chosen, "Himmelblau")[column],
             up: picture.axis(up, chosen, "Himmelblau")[row],
         }
-        w0 = np.array([its["start"], ground.start[1]], np.float32)
+        w0 = np.array([its["start"], ground.start[1]])
         memory = picture.knobs_of(chosen, its["memory"])
         ws = path(chosen, ground.grad, w0, 30, lr=its["lr"], **memory)
         loss = ground(ws[-1])
         if not loss <= ground(ws[0]):
             loss = np.nan
-        # float32; what is on the way to a minimum is off by rounding only, what is at one is near 0
-        np.testing.assert_allclose(losses[row, column], loss, rtol=0.02, atol=1e-6)
+        np.testing.assert_allclose(losses[row, column], loss, rtol=1e-9, atol=1e-15)
 
 
 def test_the_map_shows_these_losses_and_the_cross_its_run():
@@ -186,7 +185,7 @@ def test_the_basins_picture_is_what_path_reaches():
     explorer.set(rule="momentum", lr=0.01, memory=0.8, steps=150)
     drawn = images(explorer)[0].get_array()
     for row, column in ((3, 7), (50, 50), (80, 20), (99, 0)):
-        w0 = picture.starts(dtype=np.float32)[row, column]
+        w0 = picture.starts()[row, column]
         end = path(momentum, himmelblau.grad, w0, 150, lr=0.01, beta=0.8)[-1]
         np.testing.assert_array_equal(drawn[row, column], picture.BASINS[picture.reached(end[None])[0]])
     share = [float(bar.get_width()) for bar in explorer.figure.axes[1].patches]

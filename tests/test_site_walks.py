@@ -1,4 +1,4 @@
-"""Walks and races on the site: every knob is free there, and the page says what Python says."""
+"""Walks, races and maps of runs on the site: every knob is free, and the page says what Python says."""
 
 import itertools
 import json
@@ -10,19 +10,22 @@ from site_page import SitePage, addresses
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.explore import explore
 from optim_lessons.landscapes import quadratic
+from optim_lessons.pictures.a_million_runs import run_map
 from optim_lessons.pictures.start_here import race
 from optim_lessons.site import pages
 from optim_lessons.site.record import record
 
 pytestmark = pytest.mark.browser
 
-NAMES = ["walk", "race"]
+NAMES = ["walk", "race", "map"]
 
 
 @pytest.fixture(scope="module")
 def python():
     walk = explore(gradient_descent, quadratic, lr=(0.05, 3, 1.6), condition=30.0)
-    return {"walk": walk, "race": explore(race(), landscape=["Beale", "saddle"])}
+    few = {"rule": ["momentum", "Nesterov"], "landscape": ["Himmelblau"], "axes": ["lr and memory"]}
+    start = explore(race(), landscape=["Beale", "saddle"])
+    return {"walk": walk, "race": start, "map": explore(run_map(), **few)}
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +77,10 @@ def test_any_values_of_all_knobs_are_shown_with_pythons_sentence(name, reader, p
     for values in itertools.islice(somewhere(python), 4):
         for knob, value in values.items():
             move(explorer, knob, value)
+        pictures.add(reader.picture(explorer))
         shown = json.loads(explorer.get_attribute("data-shown"))
         assert dict(zip(values, shown, strict=True)) == values
         assert explorer.locator(".ol-sentence").inner_text() == python.live.frame(values).reading
-        pictures.add(reader.picture(explorer))
     assert len(pictures) == 5
     assert (reader.complaints, reader.strangers) == ([], [])
 

@@ -2,7 +2,11 @@
 
 A scene that can do without Python says so by its `formulas`. What a page needs then is a program: the
 formulas as JavaScript (lab/tape/javascript.py), a first frame with its book (lab/frames.py), and the look of
-each artist that moves, by the name (gid) that the scene gave it. page/walks.js makes frames of it.
+each artist that moves, by the name (gid) that the scene gave it. page/printed.js makes frames of it.
+
+So it is for walks, races, and maps whose every pixel is a run of a rule on a landscape. All else is recorded,
+or asked of a kernel: trainings, data, a rule that looks at its values, and deep zooms on an edge, where the
+last digit decides.
 """
 
 import contextlib
@@ -13,6 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from optim_lessons.lab.frames import PATH, pack_frames
@@ -105,6 +110,8 @@ def _look(live, artist, words, controls):
             "place": calls[3:5],
             "pixels": calls[5:7],
         }
+    if isinstance(artist, Rectangle):
+        return {"axes": number, **_bar(live, artist)}
     if isinstance(artist, Axis):
         return {"axes": number, **_axis(live, artist, controls)}
     raise TypeError(f"the page cannot draw a {type(artist).__name__} by itself")
@@ -122,6 +129,15 @@ def _line(live, line):
     drawn = bool(calls) and calls[0] == PATH
     marks = calls[3 + 2 + 2 * calls[3] :] if drawn else calls
     return {"line": calls[1] if drawn else None, "marks": marks[1:3] if marks else None}
+
+
+def _bar(live, bar):
+    """Return the style of a bar that begins at 0, and its corners where it is 1 wide."""
+    width = bar.get_width()
+    bar.set_width(1)
+    _, style, _, corners, flags, *places = live.calls([bar]).tolist()
+    bar.set_width(width)
+    return {"style": style, "flags": flags, "x": places[:corners], "y": places[corners:]}
 
 
 def _text(live, text, words):

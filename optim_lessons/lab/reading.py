@@ -1,4 +1,4 @@
-"""What a picture of walks says in words. page/reading.js says the same; a test holds them together."""
+"""What pictures of walks say in words. page/reading.js says the same; a test holds them together."""
 
 import numpy as np
 
@@ -53,3 +53,22 @@ def race_reading(ends, steps, judged, measure):
 
 def _height(loss):
     return f"below {ROUNDING:g}" if loss < ROUNDING else f"{loss:.3g}"
+
+
+def map_reading(runs, good, lost, before, after):
+    """Say in words how the runs of a map went.
+
+    good, lost: shares of the runs.  before, after: the losses of the run at the cross.
+    """
+    end = f"ends at loss {after:.3g}" if after > ROUNDING else f"ends below {ROUNDING:g}"
+    return (
+        f"Of {runs:,} runs {good:.0%} end within 0.001 of the minimum's loss, "
+        f"{lost:.0%} end higher than they began (white). "
+        f"The run at the cross {end if after <= before else 'is lost'}."
+    )
+
+
+def basins_reading(starts, shares):
+    """Say in words where the runs of a map of basins end.  shares: name → share of the starts."""
+    found = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    return f"Where the {starts:,} starts end: {found}."

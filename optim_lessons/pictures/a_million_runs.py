@@ -24,8 +24,10 @@ from optim_lessons.lab.plots import (
     rule_label,
     set_path,
 )
-from optim_lessons.lab.scenes import floor
+from optim_lessons.lab.reading import basins_reading, map_reading
+from optim_lessons.lab.scenes import about, floor
 from optim_lessons.lab.sweep import final
+from optim_lessons.lab.tape.javascript import print_ground, print_rule
 from optim_lessons.lab.tape.kernel import print_walk
 from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.landscapes import himmelblau, quadratic, rosenbrock
@@ -36,6 +38,7 @@ from optim_lessons.rmsprop import rmsprop
 RULES = {rule_label(rule): rule for rule in (gradient_descent, momentum, nesterov, rmsprop, adam)}
 GROUNDS = {"ravine": quadratic(condition=10.0), "Rosenbrock": rosenbrock, "Himmelblau": himmelblau}
 PIXELS = 100  # on each side of a map
+GOOD = 1e-3  # a run that ends less than this above the minimum has arrived
 MEMORIES, STARTS = np.linspace(0, 0.99, PIXELS), np.linspace(-4, 4, PIXELS)
 # lr of the rules whose steps are as long as the gradient; the others' steps are about lr long on any ground.
 LR_RANGES = {"ravine": (0.02, 5.0), "Rosenbrock": (1e-4, 1e-2), "Himmelblau": (1e-3, 0.1)}
@@ -47,6 +50,7 @@ BASINS = np.array(
     [[0, 96, 168], [224, 160, 40], [0, 128, 96], [176, 81, 138], [150, 150, 150], [255, 255, 255]]
 )
 LETTERS = "ABCD"
+ENDS = (*LETTERS, "at none", "lost")
 
 
 def knobs_of(rule, memory):
@@ -85,9 +89,8 @@ def runs_on(axes, rule, name, lr, memory, start, steps):
     (across, up), landscape = PAIRS[axes], GROUNDS[name]
     values = {"lr": lr, "memory": memory, "start": start}
     values |= {across: axis(across, rule, name)[None, :, None], up: axis(up, rule, name)[:, None, None]}
-    x = np.asarray(values["start"], np.float32)
-    w0 = np.concatenate(np.broadcast_arrays(x, np.float32(landscape.start[1])), axis=-1) if x.ndim else None
-    w0 = np.array([x, landscape.start[1]], np.float32) if w0 is None else w0
+    x, y = np.broadcast_arrays(values["start"], landscape.start[1])
+    w0 = np.concatenate([x, y], axis=-1) if x.ndim else np.array([x, y])
     knobs = {"lr": values["lr"]} | knobs_of(rule, values["memory"])
     losses = losses_of(rule, landscape, w0, steps, **knobs)
     return np.broadcast_to(losses, (PIXELS, PIXELS))
@@ -111,11 +114,12 @@ def run_map():
             left.plot(
                 _EDGES[chosen](MEMORIES), MEMORIES, color=ALERT, linewidth=1.2, linestyle="--", animated=True
             )
-        cross = left.plot([], [], "+", color="white", markersize=17, markeredgewidth=4, animated=True)[0]
-        inner = left.plot([], [], "+", color=ALERT, markersize=15, markeredgewidth=2, animated=True)[0]
-        height_map(right, ground)
-        line = path_line(right, chosen, animated=True)
-        settings = left.set_title("", fontsize=10, animated=True)
+        plus = {"linestyle": "", "marker": "+", "animated": True}
+        cross = left.plot([], [], color="white", markersize=17, markeredgewidth=4, gid="cross", **plus)[0]
+        inner = left.plot([], [], color=ALERT, markersize=15, markeredgewidth=2, gid="inner cross", **plus)[0]
+        height_map(right, ground).set_gid("ground")
+        line = path_line(right, chosen, animated=True, gid="path")
+        settings = left.set_title("", fontsize=10, animated=True, gid="settings")
         shown = [None]
 
         def move(*, lr, memory, start, steps):
@@ -135,9 +139,36 @@ def run_map():
             if any(place[name] != here[name] for name in place):
                 its += " (beyond the map)"
             settings.set_text(f"all: {third} {here[third]:.3g}, {steps} steps;  cross: {its}")
-            return _map_in_words(shown[1], ground, ws)
+            with np.errstate(all="ignore"):
+                before, after = ground(ws[0]), ground(ws[-1])
+            losses = shown[1]
+            return map_reading(losses.size, (losses < GOOD).mean(), np.isnan(losses).mean(), before, after)
 
         return move
+
+    def formulas(controls, *, rule, landscape, axes):
+        chosen, ground = RULES[rule], GROUNDS[landscape]
+        of = {"lr": "lr", "memory": next(iter(knobs_of(chosen, 0)), None), "start": 0}
+        across, up = PAIRS[axes]
+        sides = {
+            name: {"name": name, "of": of[name], "values": axis(name, chosen, landscape).tolist()}
+            for name in of
+        }
+        return {
+            "kind": "map of runs",
+            "ground": print_ground(ground),
+            "rule": print_rule(chosen),
+            "rule_knobs": dict(parts(chosen).knobs),
+            "across": sides.pop(across),
+            "up": sides.pop(up),
+            "third": sides.popitem()[1] | {"values": None},
+            "good": GOOD,
+            "shades": SHADES(np.arange(SHADES.N), bytes=True)[:, :3].tolist(),
+            "low": LOW,
+            "high": HIGH,
+            "white": LOST.tolist(),
+            "words": ["all:", "cross:", "steps;", ",", "(beyond", "the", "map)"],
+        } | about(ground)
 
     still = {"rule": "momentum", "landscape": "ravine", "axes": "lr and memory"}
     moving = {"lr": 1.0, "memory": 0.5, "start": -3.0, "steps": 200}
@@ -147,7 +178,7 @@ def run_map():
     def on_the_map(values):
         return (Handle(0, *PAIRS[values["axes"]]),)
 
-    return Scene(build, moving, still, ranges, size=(10.4, 4.2), handles=on_the_map)
+    return Scene(build, moving, still, ranges, size=(10.4, 4.2), handles=on_the_map, formulas=formulas)
 
 
 # Where a rule's walk on a quadratic with largest curvature 1 begins to diverge.
@@ -165,7 +196,7 @@ def _map_image(ax, across, xs, up, ys):
     # An image knows no log axis: it is laid over the whole of the axes instead.
     blank = np.full((PIXELS, PIXELS, 3), 255, np.uint8)
     box = {"extent": (0, 1, 0, 1), "transform": ax.transAxes, "aspect": "auto", "origin": "lower"}
-    return ax.imshow(blank, animated=True, zorder=0, interpolation="nearest", **box)
+    return ax.imshow(blank, animated=True, zorder=0, interpolation="nearest", gid="map", **box)
 
 
 def _scale(figure, box):
@@ -173,18 +204,6 @@ def _scale(figure, box):
     bar = figure.colorbar(ScalarMappable(Normalize(LOW, HIGH), SHADES), cax=ax)
     bar.set_ticks([-8, -6, -4, -2, 0, 2], labels=[f"$10^{{{k}}}$" for k in (-8, -6, -4, -2, 0, 2)])
     ax.set_title("loss", fontsize=9, loc="left")
-
-
-def _map_in_words(losses, ground, ws):
-    lost, good = np.isnan(losses).mean(), (losses < 1e-3).mean()
-    with np.errstate(all="ignore"):
-        before, after = ground(ws[0]), ground(ws[-1])
-    end = f"ends at loss {after:.3g}" if after > 1e-12 else "ends below 1e-12"
-    end = end if after <= before else "is lost"
-    return (
-        f"Of {losses.size:,} runs {good:.0%} end within 0.001 of the minimum's loss, "
-        f"{lost:.0%} end higher than they began (white). The run at the cross {end}."
-    )
 
 
 # ---- basins of attraction -------------------------------------------------------------------------------
@@ -197,9 +216,9 @@ def reached(w, landscape=himmelblau, near=0.05):
     return np.where(lost, 5, np.where(distance.min(axis=-1) < near, distance.argmin(axis=-1), 4))
 
 
-def starts(n=PIXELS, box=((-5, 5), (-5, 5)), dtype=float):
+def starts(n=PIXELS, box=((-5, 5), (-5, 5))):
     """Return a lattice of starts, shape (n, n, 2)."""
-    return np.stack(np.meshgrid(*(np.linspace(*side, n) for side in box)), axis=-1).astype(dtype)
+    return np.stack(np.meshgrid(*(np.linspace(*side, n) for side in box)), axis=-1)
 
 
 def basins():
@@ -213,7 +232,7 @@ def basins():
         ax.set(xlabel="w[0] at the start", ylabel="w[1] at the start")
         image = ax.imshow(
             np.zeros((PIXELS, PIXELS, 3), np.uint8), origin="lower", extent=(-5, 5, -5, 5), aspect="auto",
-            animated=True, interpolation="nearest", zorder=0,
+            animated=True, interpolation="nearest", zorder=0, gid="map",
         )  # fmt: skip
         for letter, minimum in zip(LETTERS, himmelblau.minima, strict=True):
             box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#333333"}
@@ -221,29 +240,45 @@ def basins():
                 *minimum, letter, ha="center", va="center", fontsize=10, bbox=box, animated=True, zorder=4
             )
         bars = figure.add_axes((0.66, 0.11, 0.32, 0.8))
-        names = [*LETTERS, "at none", "lost"]
-        parts_ = bars.barh(names, np.zeros(6), color=BASINS / 255, edgecolor="#333333", animated=True)
+        widths = bars.barh(ENDS, np.zeros(6), color=BASINS / 255, edgecolor="#333333", animated=True)
+        for name, bar in zip(ENDS, widths, strict=True):
+            bar.set_gid(f"share of {name}")
         bars.set(xlim=(0, 1), xlabel="share of the starts")
         bars.invert_yaxis()
-        settings = ax.set_title("", fontsize=10, animated=True)
+        settings = ax.set_title("", fontsize=10, animated=True, gid="settings")
 
         def move(*, lr, memory, steps):
             chosen = RULES[rule]
-            w0 = starts(dtype=np.float32)
-            ends = reached(final(chosen, himmelblau, w0, steps, lr=lr, **knobs_of(chosen, memory)))
+            ends = reached(final(chosen, himmelblau, starts(), steps, lr=lr, **knobs_of(chosen, memory)))
             image.set_data(BASINS[ends].astype(np.uint8))
-            share = [float((ends == k).mean()) for k in range(6)]
-            for bar, value in zip(parts_, share, strict=True):
-                bar.set_width(value)
+            shares = {name: float((ends == k).mean()) for k, name in enumerate(ENDS)}
+            for bar, share in zip(widths, shares.values(), strict=True):
+                bar.set_width(share)
             settings.set_text(f"{rule}, lr {lr:.3g}, memory {memory:.2g}, {steps} steps")
-            found = ", ".join(f"{name} {value:.0%}" for name, value in zip(names, share, strict=True))
-            return f"Where the {ends.size:,} starts end: {found}."
+            return basins_reading(ends.size, shares)
 
         return move
 
+    def formulas(controls, *, rule):
+        chosen, (xs, ys) = RULES[rule], starts().T
+        return {
+            "kind": "basins",
+            "ground": print_ground(himmelblau),
+            "rule": print_rule(chosen),
+            "rule_knobs": dict(parts(chosen).knobs),
+            "memory_of": next(iter(knobs_of(chosen, 0)), None),
+            "label": rule,
+            "across": {"of": 0, "values": xs[:, 0].tolist()},
+            "up": {"of": 1, "values": ys[0].tolist()},
+            "names": list(ENDS),
+            "shades": BASINS.tolist(),
+            "words": [*f"{rule},".split(), "steps", ","],
+        } | about(himmelblau)
+
     ranges = {"rule": list(RULES), "lr": (1e-3, 1.0), "memory": (0.0, 0.99), "steps": (10, 300)}
     moving = {"lr": 0.01, "memory": 0.9, "steps": 200}
-    return Scene(build, moving, {"rule": "gradient descent"}, ranges, size=(10.0, 4.6))
+    still = {"rule": "gradient descent"}
+    return Scene(build, moving, still, ranges, size=(10.0, 4.6), formulas=formulas)
 
 
 # ---- the edge -------------------------------------------------------------------------------------------

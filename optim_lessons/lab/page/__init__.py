@@ -5,7 +5,11 @@ numbers.js   numbers as Python prints them, and as people type them
 calls.js     writes frames, as Matplotlib's artists would
 reading.js   what a picture of walks says in words: lab/reading.py in the page
 noise.js     NumPy's random numbers in the page
-walks.js     walks and races that the page works out by itself, from printed formulas
+formulas.js  makes functions of printed formulas
+sweep.js     many runs to their end, in workers: lab/sweep.py in the page
+walks.js     walks and races that the page works out by itself
+maps.js      maps whose every pixel is a run
+printed.js   makes frames of what these work out
 player.js    what is to be shown, what is known, and what is asked for, whoever makes the frames
 controls.js  sliders, boxes, lists, switches and the play button
 explorer.js  picture, controls and sentence on a page; the hand on the picture
@@ -20,8 +24,8 @@ import re
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-PARTS = ("painter.js", "numbers.js", "calls.js", "reading.js", "noise.js", "walks.js")
-PARTS += ("player.js", "controls.js", "explorer.js")
+PARTS = ("painter.js", "numbers.js", "calls.js", "reading.js", "noise.js", "formulas.js")
+PARTS += ("sweep.js", "walks.js", "maps.js", "printed.js", "player.js", "controls.js", "explorer.js")
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

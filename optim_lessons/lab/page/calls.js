@@ -90,6 +90,12 @@ export class Calls {
     this.out.push(...look.tail);
   }
 
+  // A bar from 0 to the right.  look: as it is at width 1
+  bar(look, width) {
+    const { style, flags, x, y } = look;
+    this.out.push(PATH, style, 1, x.length, flags, ...x.map((place) => Math.round(x[0] + width * (place - x[0]))), ...y);
+  }
+
   image(look, number) {
     this.out.push(IMAGE, look.style, number, ...look.place, ...look.pixels);
   }

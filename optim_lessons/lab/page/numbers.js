@@ -1,5 +1,6 @@
-// Numbers as Python's format(x, ".4g") prints them, and as people type them.
+// Numbers as Python's format() prints them, and as people type them.
 
+// As format(x, ".4g").
 export function general(x, digits = 4) {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x < 0 ? "-inf" : "inf";
@@ -16,6 +17,12 @@ function rounded(x, digits) {
   const [exact, power] = x.toExponential(40).split("e");
   const kept = exact.slice(0, exact.indexOf(".") + digits), rest = exact.slice(kept.length);
   return /^50*$/.test(rest) && /[02468]$/.test(kept) ? `${kept}e${power}` : x.toExponential(digits - 1);
+}
+
+// A share of 1 as Python's format(x, ".0%") prints it.
+export function percent(x) {
+  const [whole, rest] = [Math.floor(100 * x), 100 * x - Math.floor(100 * x)];
+  return `${rest > 0.5 || (rest === 0.5 && whole % 2) ? whole + 1 : whole}%`;
 }
 
 // A typed number, with a point or a comma; NaN for anything else.

@@ -1,5 +1,6 @@
 // What an explorer is to show, what it knows, and what it asks for. Whoever makes the frames is a "maker":
-//   ask(values, id)            wants one frame; the answer comes by load() or failed(), with the same id
+//   ask(values, id)            wants one frame; the answer comes by load() or failed(), with the same id, or it
+//                              is what the promise that is returned holds
 //   ahead(values, knob, from)  may send the frames of that knob's stops, those near stop number `from` first
 //   moved(values)              is told where the controls stand
 //   fitting(values, before)    the values that it can show nearest to these, when a hand moves them
@@ -9,7 +10,6 @@
 
 import { Book, unpack } from "./painter.js";
 
-const NO_ANSWER = "The formulas do not hold there.";
 const PATIENCE = 10000; // milliseconds after which an unanswered question is asked again
 
 export const keyOf = (values) => JSON.stringify(values);
@@ -60,12 +60,16 @@ export class Player {
   }
 
   arrived(keys, id) {
-    const asked = this.answered(id);
+    this.follow(this.answered(id), this.frames.get(keyOf(keys[0])));
+  }
+
+  // More is known than before, among it a frame that was asked for.
+  follow(asked, frame) {
     const wanted = this.frame(this.values);
     if (wanted) {
       if (!this.agrees || this.shown.book !== this.book) this.present(wanted, this.moves);
     } else if (asked && asked.move > this.shownMove) {
-      this.present(this.frames.get(keyOf(keys[0])), asked.move); // on the way to where the hand is now
+      this.present(frame, asked.move); // on the way to where the hand is now
     }
     if (!wanted) this.ask();
   }
@@ -130,10 +134,13 @@ export class Player {
 
   ask() {
     const late = this.asked && performance.now() - this.asked.at > PATIENCE;
-    if (!this.maker.ask) return this.failed(this.values, NO_ANSWER);
-    if (this.asked && !late) return;
-    this.asked = { id: this.moves, move: this.moves, at: performance.now() };
-    this.maker.ask(this.values, this.asked.id);
+    if (!this.maker.ask || (this.asked && !late)) return;
+    const { values, moves: id } = this;
+    this.asked = { id, move: id, at: performance.now() };
+    this.maker.ask(values, id)?.then(
+      (frame) => { if (frame) this.follow(this.answered(id), frame); },
+      (error) => this.failed(values, error.message, id),
+    );
     this.tell("wait");
   }
 

@@ -1,6 +1,6 @@
-// What a picture of walks says in words: lab/reading.py says the same, and a test holds them together.
+// What pictures of walks say in words: lab/reading.py says the same, and a test holds them together.
 
-import { general } from "./numbers.js";
+import { general, percent } from "./numbers.js";
 
 const ROUNDING = 1e-12; // what is lower has arrived, and has no rank
 
@@ -47,4 +47,18 @@ export function raceReading(ends, steps, judged, measure) {
   if (arrived.length) said.push(`${when} ${counted(steps, "step")}, best first: ${places.join(", ")}.`);
   if (away.length) said.push(`Left the map: ${away.map(([label]) => label).join(", ")}.`);
   return said.join(" ");
+}
+
+const thousands = (number) => number.toLocaleString("en-US");
+
+// good, lost: shares of the runs.  before, after: the losses of the run at the cross
+export function mapReading(runs, good, lost, before, after) {
+  const end = after > ROUNDING ? `ends at loss ${general(after, 3)}` : `ends below ${general(ROUNDING, 6)}`;
+  return `Of ${thousands(runs)} runs ${percent(good)} end within 0.001 of the minimum's loss, ` +
+    `${percent(lost)} end higher than they began (white). The run at the cross ${after <= before ? end : "is lost"}.`;
+}
+
+export function basinsReading(starts, names, shares) {
+  const found = names.map((name, i) => `${name} ${percent(shares[i])}`).join(", ");
+  return `Where the ${thousands(starts)} starts end: ${found}.`;
 }

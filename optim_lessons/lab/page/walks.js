@@ -1,105 +1,11 @@
-// Pictures that the page works out by itself: it runs the formulas of a program (lab/printed.py) and writes frames.
+// Walks and races, worked out in the page. Each of these classes is what a picture shows (see printed.js).
 
-import { Calls } from "./calls.js";
+import { compile } from "./formulas.js";
 import { noise } from "./noise.js";
 import { general } from "./numbers.js";
-import { Book, unpack } from "./painter.js";
 import { inside, raceReading, reading } from "./reading.js";
 
-// The one place where text becomes a program: a landscape and a rule, as lab/tape/javascript.py prints them.
-export function compile(ground, rule) {
-  return new Function(`"use strict";\n${ground}\n${rule}\nreturn { set, height, walk, table, end };`)();
-}
-
-const MOST_LAYERS = 500, PICTURES = 12;
-
-// A maker of frames (player.js) for some settings of the still knobs.
-export class Printed {
-  // packed: bytes of lab/printed.py, programs()
-  constructor(packed) {
-    const { header, blobs } = unpack(packed), book = new Book(), first = book.add({ header, blobs });
-    this.book = book;
-    this.programs = header.programs.map((spec, i) => new Program(spec, header.knobs, book, first[i]));
-    this.ready = book.ready;
-  }
-
-  // Whether there is a program for these values of the still knobs.
-  holds(values) {
-    return this.programs.some((program) => program.holds(values));
-  }
-
-  // The frame of some values, or null where they are not allowed or not known here.
-  make(values) {
-    return (!this.book.undecoded && this.programs.find((program) => program.holds(values))?.make(values)) || null;
-  }
-}
-
-// What makes frames for one setting of the still knobs.
-class Program {
-  constructor(spec, knobs, book, first) {
-    Object.assign(this, { spec, knobs, book, first });
-    this.layers = new Map();
-    this.images = new Map();
-    this.scene = null;
-  }
-
-  holds(values) {
-    return Object.entries(this.spec.still).every(([name, value]) => values[this.knobs.indexOf(name)] === value);
-  }
-
-  make(values) {
-    const named = Object.fromEntries(this.knobs.map((name, i) => [name, values[i]]));
-    for (const [name, [low, high]] of Object.entries(this.spec.allowed ?? {}))
-      if ((low !== null && named[name] < low) || (high !== null && named[name] >= high)) return null;
-    this.scene ??= new KINDS[this.spec.kind](this);
-    const shown = this.scene.show(named);
-    if (!shown) return null;
-    const { words, data } = shown, [ground, , places] = this.first;
-    const numbers = Int16Array.from([ground, this.under(data), places, ...this.calls(this.spec.quick, data)]);
-    return { values, words, numbers, book: this.book };
-  }
-
-  calls(artists, data) {
-    const calls = new Calls(this.spec.axes, this.spec.size);
-    for (const artist of artists) {
-      if (typeof artist !== "string") calls.out.push(...artist);
-      else if (data[artist]) data[artist](calls, this.spec.looks[artist]);
-    }
-    return calls.out;
-  }
-
-  // The number of the layer below what moves. It is written anew where what it shows has changed.
-  under(data) {
-    const { layers } = this, key = data.under;
-    if (!layers.has(key)) {
-      if (layers.size > MOST_LAYERS) layers.clear();
-      layers.set(key, this.book.layers.push(Int16Array.from(this.calls(this.spec.slow, data))) - 1);
-    }
-    return layers.get(key);
-  }
-
-  // The number of a picture.  paint: a function that returns it, as a canvas
-  image(key, paint) {
-    const { images, book } = this;
-    if (!images.has(key)) {
-      let number = book.images.length;
-      if (images.size >= PICTURES) { // the oldest one makes room, and with it the layers that show it
-        const [oldest, its] = images.entries().next().value;
-        images.delete(oldest);
-        this.layers.clear();
-        number = its;
-      }
-      book.images[number] = paint();
-      images.set(key, number);
-    }
-    return images.get(key);
-  }
-}
-
-// What a picture shows.  show(knobs) returns its words, and for each artist that moves a function which draws it;
-// `under` is a text that changes with the layer below.  null: the formulas refuse these knobs.
-
-class Walk {
+export class Walk {
   constructor(program) {
     this.program = program;
     this.its = compile(program.spec.ground, program.spec.rule);
@@ -131,7 +37,7 @@ class Walk {
   }
 }
 
-class Race {
+export class Race {
   constructor(program) {
     this.program = program;
     const { ground, rules } = program.spec;
@@ -160,14 +66,12 @@ class Race {
   }
 }
 
-const KINDS = { walk: Walk, race: Race };
-
 const heights = (its, w) => Float64Array.from({ length: w.length / 2 }, (_, i) => its.height(w[2 * i], w[2 * i + 1]));
 
-const clipped = (value, low, high) => Math.min(Math.max(value, low), high);
+export const clipped = (value, low, high) => Math.min(Math.max(value, low), high);
 
 // lab/plots.py, set_path: up to and with the first point outside the box, kept near enough to draw.
-function drawPath(calls, look, w, box) {
+export function drawPath(calls, look, w, box) {
   const seen = Math.min(inside(w, w.length / 2, box) + 1, w.length / 2), xs = [], ys = [];
   const [[x0, x1], [y0, y1]] = box, farX = 20 * (x1 - x0), farY = 20 * (y1 - y0);
   for (let i = 0; i < seen; i++) {
@@ -227,7 +131,7 @@ function heightMap(its, { box: [[x0, x1], [y0, y1]], colours }, { pixels: [width
 }
 
 // The picture of a landscape that stands still.
-function paintGround({ spec, book }, its) {
+export function paintGround({ spec, book }, its) {
   its.set({});
   book.images[spec.looks.ground.image] = heightMap(its, spec, spec.looks.ground);
 }

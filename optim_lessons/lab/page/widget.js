@@ -2,7 +2,7 @@
 
 import { ExplorerView } from "./explorer.js";
 import { Player } from "./player.js";
-import { Printed } from "./walks.js";
+import { Printed } from "./printed.js";
 
 const TELL = 60; // milliseconds of rest before the kernel is told where the controls stand
 const QUIET = 250; // ... where nothing is asked of it
@@ -20,6 +20,7 @@ class Kernel {
   // Leave nothing behind.
   close() {
     clearTimeout(this.timer);
+    for (const program of this.programs) program.close();
     this.programs = [];
   }
 
@@ -32,7 +33,18 @@ class Kernel {
   }
 
   ask(values, id) {
-    this.model.send({ ask: "frame", values, id });
+    const wish = () => this.model.send({ ask: "frame", values, id }), program = this.program(values);
+    const later = program?.later(values);
+    if (!later) return wish();
+    return later.catch(() => {
+      this.drop(program);
+      wish();
+    });
+  }
+
+  // The page cannot, after all: its kernel can.
+  drop(program) {
+    this.programs = this.programs.filter((one) => one !== program);
   }
 
   moved(values) {
@@ -66,7 +78,8 @@ function playerOf(model) {
       if (message.tell === "program") {
         const program = new Printed(buffers[0]);
         kernel.programs.push(program);
-        program.ready.then(() => {
+        const first = program.ready.then(() => program.later(player.values));
+        first.catch(() => kernel.drop(program)).then(() => {
           kernel.pending = false;
           player.again(); // what stands there is drawn by the same hand as what follows
         });

@@ -7,6 +7,7 @@ A walk is put together from two texts, a landscape's and a rule's, which a page 
     slope(w0, w1)                  leaves the gradient in g0, g1
     walk(w, steps, knobs, shake)   fills w, the points of all steps one after the other, from its first one on
     table(steps, knobs)            returns what the steps of all runs of a map share
+    shared                         the names of the knobs that the table depends on
     end(w, steps, knobs, table)    takes the one point w to its end, and keeps nothing on the way
 
 shake: for each step what noise adds to the gradient, or null.
@@ -243,7 +244,9 @@ def _end(step):
         steps = out.write(shared & used)
         steps += [f"u[at++] = {out.value[i]};" for i in columns]
         lines += _block("for (let t = 0, at = 0; t < steps; t++)", steps + _carry(step, out, common))
-    text = _function("table", ["steps", "knobs"], [*lines, "return u;"])
+    read = {j for i in used for j in step.ops[i - step.inputs][1:]}
+    names = ", ".join(f'"{name}"' for name, i in step.knobs.items() if i in read)
+    text = [f"const shared = [{names}];", *_function("table", ["steps", "knobs"], [*lines, "return u;"])]
     # The run.
     out = _Lines(step.ops, step.inputs, value, step.carried.values())
     lines = [*begin, *out.write(once & out.needed(taken, once), named=once)]
