@@ -31,13 +31,13 @@ class Dataset(NamedTuple):
     test: Part
 
     @property
-    def all(self):
+    def all(self) -> Part:
         """The three parts together."""
         return Part(*map(np.concatenate, zip(self.train, self.validation, self.test, strict=True)))
 
 
 @functools.cache
-def digits(*, scaled=True):
+def digits(*, scaled: bool = True) -> Dataset:
     """Return 1,797 handwritten digits, 8 × 8 pixels, 10 classes: 1,077 to train, 360 and 360 held out.
 
     scaled: each pixel has mean 0 over the training part, and all together standard deviation 1; else 0 to
@@ -48,7 +48,7 @@ def digits(*, scaled=True):
 
 
 @functools.cache
-def breast_cancer(*, scaled=True):
+def breast_cancer(*, scaled: bool = True) -> Dataset:
     """Return 569 tumours by 30 measurements, 2 classes (0 malignant, 1 benign).
 
     scaled: each measurement has mean 0 and standard deviation 1 over the training part; else as
@@ -59,7 +59,7 @@ def breast_cancer(*, scaled=True):
 
 
 @functools.cache
-def diabetes(*, scaled=True):
+def diabetes(*, scaled: bool = True) -> Dataset:
     """Return 442 patients by 10 measurements and the progress of their disease a year later: regression.
 
     scaled: measurements and progress have mean 0 and standard deviation 1 over the training part.
@@ -73,7 +73,9 @@ def diabetes(*, scaled=True):
 
 
 @functools.cache
-def rare_features(*, examples=2000, features=100, rarest=0.005, seed=0):
+def rare_features(
+    *, examples: int = 2000, features: int = 100, rarest: float = 0.005, seed: int = 0
+) -> Dataset:
     """Return made-up yes-or-no data, 2 classes: most features are nearly always 0, like words.
 
     Feature 0 is there in half of the examples, the last one in a share of `rarest`, those between in
@@ -94,7 +96,7 @@ ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 
 
 @functools.cache
-def next_character(*, context=3, characters=10_000):
+def next_character(*, context: int = 3, characters: int = 10_000) -> Dataset:
     """Return English text as a guessing game: given some characters, which of the 27 in ALPHABET is next?
 
     X: the `context` characters before it, each as 27 numbers, one of them 1.  y: its place in ALPHABET.

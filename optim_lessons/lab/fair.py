@@ -4,11 +4,13 @@ A best value at the end of its range is a fact about the range. A walk that cros
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-_listeners = []
+_listeners: list[list] = []
 
 
 @dataclass(frozen=True)
@@ -27,22 +29,22 @@ class Best:
     tried: dict
 
     @property
-    def value(self):
+    def value(self) -> float:
         """The best value, where one knob was tried."""
         (value,) = self.knobs.values()
         return value
 
     @property
-    def at_edge(self):
+    def at_edge(self) -> bool:
         """Whether the best value stands at an end of its range: a wider one might hold a better."""
         return bool(self.edges)
 
     @property
-    def short(self):
+    def short(self) -> str:
         """The best value in two digits, where one knob was tried: `0.32`, or `10 (the highest tried)`."""
         return f"{self.value:.2g}" + "".join(f" (the {end} tried)" for end in self.edges.values())
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say it in words: `lr 0.32`, or `lr 10, the highest of 40 tried`."""
         words = []
         for name, value in self.knobs.items():
@@ -51,7 +53,7 @@ class Best:
         return "; ".join(words) if self.at_edge else ", ".join(words)
 
 
-def best_of(scores, *, limits=None, **knobs):
+def best_of(scores: Any, *, limits: Any = None, **knobs: Any) -> Best:
     """Return the `Best` of a tried range: the lowest score, the first of them if several are as low.
 
         best = best_of(losses, lr=lrs)
@@ -101,7 +103,7 @@ def _edges(values, scores, limits):
 
 
 @contextlib.contextmanager
-def every_best():
+def every_best() -> Iterator[list[Best]]:
     """Yield a list that gets each `Best` chosen inside the with-block: for an audit of what it runs."""
     heard = []
     _listeners.append(heard)
@@ -111,12 +113,12 @@ def every_best():
         _listeners.remove(heard)
 
 
-def last_tenth(losses):
+def last_tenth(losses: np.ndarray) -> np.ndarray:
     """Return the last tenth of the rows, at least one: what an oscillating run is judged by."""
     return losses[-max(1, len(losses) // 10) :]
 
 
-def settled(losses):
+def settled(losses: np.ndarray) -> Any:
     """Return the worst loss of the last tenth of the rows, per run; NaN for a run that is lost there.
 
     losses: shape (rows, ...), the start first. For a mean in its place: last_tenth(losses).mean(axis=0).
@@ -124,7 +126,7 @@ def settled(losses):
     return np.max(last_tenth(losses), axis=0)
 
 
-def stays_below(losses, level):
+def stays_below(losses: np.ndarray, level: float) -> Any:
     """Return the first row from which a run stays at or below a level to its end; infinity if it does not.
 
     losses: shape (rows, ...), the start first. The last row alone may be a lucky one: to judge an arrival
@@ -137,7 +139,7 @@ def stays_below(losses, level):
     return np.where(row < len(losses), row, np.inf)[()]
 
 
-def stays_inside(ws, box):
+def stays_inside(ws: np.ndarray, box: Any) -> np.ndarray:
     """Return which walks stay in a box at every step; outside it their landscape may mean nothing.
 
     ws: shape (steps + 1, ..., 2).  box: ((x0, x1), (y0, y1)).  A walk that is lost (NaN) has left.

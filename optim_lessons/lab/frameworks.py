@@ -1,12 +1,14 @@
 """A rule of the course in another library's training loop: PyTorch asks for a class."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from optim_lessons.lab.knobs import check_names, check_value, parts
 from optim_lessons.lab.path import stepper
 
 
-def torch_optimizer(rule):
+def torch_optimizer(rule: Callable) -> type:
     """Return a `torch.optim.Optimizer` class that steps by a rule; its knobs are the options of the class.
 
         optimizer = torch_optimizer(my_adam)(model.parameters(), lr=0.01)

@@ -4,6 +4,7 @@ Both are read off the tape that `lab/tape/trace.py` records; there is no second 
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from optim_lessons.lab.tape.trace import CannotTrace, StandIn, Tape
 COMPILED_PAYS, BLOCKS_PAY = 2**15, 2**18
 
 
-def fused(rule, donate=False):
+def fused(rule: Callable, donate: bool = False) -> Callable:
     """Return the rule in one pass over the memory: same signature, same results to rounding.
 
         step = fused(adam)
@@ -33,7 +34,7 @@ def fused(rule, donate=False):
     if hasattr(rule, "donates"):
         if rule.donates == donate:
             return rule
-        rule = rule.__wrapped__
+        rule = rule.__wrapped__  # type: ignore[attr-defined]
     state = parts(rule).state
     _try(rule, state)
 
@@ -65,7 +66,7 @@ def fused(rule, donate=False):
         row = tuple(values[x.index] if type(x) is StandIn else x for x in row)
         return row if isinstance(new, tuple) else row[0]
 
-    step.donates = donate
+    step.donates = donate  # type: ignore[attr-defined]
     return step
 
 
@@ -91,13 +92,13 @@ def _free(tape, row, before):
     return over
 
 
-def pays(size):
+def pays(size: int) -> bool:
     """Return whether arrays of a size are worth more than the plain rule on the CPU."""
     return size >= BLOCKS_PAY or (size >= COMPILED_PAYS and compiler()[0])
 
 
 @functools.cache
-def gpu():
+def gpu() -> tuple[bool, str]:
     """Return (True, the card's name), or (False, why there is none)."""
     try:
         import cupy

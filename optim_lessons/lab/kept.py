@@ -1,7 +1,11 @@
 """Arrays that are worked out once and handed out again and again: nobody may change a number of them."""
 
+from typing import Any
 
-def kept(*arrays):
+import numpy as np
+
+
+def kept(*arrays: np.ndarray) -> Any:
     """Return one array or several, which from now on cannot be written to."""
     for x in arrays:
         x.flags.writeable = False

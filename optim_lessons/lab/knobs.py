@@ -3,6 +3,7 @@
 import difflib
 import functools
 import inspect
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class Limits(NamedTuple):
     why: str
 
 
-def parts(rule):
+def parts(rule: Callable) -> Parts:
     """Read a rule's signature: what follows w and g is state, what follows * is a knob.
 
     rule: any function rule(w, g, *state, knobs). Raises TypeError if it is no such function.
@@ -60,7 +61,7 @@ def _parts(rule):
     return Parts(state, knobs)
 
 
-def limits(name):
+def limits(name: str) -> Limits:
     """Return the Limits of a knob, from its name: lr, eps, weight_decay, anything that begins with beta.
 
     A name that ends in _rest, of `by_layer`, is what it is without it.

@@ -8,16 +8,27 @@ The last axis of w holds all the weights of a model; the axes before it are mode
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from optim_lessons.lab.knobs import check_value
 from optim_lessons.lab.nudges import nudged
 
 
-def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
+def mlp(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    sizes: Sequence[int],
+    activation: str = "tanh",
+    loss: str = "cross_entropy",
+    l2: Any = 0.0,
+) -> "Model":
     """Return a multi-layer perceptron on data: layers of weighted sums with an activation between them.
 
     X: inputs, shape (examples, sizes[0]).  y: class labels (whole numbers), or the numbers to predict.
@@ -29,7 +40,7 @@ def mlp(X, y, *, sizes, activation="tanh", loss="cross_entropy", l2=0.0):
     return Model(X, y, sizes, activation, loss, l2)
 
 
-def linear(X, y, *, l2=0.0):
+def linear(X: np.ndarray, y: np.ndarray, *, l2: Any = 0.0) -> "Model":
     """Return linear regression: ½ of the mean squared error. Its curvature is that of XᵀX / examples."""
     _check_inputs(X)
     y = _array(y)
@@ -37,7 +48,7 @@ def linear(X, y, *, l2=0.0):
     return Model(X, y, (X.shape[1], outputs), "tanh", "squared", l2)
 
 
-def softmax(X, y, *, l2=0.0):
+def softmax(X: np.ndarray, y: np.ndarray, *, l2: Any = 0.0) -> "Model":
     """Return softmax regression, a network without a hidden layer; for two classes, logistic regression.
 
     y: class labels 0, 1, ...; the largest one says how many classes there are.
@@ -96,7 +107,7 @@ class Model:
 
     X: np.ndarray
     y: np.ndarray
-    sizes: tuple
+    sizes: Sequence[int]
     activation: str = "tanh"
     loss: str = "cross_entropy"
     l2: float = 0.0
@@ -113,16 +124,16 @@ class Model:
             object.__setattr__(self, name, _array(getattr(self, name)).copy())
 
     @property
-    def n(self):
+    def n(self) -> int:
         """The number of weights and biases."""
         return sum((a + 1) * b for a, b in pairwise(self.sizes))
 
     @property
-    def classifies(self):
+    def classifies(self) -> bool:
         """True if y holds class labels, False if it holds numbers to predict."""
         return self.y.dtype.kind in "iu"
 
-    def init(self, seed=0, dtype=float):
+    def init(self, seed: Any = 0, dtype: DTypeLike = float) -> np.ndarray:
         """Return random weights from a seed: He's for relu, Glorot's for tanh, biases 0.
 
         seed: a whole number, or several: range(5) gives 5 starts, shape (5, n); grid(seed=...) an axis.
@@ -138,7 +149,7 @@ class Model:
             parts += [math.sqrt(variance) * rng.standard_normal(a * b), np.zeros(b)]
         return np.concatenate(parts)
 
-    def layers(self, w):
+    def layers(self, w: np.ndarray) -> list[np.ndarray]:
         """Return each layer's weights as views of w, shape (..., inputs + 1, outputs); last row: bias."""
         if w.shape[-1:] != (self.n,):
             parts = " + ".join(f"({a} + 1)·{b}" for a, b in pairwise(self.sizes))
@@ -155,7 +166,7 @@ class Model:
         loss = self._each_run(LOSSES[self.loss][0], w, X, y)
         return loss + 0.5 * (self._l2(w) * w * w).sum(axis=-1) if self._penalised else loss
 
-    def grad(self, w, X=None, y=None):
+    def grad(self, w: np.ndarray, X: np.ndarray | None = None, y: np.ndarray | None = None) -> np.ndarray:
         """Return the gradient of the loss at w, in the shape of w: on all examples, or on others."""
         target, X = self._target(w, X, y), self._inputs(w, X)
         return self._grad(w, X, target)
@@ -174,7 +185,7 @@ class Model:
             end = start
         return g + self._l2(w) * w if self._penalised else g
 
-    def batch_grad(self, size, seed=0):
+    def batch_grad(self, size: int, seed: Any = 0) -> Callable[[np.ndarray, int], np.ndarray]:
         """Return the gradient on minibatches as a function of (w, t): `size` examples, drawn from (seed, t).
 
         An epoch is one pass over a fresh shuffle, without replacement; its last batch takes what is left.
@@ -204,7 +215,7 @@ class Model:
 
         return grad
 
-    def outputs(self, w, X=None):
+    def outputs(self, w: np.ndarray, X: np.ndarray | None = None) -> np.ndarray:
         """Return what the network says of each example, shape (..., examples, outputs)."""
         return self._forward(self.layers(w), self._inputs(w, X))[-1]
 
@@ -212,13 +223,15 @@ class Model:
         """Return what each hidden layer hands on, one array of shape (..., examples, units) per layer."""
         return [h[..., :-1] for h in self._forward(self.layers(w), self._inputs(w, X))[1:-1]]
 
-    def accuracy(self, w, X=None, y=None):
+    def accuracy(self, w: np.ndarray, X: np.ndarray | None = None, y: np.ndarray | None = None) -> Any:
         """Return the share of examples whose largest output is their class, shape (...)."""
         if not self.classifies:
             raise TypeError("the model predicts numbers, not classes: look at its loss, it has no accuracy")
         return self.measure(w, X, y)[1]
 
-    def measure(self, w, X=None, y=None):
+    def measure(
+        self, w: np.ndarray, X: np.ndarray | None = None, y: np.ndarray | None = None
+    ) -> tuple[Any, Any]:
         """Return the loss without the penalty, and the accuracy (None if y holds numbers to predict)."""
         if not self.classifies:
             return self._each_run(LOSSES[self.loss][0], w, X, y), None

@@ -5,6 +5,8 @@ The last axis of the weights is the space; all axes before it are independent ru
 
 import itertools
 import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,7 @@ from optim_lessons.lab.nudges import nudged
 np.empty(31 * 2**20, dtype=np.uint8)
 
 
-def grid(**knobs):
+def grid(**knobs: Any) -> dict[str, np.ndarray]:
     """Lay out a sweep: each knob gets an axis of its own, and a last axis of 1 for the space.
 
         path(adam, grad, w0, 100, **grid(lr=lrs, beta1=betas))   # shape (101, len(lrs), len(betas), n)
@@ -50,7 +52,15 @@ def grid(**knobs):
     return axes
 
 
-def path(rule, grad, w0, steps, *, project=None, **knobs):
+def path(
+    rule: Callable,
+    grad: Callable,
+    w0: Any,
+    steps: int,
+    *,
+    project: Callable | None = None,
+    **knobs: Any,
+) -> np.ndarray:
     """Return where the rule goes in a number of steps: shape (steps + 1, ..., n), the start first.
 
     rule: rule(w, g, *state, **knobs).  grad: a function of w, or of w and t, that returns the gradient.
@@ -62,7 +72,16 @@ def path(rule, grad, w0, steps, *, project=None, **knobs):
     return record(rule, grad, w0, steps, project=project, keep=(), **knobs)["w"]
 
 
-def record(rule, grad, w0, steps, *, project=None, keep=None, **knobs):
+def record(
+    rule: Callable,
+    grad: Callable,
+    w0: Any,
+    steps: int,
+    *,
+    project: Callable | None = None,
+    keep: Sequence[str] | None = None,
+    **knobs: Any,
+) -> dict[str, np.ndarray]:
     """Return the path and the rule's state beside it, as a dict of arrays: "w", then the state's names.
 
     keep: the names of the state to keep; all if not given. Everything else is as for `path`.
@@ -113,7 +132,9 @@ def _check_beside(w, state):
             )
 
 
-def iterate(rule, grad, w0, *, project=None, **knobs):
+def iterate(
+    rule: Callable, grad: Callable, w0: Any, *, project: Callable | None = None, **knobs: Any
+) -> Iterator[tuple]:
     """Yield (w, *state) before the first step and after each one, for as long as a run stays finite.
 
     Everything else is as for `path`. Reading on later goes on where it stopped.
@@ -131,7 +152,9 @@ def _walk(point, step):
         yield tuple(map(_lent, point))
 
 
-def stepper(rule, grad, w0, *, project=None, **knobs):
+def stepper(
+    rule: Callable, grad: Callable, w0: Any, *, project: Callable | None = None, **knobs: Any
+) -> tuple[tuple, Callable[..., tuple]]:
     """Return the start (w, *state) and a function that takes one step: step(t, w, *state) is the next point.
 
     It keeps nothing between two steps, so a walk can go on from any point. Else as for `path`.

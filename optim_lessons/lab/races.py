@@ -11,9 +11,9 @@ cores, or wherever `joblib.parallel_config` says: backend="dask" sends the same 
 import inspect
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -46,7 +46,7 @@ class Problem:
     dtype: type = np.float32
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """How many steps a run takes."""
         return self.epochs * math.ceil(len(self.net.X) / self.batch)
 
@@ -89,11 +89,11 @@ class Entrant:
         return max(len(value) for value in values.values())
 
     @property
-    def trials(self):
+    def trials(self) -> int:
         """How many trials there are."""
         return self._trials(self.knobs)
 
-    def only(self, trials):
+    def only(self, trials: Any) -> "Entrant":
         """Return the entrant with some of its trials: a slice, an index array or a mask."""
         knobs = {name: np.atleast_1d(values[trials]) for name, values in self.knobs.items()}
         return replace(self, knobs=knobs)
@@ -112,12 +112,21 @@ class Result:
     history: dict = field(repr=False)
 
     @property
-    def lost(self):
+    def lost(self) -> np.ndarray:
         """Which runs left the finite numbers, shape (trials, seeds)."""
         return ~np.isfinite(self.history["train_loss"][-1])
 
 
-def race(problem, entrants, *, seeds, part="validation", store=None, progress=True, n_jobs=-1):
+def race(
+    problem: Problem,
+    entrants: Mapping[str, Entrant],
+    *,
+    seeds: Any,
+    part: str = "validation",
+    store: Any = None,
+    progress: bool = True,
+    n_jobs: int = -1,
+) -> dict[str, Result]:
     """Train every trial of every entrant with every seed; return name → Result.
 
     entrants: name → Entrant.  seeds: whole numbers; each gives a start and an order of the examples, the
@@ -152,7 +161,7 @@ class Cost(NamedTuple):
     state: int
 
 
-def cost(problem, rule, steps=200):
+def cost(problem: Problem, rule: Callable, steps: int = 200) -> Cost:
     """Return the Cost of a single run, not of many side by side: medians over so many steps.
 
     The state is what the rule keeps beside the weights, such as Adam's m and v.

@@ -6,6 +6,9 @@ On a GPU the whole walk of all runs is one kernel. On the CPU it is one compiled
 the sweep is large enough to wait for it; else NumPy's functions on blocks of runs that stay in the cache.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from optim_lessons.lab.knobs import check_value, parts
@@ -21,7 +24,7 @@ SMALL_BLOCK = 2**10  # of the compiled loop
 COMPILING_PAYS = 2**26  # steps of all runs: below it compiling takes longer than walking
 
 
-def final(rule, landscape, w0, steps, **knobs):
+def final(rule: Callable, landscape: Any, w0: Any, steps: int, **knobs: Any) -> np.ndarray:
     """Return where each run stands after a number of steps: path(...)[-1], without the path.
 
     rule, w0, steps, knobs: as for `path`.  landscape: what has a `.grad`, or a function of w.
@@ -48,7 +51,7 @@ def final(rule, landscape, w0, steps, **knobs):
     return _lost_are_nan(w, np.isfinite(w).all(axis=-1))
 
 
-def traceable(rule, landscape, n=2):
+def traceable(rule: Callable, landscape: Any, n: int = 2) -> tuple[bool, str]:
     """Return (True, ""), or (False, why a sweep of this rule on this landscape is stepped as `path` does)."""
     try:
         _trace(rule, getattr(landscape, "grad", landscape), np.zeros(n), {})

@@ -9,14 +9,15 @@ runs = train(adam, net, **grid(seed=range(5), lr=[1e-3, 1e-2]))   # 5 × 2 runs 
 import contextlib
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from optim_lessons.lab.knobs import check_value, parts
-from optim_lessons.lab.models import as_seeds, check_data
+from optim_lessons.lab.models import Model, as_seeds, check_data
 from optim_lessons.lab.path import stepper
 
 
@@ -67,21 +68,21 @@ class _Point(NamedTuple):
 
 
 def train(
-    rule,
-    net,
+    rule: Callable,
+    net: Model,
     *,
-    epochs=10,
-    batch=32,
-    seed=0,
-    w0=None,
-    dtype=np.float32,
-    validation=None,
-    test=None,
-    clip=None,
-    measured=None,
-    progress=True,
-    **knobs,
-):
+    epochs: int = 10,
+    batch: int = 32,
+    seed: Any = 0,
+    w0: Any = None,
+    dtype: DTypeLike = np.float32,
+    validation: Sequence[np.ndarray] | None = None,
+    test: Sequence[np.ndarray] | None = None,
+    clip: Any = None,
+    measured: Callable | None = None,
+    progress: bool = True,
+    **knobs: Any,
+) -> Run:
     """Train a model by a rule on minibatches, and return the Run: weights, history and the reason it stopped.
 
     epochs: passes over the data.  batch: examples per step.  seed: of the start and the batches, or an
@@ -94,7 +95,7 @@ def train(
     Raises TypeError or ValueError before the first step if something does not fit.
     """
     _check_epochs(epochs)
-    own = {"rule", "net", *train.__kwdefaults__} & set(parts(rule).knobs)
+    own = {"rule", "net", *(train.__kwdefaults__ or ())} & set(parts(rule).knobs)
     if own:
         raise TypeError(f"the rule's knob {own.pop()!r} is an option of train: give the knob another name")
     held_out = {"validation": validation, "test": test}
@@ -127,7 +128,7 @@ def train(
     return _go(plan, _Point(0, w, tuple(state), {}, ()))
 
 
-def resume(run, epochs=None):
+def resume(run: Run, epochs: int | None = None) -> Run:
     """Go on with a training, exactly as if it had not stopped, and return the new Run.
 
     epochs: how many there are to be in all; as many as planned if not given.
@@ -140,7 +141,7 @@ def resume(run, epochs=None):
     return _go(plan, _Point(run.t, run.w, tuple(run.state.values()), run.failures, tuple(rows)))
 
 
-def clipped(g, clip):
+def clipped(g: np.ndarray, clip: Any) -> np.ndarray:
     """Return the gradient, shortened to the length clip where it is longer; its direction stays."""
     length = np.sqrt((g * g).sum(axis=-1, keepdims=True))
     return g * (clip / np.maximum(length, clip))

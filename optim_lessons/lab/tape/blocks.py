@@ -17,7 +17,7 @@ from optim_lessons.lab.tape.compiled import compiled
 from optim_lessons.lab.tape.trace import TRUTHS
 
 BLOCK = 2**17  # weights: smaller blocks fit a nearer cache, but cost more calls
-_shelf = []  # the buffers of results that nobody holds any more
+_shelf: list[np.ndarray] = []  # the buffers of results that nobody holds any more
 
 
 def play(tape, wanted, into=()):
