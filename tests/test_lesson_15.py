@@ -478,3 +478,21 @@ def test_the_script_of_the_stored_results_names_its_parts():
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     assert set(make.PARTS) == {"widths", "batches", "times", "claim"}
+
+
+def test_the_powers_that_are_no_answer_to_the_unseen_rule_are_what_their_mistakes_forget():
+    n, lr = 256, 0.01
+    h, d = np.ones((1, n)), np.random.default_rng(0).standard_normal((1, n))
+    g = h.T @ d
+    change = h @ (lr * g / np.linalg.norm(g))
+    assert np.sqrt((change**2).mean()) == pytest.approx(lr)  # "c": each output changes by lr
+    assert np.linalg.norm(change) == pytest.approx(lr * n**0.5)  # not spread over the outputs: lr ∝ 1/√n
+    assert "each output gets only its part" in check("15.unseen_rule", "b").text
+    short = h / np.linalg.norm(h) @ (lr * g / np.linalg.norm(g))
+    assert np.sqrt((short**2).mean()) == pytest.approx(lr / n**0.5)  # with h of length 1: lr ∝ √n
+    assert "took h for a vector of length 1" in check("15.unseen_rule", "d").text
+
+
+def test_an_open_pair_is_told_its_two_parts_in_order():
+    assert "as `batch_and_lr = batch, lr`" in check("15.budget", ...).text
+    assert "as `batch_and_lr = batch, lr`" in check("15.budget", 40).text

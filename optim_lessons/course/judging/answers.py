@@ -43,12 +43,16 @@ def read_number(name, answer):
 
 
 def read_pair(name, answer):
-    """Return an answer as two finite floats, or the Verdict that says why it is no pair."""
+    """Return an answer as two finite floats, or the Verdict that says why it is no pair.
+
+    name: both in their order, such as `peak_and_end`.
+    """
+    example = f"give two numbers, as `{name} = {name.replace('_and_', ', ')}`."
     if is_open(answer) or (isinstance(answer, tuple | list) and any(map(is_open, answer))):
-        return still_open(f"`{name}` is not set yet: give two numbers, as `{name} = 0.1, 0.5`.")
+        return still_open(f"`{name}` is not set yet: {example}")
     count = len(answer) if isinstance(answer, tuple | list) else getattr(answer, "size", None)
     if count != 2:
-        return wrong(f"`{name}` is {quote(answer)}: give two numbers, as `{name} = 0.1, 0.5`.", "no-pair")
+        return wrong(f"`{name}` is {quote(answer)}: {example}", "no-pair")
     values = tuple(read_number(name, value) for value in answer)
     refused = [value for value in values if not isinstance(value, float)]
     return refused[0] if refused else values
