@@ -129,9 +129,15 @@ def _adamw(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8
     return w - lr * (adams + weight_decay * w), m, v, t
 
 
-def _lion(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):
-    towards = np.sign(g + beta1 * (m - g))
-    return (1 - lr * weight_decay) * w - towards * lr, g + beta2 * (m - g)
+def _cautious(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
+    m = g + beta * (m - g)
+    return w * np.where(m * w > 0, 1 - lr * weight_decay, 1) - lr * np.sign(m), m
+
+
+def _cautious_by_parts(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
+    m = beta * m + (1 - beta) * g
+    towards = np.sign(m)
+    return w - lr * towards * (1 + weight_decay * np.maximum(towards * w, 0)), m
 
 
 REWRITTEN = [
@@ -149,7 +155,8 @@ REWRITTEN = [
     ("08.amsgrad", _amsgrad),
     ("08.nadam", _nadam),
     ("10.adamw", _adamw),
-    ("10.lion", _lion),
+    ("10.cautious", _cautious),
+    ("10.cautious", _cautious_by_parts),
     ("01.clipped_descent", _clipped),
     ("03.averaged_descent", _averaged),
 ]

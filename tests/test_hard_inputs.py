@@ -345,10 +345,10 @@ MOMENTUM = "def my(w, g, m=0.0, *, lr=0.01, beta=0.9):\n    {}"
 CLIPPED = (
     "def my(w, g, *, lr=0.01, clip=1.0):\n    n = np.linalg.norm(g, axis=-1, keepdims=True)\n    return {}"
 )
-LION = (
-    "def my(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):\n"
-    "    d = beta1 * m + (1 - beta1) * g\n"
-    "    return w - lr * weight_decay * w - lr * {}, beta2 * m + (1 - beta2) * g"
+CAUTIOUS = (
+    "def my(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):\n"
+    "    m = beta * m + (1 - beta) * g\n"
+    "    return w - lr * {} - lr * weight_decay * w * ({}), m"
 )
 ADAGRAD = "def my(w, g, v=0.0, *, lr=0.01, eps=1e-10):\n    v = v + {}\n    return w - lr * g / {}, v"
 RMSPROP = (
@@ -401,14 +401,26 @@ WRONG = [  # id, source, what the text says, what it does not say
         [ONE],
     ),
     ("01.clipped_descent", CLIPPED.format("w - lr * np.clip(g, -clip, clip)"), ["each coordinate by"], []),
-    ("10.lion", LION.format("d / np.abs(d)"), ["nan", DIVISION], [ONE]),
+    ("10.cautious", CAUTIOUS.format("m / np.abs(m)", "m * w > 0"), ["nan", DIVISION], [ONE]),
     (
-        "10.lion",
-        LION.format("np.where(d > 0, 1, -1)"),
+        "10.cautious",
+        CAUTIOUS.format("np.where(m > 0, 1, -1)", "m * w > 0"),
         ["With ordinary numbers all is right", SHOWN],
         [DIVISION],
     ),
-    ("10.lion", LION.format("np.where(d >= 0, 1.0, -1.0)"), ["gradients and weights are 0"], []),
+    (
+        "10.cautious",
+        CAUTIOUS.format("np.sign(m)", "m * w >= 0"),
+        ["With ordinary numbers all is right", "one coordinate is 0", "The sign of 0 is 0"],
+        [DIVISION],
+    ),
+    (
+        "10.cautious",
+        CAUTIOUS.format("np.where(m >= 0, 1.0, -1.0)", "m * w > 0"),
+        ["gradients and weights are 0"],
+        [],
+    ),
+    ("10.cautious", CAUTIOUS.format("np.sign(m)", "m @ w > 0"), [MIXED], []),
     ("07.rmsprop", RMSPROP.format("np.mean(g**2)"), [MIXED], [KEEPDIMS]),
     ("07.rmsprop", RMSPROP.format("np.max(g) ** 2"), [MIXED], [KEEPDIMS]),
     ("07.rmsprop", RMSPROP.format("np.mean(g) ** 2"), [MIXED], [KEEPDIMS]),

@@ -200,9 +200,14 @@ def torch_nadam(w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps
     return w, m, v, t
 
 
-def lion_with_l2(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):
-    g = g + weight_decay * w
-    return w - lr * np.sign(beta1 * m + (1 - beta1) * g), beta2 * m + (1 - beta2) * g
+def sign_with_l2(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
+    m = beta * m + (1 - beta) * (g + weight_decay * w)
+    return w - lr * np.sign(m), m
+
+
+def cautious_steps(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
+    m = beta * m + (1 - beta) * g
+    return (1 - lr * weight_decay) * w - lr * np.sign(m) * (m * w > 0), m
 
 
 @pytest.mark.parametrize(
@@ -213,7 +218,8 @@ def lion_with_l2(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.
         ("05.nesterov", velocity_at_the_weights, "heavy-ball-lr-inside"),
         ("08.adam", adamax, "adamax"),
         ("08.nadam", torch_nadam, "growing-beta1"),
-        ("10.lion", lion_with_l2, "l2"),
+        ("10.cautious", sign_with_l2, "l2"),
+        ("10.cautious", cautious_steps, "step-held-back"),
         ("04.momentum", damped, "damped"),
         ("04.momentum", cs231n_momentum, "lr-inside-with-sign"),
         ("05.nesterov", cs231n_nesterov, "lr-inside-with-sign"),

@@ -1,4 +1,4 @@
-"""Lesson 10: AdamW and Lion. What AdamW shares with Adam, it shares in its mistakes too."""
+"""Lesson 10: AdamW, and a decay that holds back. What AdamW shares with Adam, it shares in its mistakes too."""
 
 from functools import cache
 
@@ -15,18 +15,18 @@ page = Page(__name__)
 # "climbs" needs an edit of its own here; "amsgrad" speaks of lesson 08's next exercise.
 
 
-def lion(w, g, m=0.0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.01):
-    """Step by lr in the sign of an average, with decay beside the step: every step has one length.
+def cautious(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
+    """Step by lr in the sign of an average; let a weight decay only where that step makes it smaller too.
 
-        w ← w − lr·weight_decay·w − lr·sign(β₁·m + (1 − β₁)·g)
-        m ← β₂·m + (1 − β₂)·g
+        m ← β·m + (1 − β)·g
+        w ← w − lr·sign(m) − lr·weight_decay·w    (the last term only where w has the sign of m)
 
-    The m of the step is used once; the m that is kept has a longer memory. Returns w and m.
-    Source: Chen et al. 2023, https://arxiv.org/abs/2302.06675
+    Returns w and m. The step: Bernstein et al. 2018, https://arxiv.org/abs/1802.04434
+    The decay: Chen et al. 2025, https://arxiv.org/abs/2510.12402 (there a weight whose m is 0 decays too).
     """
-    direction = np.sign(beta1 * m + (1 - beta1) * g)
-    m = beta2 * m + (1 - beta2) * g
-    w = w - lr * weight_decay * w - lr * direction
+    m = beta * m + (1 - beta) * g
+    same = np.sign(w) == np.sign(m)
+    w = w - lr * np.sign(m) - lr * weight_decay * w * same
     return w, m
 
 
@@ -81,5 +81,5 @@ exercises = (
         answer={"A": "too much decay", "B": "no decay", "C": "lr too small", "D": "decay that fits"},
         points=2,
     ),
-    Rule(page["10.lion"], lion, name="lion", points=3),
+    Rule(page["10.cautious"], cautious, points=3),
 )
