@@ -34,6 +34,11 @@ class Landscape:
             points = np.array(getattr(self, name), dtype=float)
             points.flags.writeable = False
             object.__setattr__(self, name, points)
+        if self.start.shape != (2,):
+            raise ValueError(
+                f"start has shape {self.start.shape}: a landscape is drawn over two weights, shape (2,). A "
+                "walk of a whole matrix has no such picture: give its points to path"
+            )
 
     def __call__(self, w):
         """Return the height at w."""

@@ -30,7 +30,7 @@ from optim_lessons.lab.knobs import limits, parts
 from optim_lessons.lab.models import linear, mlp, softmax
 from optim_lessons.lab.path import grid, iterate, path, record
 from optim_lessons.lab.races import Entrant, Problem, cost, race
-from optim_lessons.lab.sweep import traceable
+from optim_lessons.lab.sweep import final, traceable
 from optim_lessons.lab.tape.trace import CannotTrace
 from optim_lessons.lab.train import train
 from optim_lessons.landscapes import Landscape, rosenbrock
@@ -247,6 +247,37 @@ def test_a_vector_is_told_where_it_belongs(rule):
         explore(rule, rosenbrock)
     with pytest.raises(ValueError, match="turns matrices"):
         path(rule, rosenbrock.grad, rosenbrock.start, 3)
+
+
+@every_matrix_rule
+def test_a_landscape_of_a_whole_matrix_is_refused_with_the_reason(rule):
+    def height(W):
+        return ((W - 1) ** 2).sum(axis=(-2, -1))
+
+    with pytest.raises(ValueError, match=r"start has shape \(2, 2\): .*over two weights.*path"):
+        explore(
+            rule, Landscape("matrix", height, lambda W: 2 * (W - 1), np.zeros((2, 2)), [], ((-2, 2),) * 2)
+        )
+    ws = path(rule, lambda W: 2 * (W - 1), np.zeros((2, 2)), 300, lr=0.01, **no_decay(rule))
+    assert height(ws)[-1] < 0.01 * height(ws)[0]
+
+
+@every_matrix_rule
+def test_runs_side_by_side_of_a_network_are_not_taken_for_a_matrix(rule):
+    net = small_net()
+    problem = Problem("small", net, (net.X, net.y), (net.X, net.y), epochs=1, batch=8)
+    for wrong in (rule, by_layer(adamw, rule, net)):
+        with pytest.raises(ValueError, match=r"a vector, such as a bias"):
+            train(wrong, net, epochs=1, batch=8, **grid(lr=[0.1, 0.2], seed=[0, 1]), progress=False)
+        with pytest.raises(ValueError, match=r"a vector, such as a bias"):
+            race(problem, {"it": Entrant(wrong, {"lr": [0.1]})}, seeds=[0, 1], n_jobs=1, progress=False)
+
+
+@every_matrix_rule
+def test_a_sweep_of_matrices_ends_where_the_paths_end(rule):
+    A, starts = matrices(4, 4, seed=3), matrices(5, 4, 3)
+    ends = final(rule, lambda w: A @ w, starts, 20, lr=0.01)
+    np.testing.assert_allclose(ends, path(rule, lambda w: A @ w, starts, 20, lr=0.01)[-1], **ROUNDING)
 
 
 @every_matrix_rule

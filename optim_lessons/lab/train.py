@@ -123,6 +123,8 @@ def train(
     w0 = _stretched(w0, seed=as_seeds(seed)[..., None], clip=clip, l2=net.l2)
     net.layers(w0)  # refuses a wrong number of weights
     (w, *state), walk = stepper(rule, grad, w0, **knobs)
+    if w.ndim > 1:
+        _try_one_run(rule, net.n, knobs)
     per_epoch = math.ceil(len(net.X) / batch)
     plan = _Plan(step, measure, per_epoch, epochs, tuple(parts(rule).state), progress)
     return _go(plan, _Point(0, w, tuple(state), {}, ()))
@@ -145,6 +147,13 @@ def clipped(g: np.ndarray, clip: Any) -> np.ndarray:
     """Return the gradient, shortened to the length clip where it is longer; its direction stays."""
     length = np.sqrt((g * g).sum(axis=-1, keepdims=True))
     return g * (clip / np.maximum(length, clip))
+
+
+def _try_one_run(rule, n, knobs):
+    """Let a rule for matrices refuse a vector of weights: many of them, side by side, it takes for a matrix."""
+    first = {name: np.ravel(value(0) if callable(value) else value)[0] for name, value in knobs.items()}
+    with np.errstate(all="ignore"):
+        rule(np.zeros(n), np.zeros(n), **first)
 
 
 def _go(plan, point):
