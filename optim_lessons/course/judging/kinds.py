@@ -195,7 +195,7 @@ class Diagnosis(Exercise):
                 f"you say `{label}`. If so, {text}.",
                 values=(true, label),
             )
-            for true in answer.values()
+            for true in dict.fromkeys(answer.values())
             for label, text in self.labels.items()
             if label != true
         )
