@@ -3,9 +3,10 @@
 from functools import cache
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from optim_lessons.beyond_adam import COEFFICIENTS, averaged, on_singular_value, schedule_free
-from optim_lessons.choosing import counted, expected_best
+from optim_lessons.choosing import best_and_ties, counted, expected_best
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.live import Scene
@@ -34,7 +35,7 @@ STYLES = {
     "Adam": RULE_STYLES["adam"],
     "AdamW": RULE_STYLES["adamw"],
     "Lion": {"color": "#b87700", "linestyle": (0, (1, 1)), "marker": "d"},
-    "Shampoo": {"color": "#008060", "linestyle": "--", "marker": "^"},
+    "Shampoo": {"color": "#7a4a00", "linestyle": "--", "marker": "^"},
     "SOAP": {"color": "#b0518a", "linestyle": (0, (4, 1, 1, 1)), "marker": "v"},
     "Muon": {"color": "#6a3d9a", "linestyle": "-", "marker": "s"},
     "Schedule-Free SGD": {"color": "#777777", "linestyle": "-.", "marker": "h"},
@@ -282,6 +283,7 @@ def duel():
         left.set(xscale="log", yscale="log", xlim=(0.9, 27), ylim=(1e-4, 3))
         left.set(xlabel="trials", ylabel="expected loss of the best")
         left.set_xticks([1, 2, 4, 8, 24], ["1", "2", "4", "8", "24"])
+        left.xaxis.set_minor_locator(NullLocator())
         right.set(yscale="log", xlim=(0, 8), ylim=(5e-5, 3), xlabel="epoch")
         right.set(ylabel="best of 24, ten fresh seeds")
         budgets, lines, rings, curves = np.arange(1, study.DUEL_TRIALS + 1), {}, {}, {}
@@ -442,52 +444,40 @@ def ends():
 
 
 @cache
-def race_trials(problem):
-    """Return for each rule the trials' validation losses as they count: means over the seeds.
+def race_losses(problem, kind):
+    """Return for each rule its losses as they count, the seven of lesson 11 from its own rows with a cosine.
 
-    The seven rules of lesson 11 are its own rows, with its cosine.
+    kind: "trials", means over the seeds on the validation part; "test", of the best trial with fresh seeds.
     """
     found, place = study.results(), study.RACE_PROBLEMS.index(problem)
-    rows = {
-        name.replace("_", " ") if name not in PROPER_NAMES else PROPER_NAMES[name]: protocol.results()[
-            problem, "cosine", name
-        ].trials
-        for name in protocol.RULES
-    }
+    names = {name: PROPER_NAMES.get(name, name.replace("_", " ")) for name in protocol.RULES}
+    rows = {label: protocol.results()[problem, "cosine", name] for name, label in names.items()}
+    old = {label: row.trials if kind == "trials" else row.test for label, row in rows.items()}
     start = float(found["race start"][place].mean())
-    return rows | {
-        rule: counted(found["race tuning"][place, r], start).mean(axis=1)
-        for r, rule in enumerate(study.RACE_RANGES)
-    }
+    new = counted(found["race tuning" if kind == "trials" else "race test"][place], start)
+    new = new.mean(axis=-1) if kind == "trials" else new
+    return old | dict(zip(study.RACE_RANGES, new, strict=True))
 
 
-@cache
-def race_tests(problem):
-    """Return for each rule the test losses of its best trial with fresh seeds, as they count."""
-    found, place = study.results(), study.RACE_PROBLEMS.index(problem)
-    rows = {
-        name.replace("_", " ") if name not in PROPER_NAMES else PROPER_NAMES[name]: protocol.results()[
-            problem, "cosine", name
-        ].test
-        for name in protocol.RULES
-    }
-    start = float(found["race start"][place].mean())
-    return rows | {
-        rule: counted(found["race test"][place, r], start) for r, rule in enumerate(study.RACE_RANGES)
-    }
+def race_firsts(problem):
+    """Return the rules that share the first place by their test losses, as lesson 11 counts them."""
+    return best_and_ties(race_losses(problem, "test"))
 
 
 def race():
     """Return the scene of all rules by budget, on three problems of lesson 11.  Knobs: problem and trials."""
 
     def build(figure, *, problem):
-        ax = figure.add_axes((0.08, 0.145, 0.62, 0.75))
-        losses, budgets = race_trials(problem), np.arange(1, protocol.TRIALS + 1)
+        ax = figure.add_axes((0.085, 0.145, 0.62, 0.75))
+        losses, budgets = race_losses(problem, "trials"), np.arange(1, protocol.TRIALS + 1)
         curves = {rule: expected_best(its, budgets) for rule, its in losses.items()}
         low, high = min(c.min() for c in curves.values()), max(c[0] for c in curves.values())
         ax.set(xscale="log", yscale="log", xlim=(0.95, 60), ylim=(0.95 * low, 1.1 * high))
         ax.set(xlabel="trials", ylabel="expected validation loss of the best")
         ax.set_xticks([1, 4, 12, 48], ["1", "4", "12", "48"])
+        levels = [y for y in (0.12, 0.2, 0.3, 0.5, 1, 2, 2.5) if low < y < high]
+        ax.set_yticks(levels, [f"{y:g}" for y in levels])
+        ax.yaxis.set_minor_locator(NullLocator())
         for rule, curve in curves.items():
             style = STYLES.get(rule) or RULE_STYLES[rule.lower()]
             ax.plot(budgets, curve, **style | {"marker": "", "label": rule})
@@ -509,3 +499,19 @@ def race():
 
     ranges = {"problem": list(study.RACE_PROBLEMS), "trials": [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48]}
     return Scene(build, {"trials": 4}, {"problem": "digits, small network"}, ranges, size=(10.2, 4.0))
+
+
+def four(steps):
+    """Return the still picture of the singular values of four rules' steps.  steps: letter → values."""
+    figure = new_figure((10.2, 2.8))
+    with look():
+        axes = figure.subplots(1, len(steps), sharey=True)
+        figure.subplots_adjust(0.065, 0.19, 0.985, 0.88, wspace=0.1)
+        for ax, (letter, values) in zip(axes, steps.items(), strict=True):
+            ax.plot(
+                np.arange(1, len(values) + 1), np.maximum(values, 1e-4), "o-", color=STYLES["Muon"]["color"]
+            )
+            ax.set(title=letter, yscale="log", ylim=(5e-4, 2), xlabel="singular value")
+        axes[0].set_ylabel("over the largest")
+    said = "; ".join(f"{letter} {', '.join(f'{x:.3f}' for x in values)}" for letter, values in steps.items())
+    return Picture(figure, f"The singular values of four steps, over the largest: {said}.")

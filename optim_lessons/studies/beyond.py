@@ -233,7 +233,7 @@ def hidden_gradient(steps=20):
 def newton_schulz(G, steps, coefficients, digits="float64"):
     """Return what `orthogonalised` makes of G before the first step and after each: (steps + 1, rows, cols).
 
-    digits: "bfloat16" keeps 8 binary digits of each result, as the libraries do on a GPU.
+    digits: "bfloat16" keeps 8 binary digits of each of the three results of a step, as PyTorch does.
     """
     keep = bfloat16 if digits == "bfloat16" else np.asarray
     a, b, c = coefficients
@@ -241,8 +241,8 @@ def newton_schulz(G, steps, coefficients, digits="float64"):
     rows = [X]
     for _ in range(steps):
         A = keep(X @ X.T)
-        B = keep(b * A + keep(c * keep(A @ A)))
-        X = keep(keep(a * X) + keep(B @ X))
+        B = keep(b * A + c * A @ A)
+        X = keep(a * X + B @ X)
         rows.append(X)
     return np.array(rows)
 
