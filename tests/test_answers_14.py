@@ -1,4 +1,4 @@
-"""Lesson 14's exercises: unusual right answers are right, wrong ones are named, and what they claim is true."""
+"""Lesson 14's exercises: unusual right answers are right, wrong ones are named, what they claim is true."""
 
 import numpy as np
 import pytest

@@ -150,7 +150,7 @@ def clipped(g: np.ndarray, clip: Any) -> np.ndarray:
 
 
 def _try_one_run(rule, n, knobs):
-    """Let a rule for matrices refuse a vector of weights: many of them, side by side, it takes for a matrix."""
+    """Let a rule for matrices refuse a vector of weights: many side by side it would take for a matrix."""
     first = {name: np.ravel(value(0) if callable(value) else value)[0] for name, value in knobs.items()}
     with np.errstate(all="ignore"):
         rule(np.zeros(n), np.zeros(n), **first)

@@ -1,4 +1,4 @@
-"""Lesson 10: AdamW, and a decay that holds back. What AdamW shares with Adam, it shares in its mistakes too."""
+"""Lesson 10: AdamW, and a decay that holds back. What AdamW shares with Adam, its mistakes share too."""
 
 from functools import cache
 
