@@ -37,9 +37,13 @@ def picture(name, value=None):
 
 def drawn(explorer, label):
     """Return the points of a rule's line on the left and of its line on the right."""
-    left, right = explorer.figure.axes
-    (number,) = [i for i, line in enumerate(_moving(right)) if line.get_label() == label]
-    return _moving(left)[number].get_xydata(), _moving(right)[number].get_xydata()
+    return [points(explorer.shown[name]) for name in (f"{label}, left", label)]
+
+
+def points(data):
+    """Return the data of a line, which are pairs, both sides apart, or heights only, as pairs."""
+    sides = data if isinstance(data, tuple) else data.T if data.ndim == 2 else (np.arange(len(data)), data)
+    return np.stack(sides, axis=-1)
 
 
 def _moving(axes):

@@ -25,13 +25,6 @@ from optim_lessons.momentum import momentum
 from optim_lessons.pictures import landscapes as picture
 from optim_lessons.sgd import noisy
 
-
-def drawn(explorer, panel, points):
-    """Return the data of the lines of a panel that have so many points."""
-    lines = explorer.figure.axes[panel].lines
-    return [line.get_xydata() for line in lines if len(line.get_xdata()) == points]
-
-
 # --- checking a gradient -----------------------------------------------------------------------------
 
 
@@ -90,23 +83,21 @@ def test_best_h_is_where_the_bound_is_smallest_and_coarse():
 
 
 def test_the_picture_of_differences_draws_measured_errors_and_the_bound():
-    explorer = explore(picture.differences(), w=(-2.0, 2.0), precision=["float64", "float32"])
+    explorer = explore(picture.differences())
     explorer.set(h=1e-3, w=0.5)
-    one, central = drawn(explorer, 1, 193)[::-1][:2]
-    for line, difference in ((central, picture.central), (one, picture.one_sided)):
-        h, seen = line[100]
+    for name, difference in (("central", picture.central), ("one-sided", picture.one_sided)):
+        h, seen = (side[100] for side in explorer.shown[f"{name} error"])
         assert seen == abs(difference(np.exp, 0.5, h) / np.exp(0.5) - 1)
-    bound = drawn(explorer, 1, 193)[0]
+    h, bound = explorer.shown["theory"][0]
     rounding = picture.unit_roundoff("float64") * 1.5
-    np.testing.assert_allclose(bound[:, 1], bound[:, 0] ** 2 / 6 + rounding / bound[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(bound, h**2 / 6 + rounding / h, rtol=1e-12)
 
 
 def test_at_a_tiny_h_the_smooth_function_is_drawn_as_a_staircase():
-    explorer = explore(picture.differences(), precision=["float64"])
+    explorer = explore(picture.differences())
     for h, few in ((1e-5, False), (1e-15, True)):
         explorer.set(h=h)
-        curve = next(line for line in drawn(explorer, 0, 321) if not np.array_equal(*line.T))
-        assert (len(np.unique(curve[:, 1])) < 40) == few
+        assert (len(np.unique(explorer.shown["curve"][1])) < 40) == few
 
 
 def test_unit_roundoff_is_what_the_page_says():
@@ -205,12 +196,12 @@ def test_the_bumpy_curve_is_convex_up_to_a_quarter_and_has_one_minimum_up_to_1_1
 
 
 def test_a_chord_under_the_curve_is_marked_and_read():
-    explorer = explore(picture.chord(), bumps=(0.0, 1.5), a=(-4.0, 4.0), b=(-4.0, 4.0))
+    explorer = explore(picture.chord())
     assert "stays below this chord" in explorer.reading
     assert "is convex" in explorer.reading
     explorer.set(bumps=0.5, a=1.0, b=2.2)
     assert "rises above this chord" in explorer.reading
-    marked = drawn(explorer, 0, 201)[0]
+    marked = np.stack(explorer.shown["above"], axis=-1)
     inner = marked[np.isfinite(marked[:, 1])]
     share = (inner[:, 0] - 1.0) / 1.2
     chord = (1 - share) * picture.bumpy(1.0, 0.5) + share * picture.bumpy(2.2, 0.5)
@@ -266,15 +257,13 @@ def test_exactly_on_the_ridge_descent_ends_at_the_saddle():
 
 
 def test_the_saddle_picture_draws_the_walk_with_its_noise_and_the_formula():
-    explorer = explore(picture.near_a_saddle(), lr=(0.02, 1.5), noise=[0.0, 1e-9, 1e-6, 1e-3, 0.1])
+    explorer = explore(picture.near_a_saddle())
     explorer.set(distance=1e-6, noise=1e-3, seed=3, lr=0.2)
     start = np.array([-1.8, explorer.values["distance"]])
     knobs = {"lr": explorer.values["lr"]}
     ws = path(gradient_descent, noisy(saddle().grad, 1e-3, 3), start, 500, **knobs)
-    (seen,) = drawn(explorer, 1, 501)
-    np.testing.assert_array_equal(seen[:, 1], np.abs(ws[:, 1]))
-    formula = explorer.figure.axes[1].lines[1].get_xydata()
-    np.testing.assert_allclose(formula[5, 1], start[1] * (1 + 0.5 * knobs["lr"]) ** 5)
+    np.testing.assert_array_equal(explorer.shown["growth"], np.abs(ws[:, 1]))
+    np.testing.assert_allclose(explorer.shown["theory"][1][5], start[1] * (1 + 0.5 * knobs["lr"]) ** 5)
 
 
 def test_leaving_the_saddle_has_a_window_and_each_side_of_it_has_a_name():
@@ -329,13 +318,12 @@ def test_on_flat_ground_the_squared_distance_grows_by_n_times_the_squared_push_i
 
 
 def test_the_plateau_picture_draws_its_walks():
-    explorer = explore(picture.on_a_plateau(), noise=[0.0, 0.03], weights=[1, 10])
+    explorer = explore(picture.on_a_plateau())
     explorer.set(start=12.0, noise=0.03, weights=10, seed=2)
     distances = picture.plateau_walks(12.0, 0.03, 10, 2)
-    lines = drawn(explorer, 1, 201)
-    assert len(lines) == 21
-    for walker in (0, 7):
-        assert any(np.array_equal(line[:, 1], distances[::4, walker]) for line in lines)
+    assert len(explorer.shown["noisy"]) == 20
+    np.testing.assert_array_equal(explorer.shown["quiet"][1], distances[::4, 0])
+    np.testing.assert_array_equal(explorer.shown["noisy"][6][1], distances[::4, 7])
     inside = (distances < 4).any(axis=0)
     assert f"{inside[1:].sum()} of 20 walks enter it" in explorer.reading
 
@@ -353,19 +341,18 @@ def test_newton_gives_each_axis_of_the_hessian_its_own_learning_rate():
 
 
 def test_the_newton_picture_draws_newtons_walk_and_its_model():
-    explorer = explore(picture.newton(), landscape=list(picture.NEWTON_GROUNDS), damping=[0.0, 0.6])
+    explorer = explore(picture.newton())
     explorer.set(landscape="saddle", start_x=-1.5, start_y=0.3)
     land, w = saddle(), np.array([-1.5, 0.3])
     walk = [w]
     for _ in range(8):
         walk.append(newton_step(walk[-1], land.grad(walk[-1]), hessian(land.grad, walk[-1])))
-    np.testing.assert_allclose(drawn(explorer, 0, 9)[0], walk, atol=1e-12)
-    truth, model = drawn(explorer, 1, 126)
+    np.testing.assert_allclose(explorer.shown["walk"], walk, atol=1e-12)
     s = walk[1] - w
-    a = model[:, 0]
-    np.testing.assert_allclose(truth[:, 1], land(w + a[:, None] * s) - land(w), atol=1e-12)
+    a, model = explorer.shown["model"]
+    np.testing.assert_allclose(explorer.shown["truth"][1], land(w + a[:, None] * s) - land(w), atol=1e-12)
     expected = a * (land.grad(w) @ s) + 0.5 * a**2 * (s @ hessian(land.grad, w) @ s)
-    np.testing.assert_allclose(model[:, 1], expected, atol=1e-12)
+    np.testing.assert_allclose(model, expected, atol=1e-12)
 
 
 def test_what_the_page_says_about_newton_on_each_ground():
@@ -383,11 +370,11 @@ def test_what_the_page_says_about_newton_on_each_ground():
 
 
 def test_the_newton_picture_shows_on_each_ground_what_the_page_says_without_a_slider_moved():
-    explorer = explore(picture.newton(), landscape=list(picture.NEWTON_GROUNDS))
+    explorer = explore(picture.newton())
     ends = {"ravine": (0, 0), "saddle": (0, 0), "Rosenbrock": (1, 1)}
     for name, end in ends.items():
         explorer.set(landscape=name)
-        np.testing.assert_allclose(drawn(explorer, 0, 9)[0][-1], end, atol=1e-6)
+        np.testing.assert_allclose(explorer.shown["walk"][-1], end, atol=1e-6)
     explorer.set(landscape="saddle")
     assert explorer.reading.startswith("Curvatures here: -0.")
 
@@ -482,11 +469,11 @@ def test_the_slice_draws_the_loss_along_its_line(trained):
     pair = picture.random_direction(net, w, 0), picture.random_direction(net, w, 1)
     explorer = explore(picture.network_slice(net, w, {"random": pair}), plane=["random"], turn=(0, 180))
     explorer.set(width=0.3, turn=30)
-    (profile,) = drawn(explorer, 1, 81)
-    a = 0.3 * profile[:, :1]
+    along, losses = explorer.shown["losses"]
+    a = 0.3 * along[:, None]
     c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
     # The picture works in float32: 7 digits.
-    np.testing.assert_allclose(profile[:, 1], net(w + a * (c * pair[0] + s * pair[1])), rtol=1e-4)
+    np.testing.assert_allclose(losses, net(w + a * (c * pair[0] + s * pair[1])), rtol=1e-4)
 
 
 def test_the_same_function_may_have_any_sharpness():
@@ -563,3 +550,8 @@ def test_small_batches_stay_below_the_target_after_about_as_many_steps_as_the_fu
 
     assert steps(net.grad) == 17
     assert {steps(net.batch_grad(32, seed=seed)) for seed in range(4)} <= {17, 18, 19, 20}
+
+
+def test_a_number_of_weights_that_is_no_choice_is_refused():
+    with pytest.raises(ValueError, match="weights is 0: choose one of 1, 2, 3, 10, 30"):
+        explore(picture.on_a_plateau()).set(weights=0)

@@ -38,15 +38,6 @@ def patient():
     return models.mlp(*datasets.digits(scaled=False).train, sizes=(64, 32, 10), activation="relu")
 
 
-def lines(explorer, place):
-    """Return the lines of one of an explorer's axes, by label; those without a label by their place."""
-    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
-
-
-def first_line(explorer, place):
-    return explorer.figure.axes[place].lines[0]
-
-
 def best_ends(steps, noise, names=SHAPES, kappa=20, climb=np.inf):
     """Return the best final mean loss of each shape in the ravine, its peak, and how high it climbs."""
     peaks = np.geomspace(0.001, 300, 150)
@@ -281,15 +272,12 @@ def test_the_ravines_picture_draws_the_schedule_the_exact_mean_and_one_walk():
     explorer.set(schedule="step", lr=0.8, warm_up=20, length=150, floor=0.05, noise=0.4, seed=3)
     lr = picture.built("step", lr=0.8, warm=20, length=150, floor=0.05)
     lrs = [float(lr(t)) for t in range(picture.STEPS)]
-    np.testing.assert_allclose(first_line(explorer, 0).get_ydata(), lrs, rtol=1e-12)
-    right = lines(explorer, 1)
+    np.testing.assert_allclose(explorer.shown["lrs"], lrs, rtol=1e-12)
     grad = noisy(lambda w: picture.CURVATURES * w, 0.4, 3)
     ws = path(sgd, grad, picture.START, picture.STEPS, lr=lr)
-    low = right["one walk"].axes.get_ylim()[0]
-    walk = np.maximum(0.5 * ws**2 @ picture.CURVATURES, low)
-    np.testing.assert_allclose(right["one walk"].get_ydata(), walk, rtol=1e-9)
+    np.testing.assert_allclose(explorer.shown["walk"], 0.5 * ws**2 @ picture.CURVATURES, rtol=1e-9)
     exact = picture.expected_loss(np.array(lrs), **RAVINE | {"noise": 0.4})
-    np.testing.assert_allclose(right["mean"].get_ydata(), np.maximum(exact, low), rtol=1e-12)
+    np.testing.assert_allclose(explorer.shown["mean"], exact, rtol=1e-12)
     h, w0 = np.tile(picture.CURVATURES, 5000), np.tile(picture.START, 5000)
     crowd = path(sgd, noisy(lambda w: h * w, 0.4), w0, picture.STEPS, lr=lr)
     np.testing.assert_allclose(0.5 * (crowd**2 @ h) / 5000, exact, rtol=0.08)
@@ -315,11 +303,9 @@ def test_after_a_drop_of_lr_the_loss_takes_many_steps_to_fall():
 
 def test_the_picture_of_powers_draws_way_and_noise():
     explorer = explore(picture.how_fast(), power=0.8, lr=0.3, length=50)
-    right = lines(explorer, 1)
     way, shaken = picture.expected(picture.powers(0.3, 0.8, 50), 1.0, 10.0, 1.0)
-    for label, values in (("distance left", way), ("noise", shaken), ("both", way + shaken)):
-        np.testing.assert_allclose(right[label].get_ydata(), np.clip(values[picture.SHOWN], 1e-7, 1e6))
-    np.testing.assert_allclose(right["σ²/t"].get_ydata(), 1 / picture.SHOWN)
+    for name, values in (("way", way), ("noise", shaken), ("both", way + shaken)):
+        np.testing.assert_allclose(explorer.shown[name][1], values[picture.SHOWN])
 
 
 def test_the_digits_picture_draws_what_sgd_does_under_the_schedule():
@@ -329,8 +315,8 @@ def test_the_digits_picture_draws_what_sgd_does_under_the_schedule():
     lr = picture.built("cosine", lr=0.6, warm=20, length=180, floor=0.02)
     w0 = np.zeros(net.n, np.float32)
     ws = path(sgd, net.batch_grad(16, 2), w0, picture.DIGIT_STEPS, lr=lr)
-    drawn = lines(explorer, 1)["with the schedule"].get_ydata()
-    np.testing.assert_allclose(drawn, net(ws[picture.MARKS]) - lowest, rtol=1e-3)  # float32
+    above = net(ws[picture.MARKS]) - lowest
+    np.testing.assert_allclose(explorer.shown["found"][1], above, rtol=1e-3)  # float32
 
 
 def test_the_networks_picture_draws_adams_steps_with_and_without_warm_up():
@@ -342,12 +328,8 @@ def test_the_networks_picture_draws_adams_steps_with_and_without_warm_up():
         lr = warm_up(linear(0.03, 0.0, length=136 - warm), warm)
         ws = path(adam, net.batch_grad(32, 1), net.init(1, np.float32), 136, lr=lr)
         lengths = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
-        np.testing.assert_allclose(
-            lines(explorer, 0)[label].get_ydata(), np.clip(lengths, 1e-6, None), rtol=1e-4
-        )
-        np.testing.assert_allclose(
-            lines(explorer, 1)[label].get_ydata(), few(ws[picture.NET_MARKS]), rtol=1e-4
-        )
+        np.testing.assert_allclose(explorer.shown[f"{label}: lengths"][1], lengths, rtol=1e-4)
+        np.testing.assert_allclose(explorer.shown[label][1], few(ws[picture.NET_MARKS]), rtol=1e-4)
 
 
 def test_a_dead_unit_has_no_gradient():

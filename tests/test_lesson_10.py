@@ -27,11 +27,6 @@ def end_of(name):
     return np.nan_to_num(results()["validation"][NAMES.index(name), -1], nan=np.inf)
 
 
-def lines(explorer, place):
-    """Return what the lines of one of an explorer's axes show, by label."""
-    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
-
-
 # --- over-fitting -------------------------------------------------------------------------------------
 
 
@@ -401,18 +396,12 @@ def test_the_live_training_shows_what_was_measured():
     explorer.set(images=120, wrong=0.1, lr=0.02)
     few = picture.few_digits(120, 0.1)
     seen = picture.measured(few, picture.learn(few, 0.02))
-    shown = lines(explorer, 0) | lines(explorer, 1)
-    for label, name in (
-        ("training images", "train"),
-        ("mislabelled: as told", "told"),
-        ("mislabelled: right", "truth"),
-        ("new images: right", "accuracy"),
-    ):
-        np.testing.assert_array_equal(shown[label].get_ydata(), seen[name])
+    for name in ("train", "validation", "told", "truth", "accuracy"):
+        np.testing.assert_array_equal(explorer.shown[name][1], seen[name])
     explorer = explore(picture.decayed())
     explorer.set(weight_decay=float(DECAYS[16]), variant="decay · lr", lr=0.02)
     seen = picture.measured(FEW, picture.learn(FEW, 0.02, DECAYS[16]))
-    np.testing.assert_array_equal(lines(explorer, 0)["new images"].get_ydata(), seen["validation"])
+    np.testing.assert_array_equal(explorer.shown["validation"][1], seen["validation"])
 
 
 def test_a_training_that_is_best_at_its_first_look_is_told_so_in_english():
@@ -427,10 +416,10 @@ def test_the_pulls_show_the_mean_of_what_the_rules_do():
     explorer = explore(picture.pulls())
     explorer.set(lr=0.02, weight_decay=0.2, large=4.0)
     knobs = {name: explorer.values[name] for name in ("lr", "weight_decay")}
-    for place, rule in enumerate((adam, adamw)):
+    for name, rule in (("Adam", adam), ("AdamW", adamw)):
         ws = picture.pulled(rule, sizes=(0.0, 1.0, explorer.values["large"]), **knobs)
         for label, w in zip(picture.PULLED_STYLES, ws.T, strict=True):
-            np.testing.assert_array_equal(lines(explorer, place)[label].get_ydata(), w)
+            np.testing.assert_array_equal(explorer.shown[f"{name}, {label}"], w)
 
 
 def test_the_maps_show_the_stored_losses_and_the_chosen_pixels_curves():
@@ -438,10 +427,10 @@ def test_the_maps_show_the_stored_losses_and_the_chosen_pixels_curves():
     epochs = picture.CHOICES[20]
     explorer.set(epochs=epochs, variant="decay", lr=float(LRS[5]), decay=float(DECAYS[8]))
     k = list(SHOWN).index(epochs)
-    for a, ax in enumerate(explorer.figure.axes[:3]):
-        drawn = np.ma.filled(ax.images[0].get_array(), np.nan).T
+    for a in range(3):
+        drawn = np.ma.filled(explorer.shown[f"map {a}"], np.nan).T
         np.testing.assert_array_equal(drawn, np.minimum(results()["validation"][a, k], picture.TOP))
-    curves = lines(explorer, 3)
-    for label, name in (("training", "train"), ("validation", "validation")):
-        np.testing.assert_array_equal(curves[label].get_ydata(), results()[name][2, :, 5, 8])
-    assert curves["validation"].get_xdata()[-1] == EPOCHS
+    for name in ("train", "validation"):
+        epochs, losses = explorer.shown[name]
+        np.testing.assert_array_equal(losses, results()[name][2, :, 5, 8])
+        assert epochs[-1] == EPOCHS

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from optim_lessons.choosing import (
+    best_quantile,
     choose,
     counted,
     expected_best,
@@ -475,32 +476,24 @@ def test_every_report_has_another_fault_and_does_not_name_it():
 # --- the pictures draw the table -----------------------------------------------------------------------
 
 
-def axes(explorer):
-    return explorer.figure.axes
-
-
 def test_the_budget_picture_draws_the_expected_best_and_its_band():
     explorer = explore(picture.budget(TABLE))
     explorer.set(problem="next character", schedule="cosine", k=5)
-    left, right = axes(explorer)
-    for i, rule in enumerate(RULES):
+    for rule in RULES:
         trials = TABLE["next character", "cosine", rule].trials
-        np.testing.assert_allclose(left.lines[i].get_ydata(), expected_best(trials, np.arange(1, 49)))
-    dots = [line for line in right.lines if line.get_marker() not in ("None", "")]
-    for line, rule in zip(dots, RULES, strict=True):
-        trials = TABLE["next character", "cosine", rule].trials
-        assert line.get_xdata()[0] == pytest.approx(expected_best(trials, 5))
+        assert explorer.shown[rule][0] == [pytest.approx(expected_best(trials, 5))]
+        ends = [best_quantile(trials, 5, share) for share in (0.1, 0.9)]
+        assert list(explorer.shown[f"band of {rule}"][0]) == ends
 
 
 def test_the_picture_of_two_rules_draws_their_curves_and_their_differences():
     explorer = explore(picture.two_rules(TABLE, guide.target))
     explorer.set(problem="rare features", schedule="constant", rule="adagrad", against="rmsprop", target=1.1)
-    left, right = axes(explorer)
     a, b = (TABLE["rare features", "constant", rule] for rule in ("adagrad", "rmsprop"))
-    np.testing.assert_allclose(left.lines[0].get_ydata(), np.median(a.curve, axis=1))
-    np.testing.assert_allclose(left.lines[1].get_ydata(), np.median(b.curve, axis=1))
-    np.testing.assert_allclose(right.lines[1].get_xdata(), a.test - b.test)
-    np.testing.assert_allclose(right.lines[2].get_xdata(), paired_bootstrap(a.test, b.test)[1:])
+    np.testing.assert_allclose(explorer.shown["curves"]["adagrad"], np.median(a.curve, axis=1))
+    np.testing.assert_allclose(explorer.shown["curves"]["rmsprop"], np.median(b.curve, axis=1))
+    np.testing.assert_allclose(explorer.shown["differences"], a.test - b.test)
+    np.testing.assert_allclose(explorer.shown["ends"], paired_bootstrap(a.test, b.test)[1:])
     times = np.median(time_to_target(a.curve, 1.1 * guide.target(TABLE, "rare features")))
     assert f"AdaGrad in {times:g} epochs" in explorer.reading
 
@@ -508,22 +501,19 @@ def test_the_picture_of_two_rules_draws_their_curves_and_their_differences():
 def test_the_picture_of_widths_draws_the_sweep_and_the_bars():
     explorer = explore(picture.widths(TABLE, SWEEP))
     explorer.set(problem="digits, softmax", schedule="cosine", rule="rmsprop", factor=1.5)
-    left, right = axes(explorer)
-    np.testing.assert_allclose(
-        left.lines[len(RULES)].get_ydata(), TABLE["digits, softmax", "cosine", "rmsprop"].swept
-    )
-    for bar, rule in zip(right.lines, RULES, strict=True):
-        wide = good_width(SWEEP, TABLE["digits, softmax", "cosine", rule].swept, 1.5)
-        assert bar.get_xdata()[1] == pytest.approx(max(wide, 0.01))
+    swept = {rule: TABLE["digits, softmax", "cosine", rule].swept for rule in RULES}
+    np.testing.assert_allclose(explorer.shown["rmsprop"][1], swept["rmsprop"])
+    for rule in RULES:
+        wide = good_width(SWEEP, swept[rule], 1.5)
+        assert explorer.shown[f"bar of {rule}"][0][1] == pytest.approx(max(wide, 0.01))
 
 
 def test_forty_tests_are_drawn_as_many_standard_errors_wide_as_they_are():
     explorer = explore(picture.can_it_be_seen())
     assert "3 of 40 tests show a difference; 14 rank them wrongly" in explorer.reading
-    (ax,) = axes(explorer)
-    bars = [line for line in ax.lines if len(line.get_ydata()) == 2 and line.get_linewidth() == 3]
-    assert len(bars) == 40
-    widths = [np.ptp(bar.get_ydata()) / 2 / 1.96 for bar in bars]
+    ends, clear = explorer.shown["intervals"]
+    assert (len(ends), clear.sum()) == (40, 3)
+    widths = np.ptp(ends, axis=1) / 2 / 1.96
     expected = 100 * math.sqrt(0.97 * 0.03 / 360 + 0.975 * 0.025 / 360)
     assert np.median(widths) == pytest.approx(expected, rel=0.1)
 

@@ -25,11 +25,6 @@ from optim_lessons.pictures import scale as picture
 from optim_lessons.studies import scaling as study
 
 
-def lines(explorer, place):
-    """Return what the lines of one of an explorer's axes show, by label."""
-    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
-
-
 def power(rule, style):
     """Return the power of the best lr over the widths."""
     return picture.power_of(study.WIDTHS, picture.best_lrs(rule, style))
@@ -209,8 +204,9 @@ def test_with_each_factor_every_rule_was_tried():
 def test_the_scene_of_widths_shows_the_stored_losses():
     explorer = explore(picture.widths())
     explorer.set(rule="Muon", style="muP")
-    for width, row in zip(study.WIDTHS, picture.width_results("Muon", "muP"), strict=True):
-        drawn = lines(explorer, 0)[f"width {width}"].get_ydata()
+    rows = picture.width_results("Muon", "muP")
+    for width, row in zip(study.WIDTHS, rows, strict=True):
+        _, drawn = explorer.shown[f"width {width}"]
         np.testing.assert_allclose(drawn, np.minimum(np.nan_to_num(row, nan=picture.HIGH), picture.HIGH))
 
 
@@ -321,8 +317,8 @@ def test_the_scene_of_batches_shows_the_stored_steps():
     explorer = explore(picture.batches())
     explorer.set(rule="Adam", goal=0.2, batch=128)
     steps, _ = picture.best_steps("Adam", 0.2)
-    np.testing.assert_allclose(lines(explorer, 0)["steps"].get_ydata(), steps)
-    np.testing.assert_allclose(lines(explorer, 0)["examples"].get_ydata(), steps * study.BATCHES)
+    np.testing.assert_allclose(explorer.shown["steps"], steps)
+    np.testing.assert_allclose(explorer.shown["examples"], steps * study.BATCHES)
     assert f"Batch 128: {steps[6]:.0f} steps" in explorer.reading
 
 
@@ -350,7 +346,7 @@ def test_a_slice_of_the_stored_ends_comes_out_again():
 def test_the_scene_of_ends_shows_the_stored_losses():
     explorer = explore(picture.ends())
     explorer.set(end=800, share=0.1, peak=float(study.PEAKS[6]))
-    drawn = lines(explorer, 0)["its end: lr falls to 0"].get_ydata()
+    _, drawn = explorer.shown["decay"]
     stored = study.results()["decay"][3, 1, 2:81, 6]
     np.testing.assert_allclose(drawn, np.where(stored <= picture.TOP, stored, np.nan))
 
@@ -408,13 +404,11 @@ def test_the_bytes_of_a_weight_add_up():
 def test_the_scenes_of_spikes_and_of_rounding_show_what_is_computed():
     explorer = explore(picture.spikes())
     explorer.set(beta2=0.95, clip="10", lasts=False)
-    drawn = lines(explorer, 0)["these knobs"].get_ydata()
+    _, drawn = explorer.shown["its"]
     np.testing.assert_allclose(drawn, picture.steps_after(explorer.values["growth"], 0.9, 0.95, False, 10.0))
     explorer = explore(picture.rounding())
     explorer.set(beta2=0.99)
-    np.testing.assert_allclose(
-        lines(explorer, 0)["by chance"].get_ydata()[:30], picture.falling(0.99)["by chance"][:300:10]
-    )
+    np.testing.assert_allclose(explorer.shown["by chance"][1], picture.falling(0.99)["by chance"][::10])
 
 
 def test_to_the_nearest_v_falls_to_its_end_below_0_996_and_sticks_half_way_in_between():

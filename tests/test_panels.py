@@ -139,3 +139,8 @@ def test_a_knob_says_its_range_its_choices_and_its_scale_in_one_place():
     assert controls["count"].stops == (1, 3, 10)
     with pytest.raises(ValueError, match="count is 0: choose one of 1, 3, 10"):
         explore(picture([], show, **knobs)).set(count=0)
+
+
+def test_two_marks_of_a_panel_cannot_have_one_name():
+    with pytest.raises(ValueError, match="there is a mark 'its' already"):
+        Panel(PLACE, its=line("red")).add(its=line("blue"))

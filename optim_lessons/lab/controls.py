@@ -5,21 +5,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import NamedTuple
 
-# Where a slider runs if the lesson does not say: knob → (low, high).
-RANGES = {
-    "lr": (1e-4, 10.0),
-    "eps": (1e-12, 1e2),
-    "condition": (1.0, 1000.0),
-    "angle": (0, 90),
-    "steps": (1, 300),
-    "noise": (0.0, 3.0),
-    "seed": (0, 20),
-    "curvature": (0.1, 10.0),
-    "lr_scale": (0.05, 20.0),
-    "h": (1e-16, 1.0),
-    "distance": (1e-15, 1.0),
-}
-LOGARITHMIC = ("lr", "eps", "condition", "curvature", "lr_scale", "h", "distance")
+# Where the sliders of a rule's own knobs run; both are logarithmic. What else a picture has, its scene says.
+RANGES = {"lr": (1e-4, 10.0), "eps": (1e-12, 1e2)}
 # Fine near 1, where 0.99 and 0.999 are worlds apart.
 BETAS = (*(i / 20 for i in range(19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995)
 BETAS += (0.997, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
@@ -126,7 +113,7 @@ def control(name, default, wish=None, log=False):
         return Control(name, WHOLE, int(default), tuple(range(int(low), int(high) + 1)))
     if name.startswith("beta") and not isinstance(wish, tuple):
         return Control(name, NUMBER, float(default), tuple(sorted({*BETAS, float(default)})))
-    round_numbers = logarithmic_stops if log or name.removesuffix("_rest") in LOGARITHMIC else even_stops
+    round_numbers = logarithmic_stops if log or name.removesuffix("_rest") in RANGES else even_stops
     between = (stop for stop in round_numbers(low, high) if low < stop < high)
     return Control(
         name, NUMBER, float(default), tuple(sorted({float(low), float(high), float(default), *between}))

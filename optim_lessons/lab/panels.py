@@ -47,7 +47,8 @@ class Axis(NamedTuple):
     """One side of a panel.
 
     label: what stands beside it.  low, high: numbers, or the name of a knob or of something shown.
-    log: whether it is logarithmic.  ticks: places, or place → text; without small ones between.
+    log: whether it is logarithmic.  ticks: places, or place → text.  minor: whether there are small ones
+    between these.
     """
 
     label: str = ""
@@ -55,6 +56,7 @@ class Axis(NamedTuple):
     high: float | str = 1
     log: bool = False
     ticks: object = None
+    minor: bool = False
 
     @property
     def moves(self):
@@ -261,6 +263,9 @@ class Panel:
 
     def add(self, **marks):
         """Add marks, which are drawn after those that are there; return the panel."""
+        for name in marks:
+            if name in self.marks:
+                raise ValueError(f"there is a mark {name!r} already: each needs a name of its own")
         self.marks |= marks
         return self
 
@@ -312,7 +317,8 @@ def _draw_side(ax, name, axis, side):
     if side.ticks is not None:
         texts = list(side.ticks.values()) if isinstance(side.ticks, dict) else None
         axis.set_ticks(list(side.ticks), texts)
-        axis.set_ticks([], minor=True)
+        if not side.minor:
+            axis.set_ticks([], minor=True)
 
 
 def _move_side(ax, name, axis, side, values):

@@ -374,7 +374,7 @@ def sequences():
         return move
 
     moving = {"lr": 0.5, "beta": 0.9, "noise": 0.5, "seed": 0, "steps": 300}
-    ranges = {"lr": (0.01, 2.0), "steps": (10, 300)}
+    ranges = {"lr": (0.01, 2.0), "noise": (0.0, 3.0), "seed": (0, 20), "steps": (10, 300)}
     return Scene(build, moving, {}, ranges, size=(10.2, 4.0))
 
 

@@ -6,9 +6,12 @@ from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    Panel, Shown, from_above, knob, level, line, log, note, picture, plain, step,
+)  # fmt: skip
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, height_map, inside
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, inside
 from optim_lessons.landscapes import lessard_recht_packard, plateau, quadratic, reddi, saddle
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
@@ -25,6 +28,7 @@ LOOKS = {
     "AMSGrad": RULE_STYLES["amsgrad"],
 }
 GROUND, QUIET = "#7f9dbb", "#c5cdd5"
+EVERYWHERE = (-np.inf, np.inf)
 RAVINE = quadratic(condition=20)  # its largest curvature L is 1
 
 
@@ -37,7 +41,7 @@ def too_large_lr(steps=100):
         return {"gradient descent": _from_above(RAVINE, ws)}, f"lr {lr:.4g}: the walk {_fate(ws)}."
 
     lrs = np.linspace(1, 2.1, 56).round(2)
-    return _failure("lr", lrs, 2.02, ["gradient descent"], _map(RAVINE, steps, (1e-5, 1e3)), show)
+    return _failure("lr", lrs, 2.02, ["gradient descent"], *_above(RAVINE, steps, 1e-5, 1e3), show)
 
 
 def too_large_lr_for_momentum(steps=100, beta=0.9):
@@ -54,7 +58,7 @@ def too_large_lr_for_momentum(steps=100, beta=0.9):
         return drawn, f"lr {lr:.4g}: " + "; ".join(f"{name} {_fate(w)}" for name, w in ws.items()) + "."
 
     lrs = np.linspace(0.2, 4, 77).round(2)
-    return _failure("lr", lrs, 1.9, list(rules), _map(RAVINE, steps, (1e-5, 1e3)), show)
+    return _failure("lr", lrs, 1.9, list(rules), *_above(RAVINE, steps, 1e-5, 1e3), show)
 
 
 def cycling(steps=60, wait=600):
@@ -65,32 +69,28 @@ def cycling(steps=60, wait=600):
     heights = np.concatenate([[0], np.cumsum((slopes[1:] + slopes[:-1]) / 2 * np.diff(ground))])
     heights -= heights.min()
 
-    def prepare(left, right):
-        left.plot(ground, heights, color=GROUND)
-        left.set(xlim=(-4, 4), ylim=(-15, 200), xlabel="w", ylabel="loss")
-        right.axhline(0, color=QUIET, linewidth=1)
-        right.set(xlim=(0, steps), ylim=(-4, 4), xlabel="step", ylabel="w")
+    left = Panel(None, ("w", -4, 4), ("loss", -15, 200), valley=line(GROUND, (ground, heights)))
+    right = Panel(None, step(steps), ("w", -4, 4), zero=level(QUIET, 0, linewidth=1))
 
     def show(lr):
         ws = path(momentum, lessard_recht_packard, np.array([3.3]), wait, lr=lr, beta=beta)[:, 0]
         seen = ws[: steps + 1]
-        drawn = {"momentum": ((seen, np.interp(seen, ground, heights)), (np.arange(steps + 1), seen))}
+        drawn = {"momentum": ((seen, np.interp(seen, ground, heights)), seen)}
         if abs(ws[-1]) < 1e-6:
             return drawn, f"lr {lr:.4g}: it arrives at the minimum, 0."
         places = ", ".join(f"{w:.2f}" for w in np.sort(ws[-3:]))
         return drawn, f"lr {lr:.4g}: even after {wait} steps it jumps round and round: {places}."
 
     lrs = [*np.linspace(0.02, 0.1, 17).round(3), best]
-    return _failure("lr", lrs, best, ["momentum"], prepare, show)
+    return _failure("lr", lrs, best, ["momentum"], left, right, show)
 
 
 def collapse(steps=300):
     """Return the picture of AdaGrad after one steep slope, and of RMSProp. Knob: first_slope."""
     runs = {"AdaGrad": (adagrad, {"lr": 1.0}), "RMSProp": (rmsprop, {"lr": 0.1, "beta": 0.9})}
 
-    def prepare(left, right):
-        left.set(xlim=(0, steps), ylim=(1e-3, 2), yscale="log", xlabel="step", ylabel="step length")
-        right.set(xlim=(0, steps), ylim=(0, 35), xlabel="step", ylabel="distance walked")
+    left = Panel(None, step(steps), log("step length", 1e-3, 2))
+    right = Panel(None, step(steps), ("distance walked", 0, 35))
 
     def show(first_slope):
         def grad(w, t):
@@ -99,7 +99,7 @@ def collapse(steps=300):
         ws = {
             name: path(rule, grad, np.zeros(1), steps, **knobs)[:, 0] for name, (rule, knobs) in runs.items()
         }
-        drawn = {name: ((np.arange(1, steps + 1), np.diff(w)), _against_step(w)) for name, w in ws.items()}
+        drawn = {name: ((np.arange(1, steps + 1), np.diff(w)), w) for name, w in ws.items()}
         walked = ", ".join(f"{name} {w[-1]:.3g}" for name, w in ws.items())
         return (
             drawn,
@@ -107,7 +107,7 @@ def collapse(steps=300):
         )
 
     slopes = [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
-    return _failure("first_slope", slopes, 100, list(runs), prepare, show, dots=False)
+    return _failure("first_slope", slopes, 100, list(runs), left, right, show, dots=False)
 
 
 def uncorrected(steps=4000, lr=0.1):
@@ -119,16 +119,15 @@ def uncorrected(steps=4000, lr=0.1):
     lengths = {name: -np.diff(ws[..., 0], axis=0) for name, ws in along.items()}
     down = {name: path(r, lambda w: w, np.ones(1), 100, lr=lr, beta2=runs) for name, r in rules.items()}
 
-    def prepare(left, right):
-        left.set(xlim=(1, steps), ylim=(0, 8), xscale="log", xlabel="step, where the slope is always 1")
-        left.set_ylabel("step length / lr")
-        right.axhline(0, color=QUIET, linewidth=1)
-        right.set(xlim=(0, 100), ylim=(-0.8, 1.1), xlabel="step, in the valley ½w²", ylabel="w")
+    left = Panel(None, log("step, where the slope is always 1", 1, steps), ("step length / lr", 0, 8))
+    right = Panel(
+        None, step(100, "step, in the valley ½w²"), ("w", -0.8, 1.1), zero=level(QUIET, 0, linewidth=1)
+    )
 
     def show(beta2):
         i = beta2s.index(beta2)
         t = np.arange(1, steps + 1)
-        drawn = {name: ((t, lengths[name][:, i]), _against_step(down[name][:, i, 0])) for name in rules}
+        drawn = {name: ((t, lengths[name][:, i]), down[name][:, i, 0]) for name in rules}
         ratio = lengths["uncorrected"][:, i] / lengths["Adam"][:, i]
         if ratio.max() <= 1.05:
             return (
@@ -141,7 +140,7 @@ def uncorrected(steps=4000, lr=0.1):
             f"step {last:,} is the last that is more than 5% too long."
         )
 
-    return _failure("beta2", beta2s, 0.999, list(rules), prepare, show, dots=False)
+    return _failure("beta2", beta2s, 0.999, list(rules), left, right, show, dots=False)
 
 
 def too_large_eps(steps=300, lr=0.1, beta1=0.9):
@@ -159,42 +158,43 @@ def too_large_eps(steps=300, lr=0.1, beta1=0.9):
         return drawn, f"eps {eps:g}: {loss}, and that of momentum at lr {same:.2g} is {RAVINE(twin[-1]):.2g}."
 
     sizes = [1e-8, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-    losses = _map(RAVINE, steps, (1e-6, 10))
-    return _failure("eps", sizes, 10, ["Adam", "momentum"], losses, show, dots=False)
+    panels = _above(RAVINE, steps, 1e-6, 10)
+    return _failure("eps", sizes, 10, ["Adam", "momentum"], *panels, show, dots=False)
 
 
 def wrong_end(steps=300, lr=0.05):
     """Return the picture of Reddi's example: slopes 3, −1, −1, again and again. Knob: beta2."""
     rules, box = {"Adam": adam, "AMSGrad": amsgrad}, {"project": lambda w: np.clip(w, -1, 1)}
 
-    def prepare(left, right):
-        left.bar(np.arange(1, 13), [-reddi(np.zeros(1), t)[0] for t in range(12)], color="#dde6ec")
-        left.axhline(0, color=QUIET, linewidth=1)
-        left.text(0.5, 1.45, "bars: −slope;  lines: step / lr", color="#444444")
-        left.set(xlim=(0.4, 12.6), ylim=(-3.3, 2.2), xlabel="step")
-        for end, name in ((-1, "best"), (1, "worst")):
-            right.axhline(end, color=QUIET, linewidth=1)
-            right.text(steps, 1.1 * end, name, ha="right", va="bottom" if end > 0 else "top", color="#444444")
-        right.set(xlim=(0, steps), ylim=(-1.5, 1.5), xlabel="step", ylabel="w")
+    left, right = (
+        Panel(None, ("step", 0.4, 12.6), ("", -3.3, 2.2)),
+        Panel(None, step(steps), ("w", -1.5, 1.5)),
+    )
+    slopes = [-reddi(np.zeros(1), t)[0] for t in range(12)]
+    left.add(
+        bars=lambda ax: ax.bar(np.arange(1, 13), slopes, color="#dde6ec"), zero=level(QUIET, 0, linewidth=1)
+    )
+    left.add(words=note(0.5, 1.45, "bars: −slope;  lines: step / lr", color="#444444"))
+    for end, name, va in ((-1, "best", "top"), (1, "worst", "bottom")):
+        right.add(**{f"{name} level": level(QUIET, end, linewidth=1)})
+        right.add(**{f"the {name}": note(steps, 1.1 * end, name, ha="right", va=va, color="#444444")})
 
     def show(beta2):
         knobs = {"lr": lr, "beta1": 0.0, "beta2": beta2} | box
         ws = {name: path(rule, reddi, np.zeros(1), steps, **knobs)[:, 0] for name, rule in rules.items()}
-        drawn = {name: ((np.arange(1, 13), np.diff(w[:13]) / lr), _against_step(w)) for name, w in ws.items()}
+        drawn = {name: ((np.arange(1, 13), np.diff(w[:13]) / lr), w) for name, w in ws.items()}
         ends = " and ".join(f"{name} ends at {w[-1]:+.2f}" for name, w in ws.items())
         return drawn, f"beta2 {beta2:g}: {ends}; the best place is -1."
 
     beta2s = [0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.99, 0.999]
-    return _failure("beta2", beta2s, 0.999, list(rules), prepare, show)
+    return _failure("beta2", beta2s, 0.999, list(rules), left, right, show)
 
 
 def stuck_on_a_saddle(steps=150, lr=0.5):
     """Return the picture of descent that starts exactly on a ridge. Knob: noise, of the gradient."""
     ground, start = saddle(), np.array([-1.8, 0.0])
 
-    def prepare(left, right):
-        height_map(left, ground)
-        right.set(xlim=(0, steps), ylim=(-0.2, 0.5), xlabel="step", ylabel="loss")
+    right = Panel(None, step(steps), ("loss", -0.2, 0.5))
 
     def show(noise):
         ws = path(sgd, noisy(ground.grad, noise, seed=0), start, steps, lr=lr)
@@ -205,7 +205,7 @@ def stuck_on_a_saddle(steps=150, lr=0.5):
         return drawn, f"noise {noise:g}: after {steps} steps it still sits on the saddle, at loss 0."
 
     noises = [0, 1e-12, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.3]
-    return _failure("noise", noises, 0, ["SGD"], prepare, show)
+    return _failure("noise", noises, 0, ["SGD"], from_above(None, ground), right, show)
 
 
 def lost_on_a_plateau(steps=150):
@@ -213,73 +213,52 @@ def lost_on_a_plateau(steps=150):
     ground = plateau()
     runs = {"Adam": (adam, 0.3), "gradient descent": (gradient_descent, 1.0)}
 
-    def prepare(left, right):
-        x = np.linspace(-12, 4, 200)
-        left.plot(x, ground(np.stack([x, 0 * x], axis=-1)), color=GROUND)
-        left.set(xlim=(-12, 4), ylim=(-0.05, 1.1), xlabel="w[0]", ylabel="loss")
-        right.set(xlim=(0, steps), ylim=(-0.05, 1.1), xlabel="step", ylabel="loss")
+    x = np.linspace(-12, 4, 200)
+    left, right = (Panel(None, side, ("loss", -0.05, 1.1)) for side in (("w[0]", -12, 4), step(steps)))
+    left.add(profile=line(GROUND, (x, ground(np.stack([x, 0 * x], axis=-1)))))
 
     def show(start_x):
         start = np.array([start_x, 0.0])
         ws = {name: path(rule, ground.grad, start, steps, lr=lr) for name, (rule, lr) in runs.items()}
-        drawn = {name: ((w[:, 0], ground(w)), _against_step(ground(w))) for name, w in ws.items()}
+        drawn = {name: ((w[:, 0], ground(w)), ground(w)) for name, w in ws.items()}
         ends = ", ".join(f"{name} {ground(w[-1]):.2g}" for name, w in ws.items())
         return drawn, f"Slope at the start {-ground.grad(start)[0]:.2g}; loss after {steps} steps: {ends}."
 
-    return _failure("start_x", (-12.0, -3.0), -11.5, list(runs), prepare, show)
+    return _failure("start_x", (-12.0, -3.0), -11.5, list(runs), left, right, show)
 
 
-def _failure(knob, values, default, names, prepare, show, dots=True):
-    """Return a small picture of two axes and one knob.
+def _failure(knob_name, values, default, names, left, right, show, dots=True):
+    """Return a small picture of two panels and one knob.
 
-    values: the knob's choices, or its (low, high).  names: of LOOKS, one line each in each axes.
-    prepare(left, right): draws what stands still.  show(value): the lines, name → ((x, y), (x, y)),
-    and the reading.  dots: whether the left lines have a marker at each step.
+    values: the knob's choices, or its (low, high).  names: of LOOKS, one line each in each panel.  left,
+    right: the panels, with what stands still.  show(value): the lines, name → (left, right), and the reading.
+    dots: whether the left lines have a marker at each step.
     """
+    left.place, right.place = (0.08, 0.2, 0.375, 0.68), (0.535, 0.2, 0.26, 0.68)
+    right.title = f"{knob_name.replace('_', ' ')} {{{knob_name}:.4g}}"
+    right.legend = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.05), "handlelength": 2.4}
+    for name in names:
+        look = LOOKS[name] | {"linewidth": 1.7, "markersize": 3 * dots}
+        left.add(**{f"{name}, left": line(look, within=EVERYWHERE)})
+        right.add(**{name: plain(look, label=name, within=(-np.inf, 1e6))})
 
-    def build(figure):
-        axes = figure.add_axes((0.08, 0.2, 0.375, 0.68)), figure.add_axes((0.535, 0.2, 0.26, 0.68))
-        prepare(*axes)
-        looks = {name: LOOKS[name] | {"linewidth": 1.7, "markersize": 3 * dots} for name in names}
-        paths = {name: axes[0].plot([], [], animated=True, **look)[0] for name, look in looks.items()}
-        curves = {
-            name: axes[1].plot([], [], label=name, animated=True, **look | {"marker": ""})[0]
-            for name, look in looks.items()
-        }
-        axes[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1.05), handlelength=2.4)
-        setting = axes[1].set_title("", fontsize=10, animated=True)
+    def shown(**knobs):
+        drawn, reading = show(knobs[knob_name])
+        data = {name: pair[1] for name, pair in drawn.items()}
+        return Shown(reading, **data, **{f"{name}, left": pair[0] for name, pair in drawn.items()})
 
-        def move(**knobs):
-            drawn, reading = show(knobs[knob])
-            for name, (on_the_left, on_the_right) in drawn.items():
-                paths[name].set_data(*on_the_left)
-                curves[name].set_data(*on_the_right)
-            setting.set_text(f"{knob.replace('_', ' ')} {knobs[knob]:.4g}")
-            return reading
-
-        return move
-
-    values = values if isinstance(values, tuple) else [float(value) for value in values]
-    return Scene(build, {knob: float(default)}, ranges={knob: values}, size=(9.6, 2.6))
+    ends = values if isinstance(values, tuple) else [[float(value) for value in values]]
+    return picture([left, right], shown, figsize=(9.6, 2.6), **{knob_name: knob(float(default), *ends)})
 
 
-def _map(landscape, steps, losses):
-    def prepare(left, right):
-        height_map(left, landscape)
-        right.set(xlim=(0, steps), ylim=losses, yscale="log", xlabel="step", ylabel="loss")
-
-    return prepare
+def _above(landscape, steps, low, high):
+    """Return the two panels of a walk on a landscape: from above, and its loss."""
+    return from_above(None, landscape), Panel(None, step(steps), log("loss", low, high))
 
 
 def _from_above(landscape, ws):
-    """Return a path's points, up to and with the first one off the map, and its losses against the step."""
-    seen = np.clip(ws[: inside(ws, landscape.box) + 1], -100, 100)
-    return (seen[:, 0], seen[:, 1]), _against_step(landscape(ws))
-
-
-def _against_step(values):
-    values = values[np.isfinite(values)]
-    return np.arange(len(values)), np.minimum(values, 1e6)
+    """Return a path's points, up to and with the first one off the map, and its losses."""
+    return np.clip(ws[: inside(ws, landscape.box) + 1], -100, 100), landscape(ws)
 
 
 def _fate(ws):

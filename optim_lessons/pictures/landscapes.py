@@ -1,39 +1,30 @@
 """The pictures of lesson 02: differences, convexity, saddles, plateaus, Newton's step, a network's slice."""
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab.live import Handle, Scene
+from optim_lessons.lab.live import Handle
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, KNOBS, Panel, Shown, band, dots, from_above, image, knob, level, line, log, many, note, picture,
+    plain, step, walk,
+)  # fmt: skip
 from optim_lessons.lab.path import iterate, path
-from optim_lessons.lab.plots import (
-    ALERT,
-    Picture,
-    counted,
-    height_bands,
-    height_map,
-    look,
-    new_figure,
-    path_line,
-    rule_style,
-    set_path,
-)
-from optim_lessons.landscapes import (
-    Landscape,
-    hessian,
-    himmelblau,
-    plateau,
-    quadratic,
-    rosenbrock,
-    saddle,
-)
+
+from optim_lessons.lab.plots import (  # isort: skip
+    ALERT, Picture, counted, height_bands, height_map, look, new_figure, rule_style,
+)  # fmt: skip
+from optim_lessons.landscapes import Landscape, hessian, himmelblau, plateau, quadratic, rosenbrock, saddle
+from optim_lessons.pictures.gradient_descent import QUIET
 from optim_lessons.sgd import noisy
 
 LINE = rule_style(gradient_descent)
 CENTRAL, ONE_SIDED = "#0060a8", "#b87700"
 NEWTON = {"color": "#7b4a12", "linestyle": "-", "marker": "h"}
-AXES = (0.075, 0.135, 0.42, 0.77), (0.6, 0.135, 0.375, 0.77)
+LEFT, RIGHT = (0.075, 0.135, 0.42, 0.77), (0.6, 0.135, 0.375, 0.77)
 DTYPES = {"float64": np.float64, "float32": np.float32}
 
 
@@ -55,73 +46,56 @@ def unit_roundoff(precision):
     return float(np.finfo(DTYPES[precision]).eps) / 2
 
 
+PAIRS = {  # of differences: name → rule, its colour, line and marker
+    "central": (central, CENTRAL, "-", "o"),
+    "one-sided": (one_sided, ONE_SIDED, "--", "s"),
+}
+
+
 def differences():
     """Return the scene of a slope measured by differences: the neighbourhood of w, and the error against h.
 
-    The function is exp, all of whose derivatives are known. Knobs: h, w and precision.
+    The function is exp, all of whose derivatives are known.
     """
-    hs = np.geomspace(1e-16, 1, 193)
-    offsets = np.linspace(-1.6, 1.6, 321)
+    hs, offsets = np.geomspace(1e-16, 1, 193), np.linspace(-1.6, 1.6, 321)
 
-    def build(figure):
-        left, right = (figure.add_axes(place) for place in AXES)
-        left.set(xlim=(-1.6, 1.6), ylim=(-2.2, 2.9), xlabel="distance from w, in units of h")
-        left.set(ylabel="rise of eʷ, in units of h · slope")
-        left.plot(offsets, offsets, color="#c5cdd5", linewidth=5, label="true slope")
-        curve = left.plot([], [], color="#222222", linewidth=1, animated=True, label="eʷ as computed")[0]
-        chords = {
-            name: left.plot([], [], style, color=colour, markersize=7, animated=True, label=name)[0]
-            for name, style, colour in (("central", "o-", CENTRAL), ("one-sided", "s--", ONE_SIDED))
-        }
-        left.legend(loc="upper left")
-        right.set(xscale="log", yscale="log", xlim=(1e-16, 1), ylim=(1e-14, 30))
-        right.set(xlabel="h", ylabel="relative error of the slope")
-        theory = [right.plot([], [], color="#c5cdd5", linewidth=6, animated=True)[0] for _ in range(2)]
-        errors = {
-            name: right.plot([], [], style, color=colour, linewidth=1.3, animated=True)[0]
-            for name, style, colour in (("central", "-", CENTRAL), ("one-sided", "--", ONE_SIDED))
-        }
-        here = {
-            name: right.plot([], [], style, color=colour, markersize=9, animated=True)[0]
-            for name, style, colour in (("central", "o", CENTRAL), ("one-sided", "s", ONE_SIDED))
-        }
-        left.set_title("the neighbourhood of w")
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, h, w, precision):
+        kind = DTYPES[precision]
+        point, size = kind(w), kind(h)
+        slope = np.exp(float(point))
+        unit = float(size) * slope
+        rise = lambda x: (np.exp(point + kind(x) * size) - np.exp(point)).astype(float) / unit  # noqa: E731
+        data = {"curve": (offsets, [rise(x) for x in offsets]), "central": ([-1, 1], [rise(-1), rise(1)])}
+        data |= {"one-sided": ([0, 1], [0, rise(1)])}
+        wrong, rounding = {}, unit_roundoff(precision) * (1 + abs(w))
+        for name, (rule, *_) in PAIRS.items():
+            wrong[name] = float(abs(rule(np.exp, point, size) / slope - 1))
+            off = np.abs(rule(np.exp, point, hs.astype(kind)).astype(float) / slope - 1)
+            data |= {f"{name} error": (hs, off), f"{name} here": ([h], [max(wrong[name], 1.3e-14)])}
+        data["theory"] = [(hs, size + k * rounding / hs) for size, k in ((hs**2 / 6, 1), (hs / 2, 2))]
+        why = "This is near the best h for the central difference."
+        if h**2 / 6 < rounding / h / 10:
+            why = "Rounding: h is too small."
+        if h**2 / 6 > 3 * rounding / h:
+            why = "The curve bends: h is too large."
+        told = f"h {h:.2g} in {precision}: the central difference is wrong by {wrong['central']:.1g} of the "
+        return Shown(f"{told}slope, the one-sided one by {wrong['one-sided']:.1g}. {why}", **data)
 
-        def move(*, h, w, precision):
-            kind = DTYPES[precision]
-            point, step = kind(w), kind(h)
-            slope = np.exp(float(point))
-            unit = float(step) * slope
-            rise = lambda x: (np.exp(point + kind(x) * step) - np.exp(point)).astype(float) / unit  # noqa: E731
-            curve.set_data(offsets, np.clip([rise(x) for x in offsets], -9, 9))
-            chords["central"].set_data([-1, 1], np.clip([rise(-1), rise(1)], -9, 9))
-            chords["one-sided"].set_data([0, 1], np.clip([0, rise(1)], -9, 9))
-            wrong = {}
-            for name, rule in (("central", central), ("one-sided", one_sided)):
-                off = np.abs(rule(np.exp, point, hs.astype(kind)).astype(float) / slope - 1)
-                wrong[name] = float(abs(rule(np.exp, point, step) / slope - 1))
-                errors[name].set_data(hs, np.maximum(off, 1e-18))
-                here[name].set_data([h], [max(wrong[name], 1.3e-14)])
-            rounding = unit_roundoff(precision) * (1 + abs(w))
-            for line, size, heights in zip(theory, (hs**2 / 6, hs / 2), (1, 2), strict=True):
-                line.set_data(hs, size + heights * rounding / hs)
-            settings.set_text(f"h {h:.2g}   w {w:.3g}   {precision}")
-            why = (
-                "The curve bends: h is too large."
-                if h**2 / 6 > 3 * rounding / h
-                else "Rounding: h is too small."
-                if h**2 / 6 < rounding / h / 10
-                else "This is near the best h for the central difference."
-            )
-            return (
-                f"h {h:.2g} in {precision}: the central difference is wrong by {wrong['central']:.1g} of the "
-                f"slope, the one-sided one by {wrong['one-sided']:.1g}. {why}"
-            )
-
-        return move
-
-    return Scene(build, {"h": 0.3, "w": 1.0, "precision": "float64"})
+    sides = ("distance from w, in units of h", -1.6, 1.6), ("rise of eʷ, in units of h · slope", -2.2, 2.9)
+    left = Panel(LEFT, *sides, "the neighbourhood of w", legend="upper left")
+    left.add(true=line(QUIET, (offsets, offsets), linewidth=5, label="true slope"))
+    left.add(curve=line("#222222", linewidth=1, label="eʷ as computed", within=(-9, 9)))
+    sides = log("h", 1e-16, 1), log("relative error of the slope", 1e-14, 30)
+    right = Panel(RIGHT, *sides, "h {h:.2g}   w {w:.3g}   {precision}")
+    right.add(theory=many(line(QUIET, linewidth=6, within=FREE) for _ in range(2)))
+    for name, (_, colour, dash, marker) in PAIRS.items():
+        look = {"linestyle": dash, "marker": marker, "markersize": 7}
+        left.add(**{name: line(colour, label=name, within=(-9, 9), **look)})
+        right.add(**{f"{name} error": line(colour, linestyle=dash, linewidth=1.3, within=(1e-18, np.inf))})
+    for name, (_, colour, _, marker) in PAIRS.items():
+        right.add(**{f"{name} here": dots(colour, marker=marker, within=FREE)})
+    knobs = {"h": knob(0.3, 1e-16, 1.0, log=True), "w": knob(1.0, -2.0, 2.0)}
+    return picture([left, right], show, **knobs, precision=knob("float64", DTYPES))
 
 
 # --- convex or not -----------------------------------------------------------------------------------
@@ -138,46 +112,32 @@ def bumpy_curvature(w, bumps):
 
 
 def chord():
-    """Return the scene of a chord over a curve, and of the curve's curvature. Knobs: bumps, a and b."""
+    """Return the scene of a chord over a curve, and of the curve's curvature. a, b: the chord's ends."""
     w = np.linspace(-4, 4, 401)
 
-    def build(figure):
-        left, right = (figure.add_axes(place) for place in AXES)
-        left.set(xlim=(-4, 4), ylim=(-0.5, 13), xlabel="w", ylabel="loss")
-        right.set(xlim=(-4, 4), ylim=(-8, 8), xlabel="w", ylabel="curvature (second derivative)")
-        right.axhline(0, color=ALERT, linewidth=1, linestyle="--")
-        right.axhspan(-8, 0, color=ALERT, alpha=0.08)
-        right.text(0, -7.2, "below 0: bends downwards", ha="center", color=ALERT)
-        curve = left.plot([], [], color=LINE["color"], animated=True)[0]
-        line = left.plot([], [], "s--", color=ONE_SIDED, markersize=8, animated=True)[0]
-        above = left.plot([], [], color=ALERT, linewidth=5, alpha=0.6, animated=True)[0]
-        bend = right.plot([], [], color=CENTRAL, animated=True)[0]
-        left.set_title("curve and chord")
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, bumps, a, b):
+        ends, (low, high) = np.array([a, b]), np.sort([a, b])
+        inner = np.linspace(low, high, 201)
+        share = (inner - low) / (high - low) if high > low else 0 * inner
+        over = bumpy(inner, bumps) > (1 - share) * bumpy(low, bumps) + share * bumpy(high, bumps) + 1e-9
+        data = {"curve": (w, bumpy(w, bumps)), "chord": (ends, bumpy(ends, bumps))}
+        data |= {"above": (inner, np.where(over, bumpy(inner, bumps), np.nan))}
+        data |= {"bend": (w, bumpy_curvature(w, bumps))}
+        told = (
+            f"The curve {'rises above this chord' if over.any() else 'stays below this chord'}. The smallest "
+        )
+        verdict = "convex" if bumps <= 0.25 else "not convex"
+        return Shown(f"{told}curvature is {1 - 4 * bumps:.3g}: the function is {verdict}.", **data)
 
-        def move(*, bumps, a, b):
-            heights, curvature = bumpy(w, bumps), bumpy_curvature(w, bumps)
-            curve.set_data(w, heights)
-            ends = np.array([a, b])
-            line.set_data(ends, bumpy(ends, bumps))
-            low, high = np.sort(ends)
-            inner = np.linspace(low, high, 201)
-            share = (inner - low) / (high - low) if high > low else 0 * inner
-            on_chord = (1 - share) * bumpy(low, bumps) + share * bumpy(high, bumps)
-            over = bumpy(inner, bumps) > on_chord + 1e-9
-            above.set_data(inner, np.where(over, bumpy(inner, bumps), np.nan))
-            bend.set_data(w, curvature)
-            settings.set_text(f"bumps {bumps:.3g}   a {a:.3g}   b {b:.3g}")
-            here = "rises above this chord" if over.any() else "stays below this chord"
-            verdict = "convex" if bumps <= 0.25 else "not convex"
-            return (
-                f"The curve {here}. The smallest curvature is {1 - 4 * bumps:.3g}: the function is {verdict}."
-            )
-
-        return move
-
-    ends = (Handle(0, "a", None), Handle(0, "b", None))
-    return Scene(build, {"bumps": 0.0, "a": -3.0, "b": 2.0}, handles=ends)
+    left = Panel(LEFT, ("w", -4, 4), ("loss", -0.5, 13), "curve and chord")
+    left.add(curve=line(LINE["color"]), chord=line(ONE_SIDED, linestyle="--", marker="s", markersize=8))
+    left.add(above=line(ALERT, linewidth=5, alpha=0.6))
+    right = Panel(RIGHT, ("w", -4, 4), ("curvature (second derivative)", -8, 8), KNOBS)
+    right.add(zero=level(ALERT, 0, linewidth=1, linestyle="--"))
+    right.add(below=lambda ax: ax.axhspan(-8, 0, color=ALERT, alpha=0.08))
+    right.add(words=note(0, -7.2, "below 0: bends downwards", ha="center", color=ALERT), bend=line(CENTRAL))
+    knobs = {"bumps": knob(0.0, 0.0, 1.5), "a": knob(-3.0, -4.0, 4.0), "b": knob(2.0, -4.0, 4.0)}
+    return picture([left, right], show, handles=(Handle(0, "a", None), Handle(0, "b", None)), **knobs)
 
 
 # --- minima, saddles, plateaus -----------------------------------------------------------------------
@@ -226,48 +186,30 @@ def saddle_steps(distance, lr, descent=0.5, far=0.5):
 def near_a_saddle(steps=500, far=0.5):
     """Return the scene of a walk that starts close to a saddle's ridge: from above, and |w[1]| against step.
 
-    Knobs: distance (of the start from the ridge), lr, noise (of the gradient) and seed.
+    distance: of the start from the ridge.  noise: of the gradient.
     """
-    land = saddle()
+    land, t = saddle(), np.arange(steps + 1)
 
-    def build(figure):
-        left, right = (figure.add_axes(place) for place in AXES)
-        height_map(left, land)
-        left.set_title("from above: the ridge is w[1] = 0")
-        right.set(yscale="log", xlim=(0, steps), ylim=(1e-16, 1e3), xlabel="step")
-        right.set_ylabel("distance from the ridge |w[1]|")
-        right.axhline(far, color=ALERT, linewidth=1, linestyle="--")
-        right.text(0.98 * steps, 20, "above the dashed line: away", color=ALERT, ha="right")
-        theory = right.plot([], [], color=CENTRAL, linewidth=6, alpha=0.3, animated=True)[0]
-        walk = path_line(left, gradient_descent, animated=True)
-        growth = right.plot([], [], animated=True, **LINE | {"marker": ""})[0]
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, distance, lr, noise, seed):
+        grad = noisy(land.grad, noise, seed) if noise else land.grad
+        ws = path(gradient_descent, grad, np.array([-1.8, distance]), steps, lr=lr)
+        away, formula = np.flatnonzero(np.abs(ws[:, 1]) > far), distance * (1 + 0.5 * lr) ** t
+        told = f"Still at the saddle after {steps} steps"
+        if away.size:
+            told = f"Away after {counted(away[0], 'step')}"
+        needed = saddle_steps(distance, lr) if distance < far else 0
+        data = {"walk": ws, "growth": np.abs(ws[:, 1]), "theory": (t[formula < 1], formula[formula < 1])}
+        return Shown(f"{told}; the formula without noise says {needed:.0f}.", **data)
 
-        def move(*, distance, lr, noise, seed):
-            start = np.array([-1.8, distance])
-            grad = noisy(land.grad, noise, seed) if noise else land.grad
-            ws = path(gradient_descent, grad, start, steps, lr=lr)
-            height = np.abs(ws[:, 1])
-            set_path(walk, ws, land.box)
-            growth.set_data(np.arange(steps + 1), np.maximum(height, 1e-17))
-            t = np.arange(steps + 1)
-            with np.errstate(over="ignore"):
-                formula = distance * (1 + 0.5 * lr) ** t
-            theory.set_data(t[formula < 1], formula[formula < 1])
-            settings.set_text(f"distance {distance:.2g}   lr {lr:.2g}   noise {noise:g}   seed {seed}")
-            away = np.flatnonzero(height > far)
-            told = (
-                f"away after {counted(away[0], 'step')}"
-                if away.size
-                else f"still at the saddle after {steps} steps"
-            )
-            formula = saddle_steps(distance, lr) if distance < far else 0
-            return f"{told.capitalize()}; the formula without noise says {formula:.0f}."
-
-        return move
-
-    moving = {"distance": 1e-3, "lr": 0.1, "noise": 0.0, "seed": 0}
-    return Scene(build, moving)
+    above = from_above(LEFT, land, "from above: the ridge is w[1] = 0", walk=walk(gradient_descent))
+    right = Panel(RIGHT, step(steps), log("distance from the ridge |w[1]|", 1e-16, 1e3))
+    right.title = "distance {distance:.2g}   lr {lr:.2g}   noise {noise:g}   seed {seed}"
+    right.add(far=level(ALERT, far, linewidth=1, linestyle="--"))
+    right.add(words=note(0.98 * steps, 20, "above the dashed line: away", color=ALERT, ha="right"))
+    right.add(theory=band(CENTRAL, alpha=0.3), growth=plain(gradient_descent, within=(1e-17, np.inf)))
+    knobs = {"distance": knob(1e-3, 1e-15, 1.0, log=True), "lr": knob(0.1, 0.02, 1.5)}
+    knobs |= {"noise": knob(0.0, [0.0, 1e-9, 1e-6, 1e-3, 0.1]), "seed": knob(0, 0, 20)}
+    return picture([above, right], show, **knobs)
 
 
 def basin(w):
@@ -301,50 +243,38 @@ def on_a_plateau(steps=800, walkers=20):
     """Return the scene of walks that start far out on a plateau: the profile, and distance against step.
 
     One walk is without noise; the others have noise of one size and different draws. lr is 3.
-    Knobs: start (distance from the centre), noise, weights (how many there are) and seed.
+    start: distance from the centre.  weights: how many there are.
     """
-    edge = 4.0  # here the slope is largest
+    edge, distance, shown = (
+        4.0,
+        np.linspace(0, 40, 201),
+        np.arange(0, steps + 1, 4),
+    )  # the slope is largest there
 
-    def build(figure):
-        left, right = (figure.add_axes(place) for place in AXES)
-        distance = np.linspace(0, 40, 201)
-        left.plot(distance, basin(distance[:, None]), color="#7f9dbb")
-        left.set(xlim=(0, 40), ylim=(-0.05, 1.15), xlabel="distance from the centre", ylabel="loss")
-        right.set(xlim=(0, steps), ylim=(0, 40), xlabel="step")
-        right.set_ylabel("distance from the centre (shaded: the basin)")
-        left.axvspan(0, edge, color="#7f9dbb", alpha=0.25)
-        right.axhspan(0, edge, color="#7f9dbb", alpha=0.25)
-        lines = [
-            right.plot([], [], color=ONE_SIDED, lw=0.6, alpha=0.7, animated=True)[0] for _ in range(walkers)
-        ]
-        quiet = right.plot([], [], animated=True, **LINE | {"marker": "", "linewidth": 2.2})[0]
-        begin = left.plot([], [], "o", color=LINE["color"], markersize=9, animated=True)[0]
-        ends = left.plot([], [], "|", color=ONE_SIDED, markersize=14, animated=True)[0]
-        left.set_title("dot: the start; bars: where the noisy walks ended", fontsize=10)
-        settings = right.set_title("", fontsize=10, animated=True)
-        shown = np.arange(0, steps + 1, 4)
+    def show(*, start, noise, weights, seed):
+        distances = plateau_walks(start, noise, weights, seed, steps, walkers)
+        inside, last = distances < edge, distances[-1, 1:]
+        first = np.flatnonzero(inside[:, 0])
+        alone = f"enters the basin at step {first[0]}" if first.size else "does not enter the basin"
+        data = {"noisy": [(shown, r) for r in distances[shown, 1:].T], "quiet": (shown, distances[shown, 0])}
+        data |= {"begin": ([start], basin(np.array([[start]]))), "ends": (last, basin(last[:, None]))}
+        told = f"In {steps} steps: without noise the walk {alone}; with noise {noise:g}, "
+        return Shown(f"{told}{inside[:, 1:].any(axis=0).sum()} of {walkers} walks enter it.", **data)
 
-        def move(*, start, noise, weights, seed):
-            distances = plateau_walks(start, noise, weights, seed, steps, walkers)
-            for line, r in zip(lines, distances[shown, 1:].T, strict=True):
-                line.set_data(shown, np.minimum(r, 100))
-            quiet.set_data(shown, distances[shown, 0])
-            begin.set_data([start], basin(np.array([[start]])))
-            ends.set_data(distances[-1, 1:], basin(distances[-1, 1:, None]))
-            settings.set_text(f"start {start:.3g}   noise {noise:g}   weights {weights}   seed {seed}")
-            inside = distances < edge
-            first = np.flatnonzero(inside[:, 0])
-            alone = f"enters the basin at step {first[0]}" if first.size else "does not enter the basin"
-            entered = inside[:, 1:].any(axis=0).sum()
-            return (
-                f"In {steps} steps: without noise the walk {alone}; "
-                f"with noise {noise:g}, {entered} of {walkers} walks enter it."
-            )
-
-        return move
-
-    knobs = {"start": 14.0, "noise": 0.0, "weights": 1, "seed": 0}
-    return Scene(build, knobs, handles=(Handle(0, "start", None),))
+    left = Panel(LEFT, ("distance from the centre", 0, 40), ("loss", -0.05, 1.15), size=10)
+    left.title = "dot: the start; bars: where the noisy walks ended"
+    left.add(profile=line("#7f9dbb", (distance, basin(distance[:, None]))))
+    left.add(basin=lambda ax: ax.axvspan(0, edge, color="#7f9dbb", alpha=0.25))
+    left.add(begin=dots(LINE["color"]), ends=dots(ONE_SIDED, marker="|", size=14))
+    right = Panel(RIGHT, step(steps), ("distance from the centre (shaded: the basin)", 0, 40))
+    right.title = "start {start:.3g}   noise {noise:g}   weights {weights}   seed {seed}"
+    right.add(basin=lambda ax: ax.axhspan(0, edge, color="#7f9dbb", alpha=0.25))
+    thin = {"linewidth": 0.6, "alpha": 0.7, "within": (-np.inf, 100)}
+    right.add(noisy=many(line(ONE_SIDED, **thin) for _ in range(walkers)))
+    right.add(quiet=plain(gradient_descent, linewidth=2.2))
+    knobs = {"start": knob(14.0, 4.0, 17.0), "noise": knob(0.0, [0.0, 0.01, 0.03, 0.1, 0.3])}
+    knobs |= {"weights": knob(1, [1, 2, 3, 10, 30]), "seed": knob(0, 0, 20)}
+    return picture([left, right], show, handles=(Handle(0, "start", None),), **knobs)
 
 
 # --- Newton's step -----------------------------------------------------------------------------------
@@ -378,66 +308,54 @@ def newton_direction(land, w, damping=0.0):
 
 
 def newton():
-    """Return the scene of Newton's steps: from above, and the loss along the first one, model and truth.
-
-    Knobs: landscape, start_x, start_y and damping.
-    """
+    """Return the scene of Newton's steps: from above, and the loss along the first one, model and truth."""
     reach = np.linspace(-0.5, 2, 126)
 
-    def build(figure, *, landscape):
+    def show(*, landscape, start_x, start_y, damping):
+        land, w = NEWTON_GROUNDS[landscape], np.array([start_x, start_y])
+        g, H, span = land.grad(w), hessian(land.grad, w), np.ptp(land.box, axis=1)
+        length = 0.2 / max(np.linalg.norm(g / span), 1e-12)
+        data = {"walk": newton_walk(land, w, damping), "downhill": np.stack([w, w - length * g])}
+        move = newton_direction(land, w, damping)
+        curvatures = ", ".join(f"{c:.3g}" for c in np.linalg.eigvalsh(H))
+        if move is None:
+            told = f"Curvatures {curvatures}: with this damping one of them is 0, and there is no step."
+            return Shown(told, low=None, high=None, **data)
+        model = reach * (g @ move) + 0.5 * reach**2 * (move @ H @ move)
+        size, change = max(np.abs(model).max(), 1e-9), land(w + move) - land(w)
+        truth = land(w + reach[:, None] * move) - land(w)
+        data |= {"truth": (reach, np.clip(truth, -50 * size, 50 * size)), "model": (reach, model)}
+        data |= {"dots": ([0, 1], [0, np.clip(change, -50 * size, 50 * size)]), "low": -1.3 * size}
+        data |= {"high": 3 * size}
+        told = (
+            f"Curvatures here: {curvatures}. The step begins {'downhill' if g @ move < 0 else 'uphill'} and "
+        )
+        told += (
+            f"changes the loss by {change:.3g}; the model promised {g @ move + 0.5 * move @ H @ move:.3g}."
+        )
+        return Shown(told, **data)
+
+    def panels(landscape):
         land = NEWTON_GROUNDS[landscape]
-        left, right = (figure.add_axes(place) for place in AXES)
-        height_map(left, land)
-        left.set_title(f"{land.name}; solid: 8 Newton steps, dotted: downhill", fontsize=10)
-        right.set(xlim=(-0.5, 2), xlabel="how far along the first step (1: all of it)")
-        right.set_ylabel("loss, less the loss at the start")
-        walk = left.plot([], [], animated=True, markersize=6, linewidth=1.6, **NEWTON)[0]
-        downhill = left.plot([], [], ":", color=ALERT, linewidth=2.4, animated=True)[0]
-        truth = right.plot([], [], color=LINE["color"], animated=True, label="the loss")[0]
-        model = right.plot([], [], "--", color=CENTRAL, animated=True, label="quadratic model")[0]
-        dots = right.plot([], [], "o", color=NEWTON["color"], markersize=8, animated=True)[0]
-        right.legend(loc="upper center")
-        right.yaxis.set_animated(True)
-        settings = right.set_title("", fontsize=10, animated=True)
-        (x0, x1), (y0, y1) = land.box
-        span = np.array([x1 - x0, y1 - y0])
-
-        def move(*, start_x, start_y, damping):
-            w = np.array([start_x, start_y])
-            ws = newton_walk(land, w, damping)
-            walk.set_data(*np.clip(ws, -1e3, 1e3).T)
-            g, H = land.grad(w), hessian(land.grad, w)
-            length = 0.2 / max(np.linalg.norm(g / span), 1e-12)
-            downhill.set_data(*np.stack([w, w - length * g]).T)
-            settings.set_text(f"start ({start_x:.3g}, {start_y:.3g})   damping {damping:g}")
-            step = newton_direction(land, w, damping)
-            curvatures = ", ".join(f"{c:.3g}" for c in np.linalg.eigvalsh(H))
-            if step is None:
-                for line in (truth, model, dots):
-                    line.set_data([], [])
-                return f"Curvatures {curvatures}: with this damping one of them is 0, and there is no step."
-            parabola = reach * (g @ step) + 0.5 * reach**2 * (step @ H @ step)
-            heights = land(w + reach[:, None] * step) - land(w)
-            size = max(np.abs(parabola).max(), 1e-9)
-            right.set_ylim(-1.3 * size, 3 * size)
-            right.yaxis.stale = True
-            truth.set_data(reach, np.clip(heights, -50 * size, 50 * size))
-            model.set_data(reach, parabola)
-            change = land(w + step) - land(w)
-            dots.set_data([0, 1], [0, np.clip(change, -50 * size, 50 * size)])
-            way = "downhill" if g @ step < 0 else "uphill"
-            return (
-                f"Curvatures here: {curvatures}. The step begins {way} and changes the loss by {change:.3g}; "
-                f"the model promised {g @ step + 0.5 * step @ H @ step:.3g}."
-            )
-
-        return move
+        left = from_above(LEFT, land, f"{land.name}; solid: 8 Newton steps, dotted: downhill", size=10)
+        left.add(walk=line(NEWTON, markersize=6, linewidth=1.6, within=(-1e3, 1e3)))
+        left.add(downhill=line(ALERT, linestyle=":", linewidth=2.4, within=(-np.inf, np.inf)))
+        sides = (
+            ("how far along the first step (1: all of it)", -0.5, 2),
+            ("loss, less the loss at the start", "low", "high"),
+        )
+        right = Panel(
+            RIGHT, *sides, "start ({start_x:.3g}, {start_y:.3g})   damping {damping:g}", legend="upper center"
+        )
+        every = {"within": (-np.inf, np.inf)}
+        right.add(truth=line(LINE["color"], label="the loss", **every))
+        right.add(model=line(CENTRAL, linestyle="--", label="quadratic model", **every))
+        return [left, right.add(dots=dots(NEWTON["color"], size=8, **every))]
 
     # On the saddle, from here Newton goes to it: higher up both curvatures are positive.
-    moving = {"start_x": -1.5, "start_y": 0.3, "damping": 0.0}
-    return Scene(
-        build, moving, {"landscape": "ravine"}, ranges={"start_x": (-2.0, 2.0), "start_y": (-1.0, 1.5)}
-    )
+    knobs = {"start_x": knob(-1.5, -2.0, 2.0), "start_y": knob(0.3, -1.0, 1.5)}
+    knobs |= {"damping": knob(0.0, [0.0, 0.1, 0.6, 1.0, 10.0, 100.0])}
+    return picture(panels, show, landscape=knob("ravine", NEWTON_GROUNDS, still=True), **knobs)
 
 
 # --- a slice of a network's loss ---------------------------------------------------------------------
@@ -470,59 +388,42 @@ def network_slice(net, w, directions, points=(61, 49)):
     """Return the scene of a network's loss on a plane through w: the plane from above, and along one line.
 
     directions: name → pair of directions, each of shape (n,). The picture's unit is the length of each.
-    Knobs: plane (which pair), width (how far it reaches) and turn (the line's angle, in degrees).
+    plane: which pair.  width: how far it reaches.  turn: the line's angle, in degrees.
     """
     u, v = (np.linspace(-1, 1, n) for n in points)
     fine = [np.linspace(-1, 1, 4 * n) for n in points]
-    along = np.linspace(-1, 1, 81)
-    light, maps = w.astype(np.float32), {}
+    along, light = np.linspace(-1, 1, 81), w.astype(np.float32)
 
     def loss(a, b, plane):
         first, second = (d.astype(np.float32) for d in directions[plane])
         a, b = (np.asarray(x, dtype=np.float32)[..., None] for x in (a, b))
         return net(light + a * first + b * second)
 
+    @lru_cache
     def bands(plane, width):
-        if (plane, width) not in maps:
-            heights = loss(*np.meshgrid(width * u, width * v), plane).astype(float)
-            heights = np.array([np.interp(fine[0], u, row) for row in heights])
-            heights = np.array([np.interp(fine[1], v, column) for column in heights.T]).T
-            ground = Landscape("", lambda w: heights, None, [0, 0], [[0, 0]], ((-1, 1), (-1, 1)))
-            maps[plane, width] = height_bands(ground, [len(axis) for axis in fine])
-        return maps[plane, width]
+        heights = loss(*np.meshgrid(width * u, width * v), plane).astype(float)
+        heights = np.array([np.interp(fine[0], u, row) for row in heights])
+        heights = np.array([np.interp(fine[1], v, column) for column in heights.T]).T
+        land = Landscape("", lambda w: heights, None, [0, 0], [[0, 0]], ((-1, 1), (-1, 1)))
+        return height_bands(land, [len(axis) for axis in fine])
 
-    def build(figure):
-        left, right = (figure.add_axes(place) for place in AXES)
-        image = left.imshow(
-            bands(next(iter(directions)), 1.0),
-            extent=(-1, 1, -1, 1),
-            origin="lower",
-            aspect="auto",
-            animated=True,
-        )
-        left.set(xlabel="first direction, in widths", ylabel="second direction, in widths")
-        left.set(title="the loss on the plane", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-        left.plot([0], [0], "*", color="white", mec="#333333", markersize=14, zorder=5, animated=True)
-        line = left.plot([], [], "--", color=ALERT, linewidth=2, animated=True)[0]
-        right.set(xlim=(-1, 1), xticks=[-1, 0, 1], yscale="log", ylim=(1e-3, 300), ylabel="loss")
-        right.set_xlabel("along the dashed line, in widths")
-        profile = right.plot([], [], animated=True, **LINE | {"marker": ""})[0]
-        settings = right.set_title("", fontsize=10, animated=True)
+    def show(*, plane, width, turn):
+        c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+        losses, (first, second) = loss(width * c * along, width * s * along, plane), directions[plane]
+        told = f"Along this line the loss goes from {losses[len(along) // 2]:.2g} in the middle to "
+        told += f"{losses[0]:.2g} and {losses[-1]:.2g} at the ends. Curvature in the middle: "
+        data = {"map": bands(plane, width), "line": ([-c, c], [-s, s]), "losses": (along, losses)}
+        data |= {"middle": ([0], [0])}
+        return Shown(f"{told}{curvature_along(net, w, c * first + s * second):.2g}.", **data)
 
-        def move(*, plane, width, turn):
-            image.set_data(bands(plane, width))
-            c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-            line.set_data([-c, c], [-s, s])
-            losses = loss(width * c * along, width * s * along, plane)
-            profile.set_data(along, np.clip(losses, 1e-4, 1e4))
-            settings.set_text(f"{plane}   width {width:g}   turn {turn}°")
-            first, second = directions[plane]
-            bend = curvature_along(net, w, c * first + s * second)
-            return (
-                f"Along this line the loss goes from {losses[len(along) // 2]:.2g} in the middle to "
-                f"{losses[0]:.2g} and {losses[-1]:.2g} at the ends. Curvature in the middle: {bend:.2g}."
-            )
-
-        return move
-
-    return Scene(build, {"plane": next(iter(directions)), "width": 1.0, "turn": 0})
+    ends = -1, 1, False, [-1, 0, 1]
+    left = Panel(LEFT, ("first direction, in widths", *ends), ("second direction, in widths", *ends))
+    left.title = "the loss on the plane"
+    left.add(map=image((-1, 1, -1, 1)))
+    left.add(middle=dots("white", marker="*", size=14, markeredgecolor="#333333", zorder=5))
+    left.add(line=line(ALERT, linestyle="--", linewidth=2))
+    right = Panel(RIGHT, ("along the dashed line, in widths", *ends), log("loss", 1e-3, 300))
+    right.title = "{plane}   width {width:g}   turn {turn}°"
+    right.add(losses=plain(gradient_descent, within=(1e-4, 1e4)))
+    knobs = {"plane": knob(next(iter(directions)), directions), "width": knob(1.0, [0.1, 0.3, 1.0, 2.0])}
+    return picture([left, right], show, **knobs, turn=knob(0, 0, 180))

@@ -5,7 +5,10 @@ from matplotlib.ticker import NullLocator
 
 from optim_lessons.adam import adam
 from optim_lessons.lab.fair import best_of
-from optim_lessons.lab.live import Scene
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, Panel, Shown, dots, knob, level, line, log, picture, ring, step, upright,
+)  # fmt: skip
 from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
 from optim_lessons.scale import bfloat16
 from optim_lessons.studies import scaling as study
@@ -41,7 +44,11 @@ def power_of(x, y):
 
 
 def _marks(axis, values):
-    axis.set_ticks(values, [f"{v:g}" for v in values], minor=False)
+    _ticks(axis, {value: f"{value:g}" for value in values})
+
+
+def _ticks(axis, texts):
+    axis.set_ticks(list(texts), list(texts.values()), minor=False)
     axis.set_minor_locator(NullLocator())
 
 
@@ -61,57 +68,48 @@ def best_lrs(rule, style):
 def widths():
     """Return the scene of the loss against lr, a line a width, and the best lr against the width.
 
-    Knobs: rule, style, and factor: the lines are read at so many times the best lr of the narrowest network.
+    factor: the lines are read at so many times the best lr of the narrowest network.
     """
 
-    def build(figure, *, rule):
-        lrs = study.LRS[rule]
+    def show(*, rule, style, factor):
+        lrs, losses = study.LRS[rule], width_results(rule, style)
         narrow = best_lr(width_results(rule, "standard")[0], lrs).value
-        left, right = figure.add_axes((0.07, 0.145, 0.5, 0.75)), figure.add_axes((0.66, 0.145, 0.325, 0.75))
-        left.set(xscale="log", yscale="log", xlim=(lrs[0], lrs[-1]), ylim=(0.015, HIGH))
-        left.set(xlabel="lr", ylabel="training loss at the end")
-        left.xaxis.set_major_locator(NullLocator())
-        left.xaxis.set_minor_locator(NullLocator())
-        ticks = np.log2(lrs[::4]).round().astype(int)
-        left.set_xticks(2.0**ticks, [f"$2^{{{k}}}$" for k in ticks])
-        lines, bests = [], []
+        i, bests = nearest(lrs, factor * narrow), [best_lr(row, lrs) for row in losses]
+        here = ", ".join(f"{row[i]:.2g}" if row[i] < HIGH else f"above {HIGH:g}" for row in losses)
+        best, names = (", ".join(its) for its in ([f"{b.value:.2g}" for b in bests], map(str, study.WIDTHS)))
+        data = {}
+        for width, row, its in zip(study.WIDTHS, losses, bests, strict=True):
+            data[f"width {width}"] = lrs, np.minimum(np.nan_to_num(row, nan=HIGH), HIGH)
+            data[f"best of {width}"] = [lrs[its.index]], [row[its.index]]
+        told = f"Widths {names}: loss {here} at lr {lrs[i]:.3g}; best lr {best}."
+        return Shown(told, lr=lrs[i], best=(study.WIDTHS, best_lrs(rule, style)), **data)
+
+    def panels(rule):
+        lrs = study.LRS[rule]
+        powers = np.log2(lrs[::4]).round().astype(int)
+        ticks = {2.0**k: f"$2^{{{k}}}$" for k in powers}
+        left = Panel((0.07, 0.145, 0.5, 0.75), log("lr", lrs[0], lrs[-1], ticks))
+        left.sides["y"] = log("training loss at the end", 0.015, HIGH)
+        left.title = "{rule}, {style}   factor {factor:.3g}: lr {lr:.3g}"
+        left.legend = {"loc": "lower left", "ncols": 2}
         for width, colour, mark in zip(study.WIDTHS, COLOURS, MARKS, strict=True):
-            style = {"color": colour, "marker": mark, "markersize": 3.5, "linewidth": 1.5}
-            lines.append(left.plot([], [], label=f"width {width}", animated=True, **style)[0])
-            bests.append(left.plot([], [], mark, color=colour, markersize=10, animated=True)[0])
-        now = left.axvline(1, color=ALERT, linestyle=":", linewidth=2, animated=True)
-        left.legend(loc="lower left", ncols=2)
-        right.set(xscale="log", yscale="log", xlim=(26, 320), ylim=(lrs[0], lrs[-1]))
-        right.set(xlabel="width", ylabel="best lr")
-        right.set_yticks(2.0**ticks, [f"$2^{{{k}}}$" for k in ticks])
-        right.yaxis.set_minor_locator(NullLocator())
-        _marks(right.xaxis, study.WIDTHS)
-        for name, line in zip(study.STYLES, ("--", "-"), strict=True):
-            right.plot(study.WIDTHS, best_lrs(rule, name), line, color=PALE, linewidth=4, label=name)
-        dots = right.plot([], [], "o", color="#222222", markersize=7, animated=True)[0]
-        right.legend(loc="lower left")
-        title = left.set_title("", fontsize=10, animated=True)
-
-        def move(*, style, factor):
-            losses, i = width_results(rule, style), nearest(lrs, factor * narrow)
-            lr = lrs[i]
-            for line, best, row in zip(lines, bests, losses, strict=True):
-                line.set_data(lrs, np.minimum(np.nan_to_num(row, nan=HIGH), HIGH))
-                k = best_lr(row, lrs).index
-                best.set_data([lrs[k]], [row[k]])
-            now.set_xdata([lr, lr])
-            dots.set_data(study.WIDTHS, best_lrs(rule, style))
-            title.set_text(f"{rule}, {style}   factor {factor:.3g}: lr {lr:.3g}")
-            here = ", ".join(f"{row[i]:.2g}" if row[i] < HIGH else f"above {HIGH:g}" for row in losses)
-            best = ", ".join(f"{best_lr(row, lrs).value:.2g}" for row in losses)
-            names = ", ".join(map(str, study.WIDTHS))
-            return f"Widths {names}: loss {here} at lr {lr:.3g}; best lr {best}."
-
-        return move
+            style, name = {"color": colour, "marker": mark}, f"width {width}"
+            left.add(**{name: line(style, label=name, markersize=3.5, linewidth=1.5, within=FREE)})
+            left.add(**{f"best of {width}": line(style, linestyle="", markersize=10, within=FREE)})
+        left.add(lr=upright(ALERT, linestyle=":", linewidth=2))
+        sides = (
+            log("width", 26, 320, {w: f"{w:g}" for w in study.WIDTHS}),
+            log("best lr", lrs[0], lrs[-1], ticks),
+        )
+        right = Panel((0.66, 0.145, 0.325, 0.75), *sides, legend="lower left")
+        for name, dash in zip(study.STYLES, ("--", "-"), strict=True):
+            pale = {"linestyle": dash, "linewidth": 4, "label": name}
+            right.add(**{name: line(PALE, (study.WIDTHS, best_lrs(rule, name)), **pale)})
+        return [left, right.add(best=dots("#222222", size=7, within=FREE))]
 
     factors = (2.0 ** np.arange(-4.5, 2.6, 0.5)).tolist()  # with each of them every rule was tried
-    ranges = {"rule": list(study.LRS), "style": list(study.STYLES), "factor": factors}
-    return Scene(build, {"style": "standard", "factor": 1.0}, {"rule": "Adam"}, ranges)
+    knobs = {"rule": knob("Adam", study.LRS, still=True), "style": knob("standard", study.STYLES)}
+    return picture(panels, show, **knobs, factor=knob(1.0, factors))
 
 
 TICKS = {"SGD": (0.1, 0.2, 0.5, 1), "Adam": (4, 8, 16, 32), "Muon": (0.5, 0.7, 1, 1.5)}
@@ -173,61 +171,50 @@ def critical_batch(batches, steps):
 def batches():
     """Return the scene of steps, examples and best lr against the batch.
 
-    Knobs: rule, goal (a training loss) and batch, at which steps are read and drawn against lr.
+    goal: a training loss.  batch: at which steps are read and drawn against lr.
     """
+    sizes = np.array(study.BATCHES)
 
-    def build(figure, *, rule, goal):
-        lrs, sizes = study.BATCH_LRS[rule], np.array(study.BATCHES)
-        steps, best = best_steps(rule, goal)
+    def show(*, rule, goal, batch):
+        lrs, i, (steps, best) = study.BATCH_LRS[rule], nearest(sizes, batch), best_steps(rule, goal)
+        row, (least, critical) = batch_results(rule, goal)[i], critical_batch(sizes, steps)
+        k = best_lr(row, lrs).index
+        told = f"Batch {sizes[i]}: {steps[i]:.0f} steps, {steps[i] * sizes[i]:,.0f} examples at lr "
+        told += f"{best[i]:.2g}. Fitted: at least {least:.1f} steps, critical batch {critical:.0f}."
+        data = {"ring0": ([sizes[i]], [steps[i]]), "ring1": ([sizes[i]], [best[i]])}
+        data |= {"ring2": ([lrs[k]], [row[k]])}
+        data |= {"steps": steps, "examples": steps * sizes}
+        return Shown(told, size=sizes[i], curve=(lrs, np.where(np.isfinite(row), row, np.nan)), **data)
+
+    def panels(rule, goal):
+        lrs, (steps, best), fine = study.BATCH_LRS[rule], best_steps(rule, goal), np.geomspace(2, 1024, 60)
         least, critical = critical_batch(sizes, steps)
-        axes = [figure.add_axes((x, 0.15, 0.25, 0.74)) for x in (0.065, 0.4, 0.735)]
-        fine = np.geomspace(2, 1024, 60)
-        axes[0].plot(fine, least * (1 + critical / fine), color=PALE, linewidth=4, label="steps, fitted")
-        axes[0].plot(sizes, steps, "o", color=COLOURS[3], markersize=5, label="steps")
-        axes[0].plot(sizes, steps * sizes, "s--", color=COLOURS[1], markersize=4, label="examples")
-        axes[0].axvline(critical, color=PALE, linestyle="--")
-        axes[0].set(ylabel="steps, examples to the goal", xlabel="batch")
-        axes[0].legend(loc="upper right")
+        ticks, place = {k: f"{k}" for k in (2, 16, 128, 1024)}, lambda x: (x, 0.15, 0.25, 0.74)
+        free = lambda ax: (ax.set_xscale("log"), ax.set_xlabel("batch"))  # noqa: E731
+        first = Panel(place(0.065), None, log("steps, examples to the goal", 3, 2e5), log=free)
+        first.legend = {"loc": "upper right"}
+        first.title = "{rule}, goal {goal:g}, batch {size}"
+        first.add(fit=line(PALE, (fine, least * (1 + critical / fine)), linewidth=4, label="steps, fitted"))
+        first.add(steps=dots(COLOURS[3], (sizes, steps), size=5, label="steps"))
+        dashed = {"linestyle": "--", "marker": "s", "markersize": 4, "label": "examples"}
+        first.add(examples=line(COLOURS[1], (sizes, steps * sizes), **dashed))
+        second = Panel(place(0.4), None, log("best lr", lrs[0], 4 * lrs[-1]), legend="upper left", log=free)
         near = nearest(sizes, 16)
-        for power, line, name in ((1, "-", "lr ∝ batch"), (0.5, "--", "lr ∝ √batch")):
-            y = best[near] * (sizes / 16) ** power
-            axes[1].plot(sizes, y, line, color=PALE, linewidth=3, label=name)
-        axes[1].plot(sizes, best, "o", color=COLOURS[3], markersize=5)
-        axes[1].set(ylabel="best lr", xlabel="batch", ylim=(lrs[0], 4 * lrs[-1]))
-        axes[1].axvline(critical, color=PALE, linestyle="--")
-        axes[1].legend(loc="upper left")
-        axes[2].set(ylabel="steps to the goal", xlabel="lr", xlim=(lrs[0], lrs[-1]))
-        for ax in axes:
-            ax.set(xscale="log", yscale="log")
-        for ax in axes[:2]:
-            ax.set_xticks([2, 16, 128, 1024], ["2", "16", "128", "1024"])
-            ax.xaxis.set_minor_locator(NullLocator())
-        axes[0].set_ylim(3, 2e5)
-        axes[2].set_ylim(3, 3000)
-        curve = axes[2].plot([], [], "o-", color=COLOURS[3], markersize=4, animated=True)[0]
-        ring = {"color": ALERT, "fillstyle": "none", "markersize": 11, "markeredgewidth": 2}
-        rings = [ax.plot([], [], "o", animated=True, **ring)[0] for ax in axes]
-        title = axes[0].set_title("", fontsize=10, animated=True)
+        for power, dash, name in ((1, "-", "lr ∝ batch"), (0.5, "--", "lr ∝ √batch")):
+            pale = {"linestyle": dash, "linewidth": 3, "label": name}
+            second.add(**{name: line(PALE, (sizes, best[near] * (sizes / 16) ** power), **pale)})
+        second.add(best=dots(COLOURS[3], (sizes, best), size=5))
+        for panel in (first, second):
+            panel.add(critical=upright(PALE, critical, linestyle="--"))
+            panel.add(side=lambda ax: (ax.relim(), ax.autoscale_view(scaley=False), _ticks(ax.xaxis, ticks)))
+        third = Panel(place(0.735), log("lr", lrs[0], lrs[-1]), log("steps to the goal", 3, 3000))
+        third.add(curve=line(COLOURS[3], marker="o", markersize=4, within=FREE))
+        for i, panel in enumerate((first, second, third)):
+            panel.add(**{f"ring{i}": ring(ALERT, width=2, within=FREE)})
+        return [first, second, third]
 
-        def move(*, batch):
-            i = nearest(sizes, batch)
-            row = batch_results(rule, goal)[i]
-            k = best_lr(row, lrs).index
-            curve.set_data(lrs, np.where(np.isfinite(row), row, np.nan))
-            for ring, x, y in zip(
-                rings, (sizes[i], sizes[i], lrs[k]), (steps[i], best[i], row[k]), strict=True
-            ):
-                ring.set_data([x], [y])
-            title.set_text(f"{rule}, goal {goal:g}, batch {sizes[i]}")
-            return (
-                f"Batch {sizes[i]}: {steps[i]:.0f} steps, {steps[i] * sizes[i]:,.0f} examples at lr "
-                f"{best[i]:.2g}. Fitted: at least {least:.1f} steps, critical batch {critical:.0f}."
-            )
-
-        return move
-
-    ranges = {"rule": list(study.BATCH_LRS), "goal": list(study.GOALS), "batch": list(study.BATCHES)}
-    return Scene(build, {"batch": 16}, {"rule": "SGD", "goal": 0.1}, ranges, size=(10.4, 3.7))
+    knobs = {"rule": knob("SGD", study.BATCH_LRS, still=True), "goal": knob(0.1, study.GOALS, still=True)}
+    return picture(panels, show, figsize=(10.4, 3.7), **knobs, batch=knob(16, study.BATCHES))
 
 
 # --- ends --------------------------------------------------------------------------------------------------
@@ -250,66 +237,49 @@ TOP = 0.6  # of the losses that are drawn
 def ends():
     """Return the scene of one run with a constant lr and its ends, beside a cosine for each end.
 
-    Knobs: end (the last step), share (of the steps, for the decay) and peak (the constant lr).
+    end: the last step.  share: of the steps, for the decay.  peak: the constant lr.
     """
+    t, steps = np.arange(0, study.ENDS[-1] + 1, study.LOOK), np.arange(0, study.ENDS[-1] + 1)
+    kinds = {"constant": ("#222222", "-", "one run, lr constant")}
+    kinds |= {"decay": (COLOURS[3], "-", "its end: lr falls to 0")}
+    kinds |= {"averaged": ("#008060", ":", "average of the constant run")}
+    kinds |= {"cosine": (COLOURS[1], "--", "cosine, planned for this end")}
 
-    def build(figure):
-        left, right = figure.add_axes((0.075, 0.145, 0.56, 0.75)), figure.add_axes((0.72, 0.145, 0.265, 0.75))
-        t = np.arange(0, study.ENDS[-1] + 1, study.LOOK)
-        left.set(xscale="log", yscale="log", xlim=(20, 1800), ylim=(0.115, TOP))
-        left.set(xlabel="step", ylabel="training loss, penalty included")
-        left.set_xticks(study.ENDS, map(str, study.ENDS))
-        left.xaxis.set_minor_locator(NullLocator())
-        left.set_yticks([0.12, 0.15, 0.2, 0.3, 0.5], ["0.12", "0.15", "0.2", "0.3", "0.5"])
-        left.yaxis.set_minor_locator(NullLocator())
-        right.set(xlim=(0, 1650), ylim=(0, 1.25), xlabel="step", ylabel="lr / its peak")
-        kinds = {
-            "constant": ("#222222", "-", "one run, lr constant"),
-            "decay": (COLOURS[3], "-", "its end: lr falls to 0"),
-            "averaged": ("#008060", ":", "average of the constant run"),
-            "cosine": (COLOURS[1], "--", "cosine, planned for this end"),
+    def show(*, end, share, peak):
+        found, k = study.results(), nearest(study.PEAKS, peak)
+        i, j = study.ENDS.index(end), study.SHARES.index(share)
+        best = best_lr(last_losses("cosine")[i], study.PEAKS)
+        curves = {name: found[name][:, k] for name in ("constant", "averaged")}
+        curves |= {"decay": found["decay"][i, j, :, k], "cosine": found["cosine"][i, :, best.index]}
+        rows, until = slice(20 // study.LOOK, end // study.LOOK + 1), steps[: end + 1]
+        data = {
+            name: (t[rows], np.where(its[rows] <= TOP, its[rows], np.nan)) for name, its in curves.items()
         }
-        lines, rates = {}, {}
-        for name, (colour, line, label) in kinds.items():
-            lines[name] = left.plot([], [], line, color=colour, label=label, animated=True)[0]
-            if name != "averaged":
-                rates[name] = right.plot([], [], line, color=colour, animated=True)[0]
-        left.legend(loc="upper right")
-        title = left.set_title("", fontsize=10, animated=True)
+        data |= {"lr, constant": study.warm_up(study.constant(1.0), study.WARM)(steps)}
+        data |= {"lr, decay": study.stable(1.0, end, share)(until)}
+        data |= {"lr, cosine": study.one_cosine(1.0, end)(until)}
+        last = {name: its[end // study.LOOK] for name, its in curves.items()}
+        told = f"At step {end}: constant {last['constant']:.4f}, after a decay over {share:.0%} of the steps "
+        told += f"{last['decay']:.4f}, averaged {last['averaged']:.4f}; cosine at its own best lr "
+        return Shown(f"{told}{best.value:.2g}: {last['cosine']:.4f}.", its_peak=study.PEAKS[k], **data)
 
-        def move(*, end, share, peak):
-            found, k = study.results(), nearest(study.PEAKS, peak)
-            i, j = study.ENDS.index(end), study.SHARES.index(share)
-            best = best_lr(last_losses("cosine")[i], study.PEAKS)
-            rows = slice(20 // study.LOOK, end // study.LOOK + 1)
-            curves = {
-                "constant": found["constant"][:, k], "averaged": found["averaged"][:, k],
-                "decay": found["decay"][i, j, :, k], "cosine": found["cosine"][i, :, best.index],
-            }  # fmt: skip
-            for name, line in lines.items():
-                seen = curves[name][rows]
-                line.set_data(t[rows], np.where(seen <= TOP, seen, np.nan))
-            steps = np.arange(0, study.ENDS[-1] + 1)
-            shapes = {
-                "constant": study.warm_up(study.constant(1.0), study.WARM),
-                "decay": study.stable(1.0, end, share), "cosine": study.one_cosine(1.0, end),
-            }  # fmt: skip
-            for name, line in rates.items():
-                seen = steps if name == "constant" else steps[: end + 1]
-                line.set_data(seen, shapes[name](seen))
-            title.set_text(f"end {end}   share {share:g}   peak {study.PEAKS[k]:.3g}")
-            last = {name: curves[name][end // study.LOOK] for name in lines}
-            return (
-                f"At step {end}: constant {last['constant']:.4f}, after a decay over {share:.0%} of the "
-                f"steps {last['decay']:.4f}, averaged {last['averaged']:.4f}; cosine at its own best lr "
-                f"{best.value:.2g}: {last['cosine']:.4f}."
-            )
-
-        return move
-
-    moving = {"end": 400, "share": 0.2, "peak": float(study.PEAKS[5])}
-    ranges = {"end": list(study.ENDS), "share": list(study.SHARES), "peak": study.PEAKS.tolist()}
-    return Scene(build, moving, {}, ranges, size=(10.2, 4.0))
+    ticks = {y: f"{y:g}" for y in (0.12, 0.15, 0.2, 0.3, 0.5)}
+    sides = [log("step", 20, 1800, {end: str(end) for end in study.ENDS})]
+    sides += [log("training loss, penalty included", 0.115, TOP, ticks)]
+    left = Panel((0.075, 0.145, 0.56, 0.75), *sides, legend="upper right")
+    left.title = "end {end}   share {share:g}   peak {its_peak:.3g}"
+    right = Panel((0.72, 0.145, 0.265, 0.75), step(1650), ("lr / its peak", 0, 1.25))
+    for name, (colour, dash, label) in kinds.items():
+        left.add(**{name: line(colour, linestyle=dash, label=label, within=FREE)})
+        right.add(**{f"lr, {name}": line(colour, linestyle=dash)})
+    knobs = {"end": knob(400, study.ENDS), "share": knob(0.2, study.SHARES)}
+    return picture(
+        [left, right],
+        show,
+        figsize=(10.2, 4.0),
+        **knobs,
+        peak=knob(float(study.PEAKS[5]), study.PEAKS.tolist()),
+    )
 
 
 # --- spikes ------------------------------------------------------------------------------------------------
@@ -334,37 +304,25 @@ def steps_after(growth, beta1=0.9, beta2=0.999, lasts=True, clip=np.inf):
 def spikes():
     """Return the scene of Adam's steps when the gradient grows at once.
 
-    Knobs: growth, beta1, beta2, clip (off, or a multiple of the usual gradient) and lasts.
+    clip: off, or a multiple of the usual gradient.
     """
+    t = np.arange(-5, AFTER)
 
-    def build(figure):
-        ax = figure.add_axes((0.075, 0.16, 0.9, 0.73))
-        ax.set(xlim=(-5, AFTER), ylim=(0, 7.5), xlabel="steps since the gradient grew", ylabel="step / lr")
-        ax.axhline(1, color=PALE, linestyle=":", label="the usual step: lr")
-        ax.plot(
-            np.arange(-5, AFTER), steps_after(100), color=PALE, linewidth=4, label="100-fold, beta2 0.999"
-        )
-        line = ax.plot([], [], "o-", color=COLOURS[3], markersize=4, label="these knobs", animated=True)[0]
-        ax.legend(loc="upper right")
-        title = ax.set_title("", fontsize=10, animated=True)
+    def show(*, growth, beta1, beta2, clip, lasts):
+        its = steps_after(growth, beta1, beta2, lasts, np.inf if clip == "off" else float(clip))
+        told = f"The first step is {its[5]:.2f} lr, the longest {its[5:].max():.2f} lr; the last of "
+        return Shown(f"{told}{AFTER} is {its[-1]:.2f} lr.", its=(t, its))
 
-        def move(*, growth, beta1, beta2, clip, lasts):
-            limit = np.inf if clip == "off" else float(clip)
-            its = steps_after(growth, beta1, beta2, lasts, limit)
-            line.set_data(np.arange(-5, AFTER), np.minimum(its, 20))
-            title.set_text(f"growth {growth:.3g}   beta1 {beta1:.3g}   beta2 {beta2:.4g}   clip {clip}")
-            after = its[5:]
-            return (
-                f"The first step is {after[0]:.2f} lr, the longest {after.max():.2f} lr; the last of "
-                f"{AFTER} is {after[-1]:.2f} lr."
-            )
-
-        return move
-
-    moving = {"growth": 100.0, "beta1": 0.9, "beta2": 0.999, "clip": "off", "lasts": True}
-    ranges = {"growth": (1.0, 1000.0), "beta1": (0.0, 0.99), "beta2": [0.9, 0.95, 0.98, 0.99, 0.995, 0.999]}
-    ranges |= {"clip": ["2", "5", "10", "off"]}
-    return Scene(build, moving, {}, ranges, size=(9.6, 3.4))
+    told = "growth {growth:.3g}   beta1 {beta1:.3g}   beta2 {beta2:.4g}   clip {clip}"
+    sides = ("steps since the gradient grew", -5, AFTER), ("step / lr", 0, 7.5)
+    panel = Panel((0.075, 0.16, 0.9, 0.73), *sides, told, legend="upper right")
+    panel.add(usual=level(PALE, 1, linestyle=":", label="the usual step: lr"))
+    panel.add(other=line(PALE, (t, steps_after(100)), linewidth=4, label="100-fold, beta2 0.999"))
+    panel.add(its=line(COLOURS[3], marker="o", markersize=4, label="these knobs", within=(-np.inf, 20)))
+    knobs = {"growth": knob(100.0, 1.0, 1000.0), "beta1": knob(0.9, 0.0, 0.99)}
+    knobs |= {"beta2": knob(0.999, [0.9, 0.95, 0.98, 0.99, 0.995, 0.999])}
+    knobs |= {"clip": knob("off", ["2", "5", "10", "off"]), "lasts": knob(True)}
+    return picture([panel], show, figsize=(9.6, 3.4), **knobs)
 
 
 # --- few digits --------------------------------------------------------------------------------------------
@@ -384,34 +342,22 @@ def falling(beta2, steps=2000, seed=0):
 
 
 def rounding():
-    """Return the scene of v in bfloat16 after the gradients have stopped.  Knob: beta2."""
+    """Return the scene of v in bfloat16 after the gradients have stopped."""
 
-    def build(figure):
-        ax = figure.add_axes((0.075, 0.16, 0.9, 0.73))
-        ax.set(xlim=(0, 2000), ylim=(1e-4, 2), yscale="log", xlabel="steps without a gradient", ylabel="v")
-        looks = {"exact": (PALE, "-", 5), "nearest": (ALERT, "-", 2), "by chance": (COLOURS[3], "--", 2)}
-        lines = {
-            name: ax.plot([], [], style, color=colour, linewidth=wide, label=name, animated=True)[0]
-            for name, (colour, style, wide) in looks.items()
-        }
-        ax.legend(loc="lower left")
-        title = ax.set_title("", fontsize=10, animated=True)
+    def show(*, beta2):
+        rows = falling(beta2)
+        told = f"After 1,000 steps v is {rows['exact'][1000]:.2g} exactly, {rows['nearest'][1000]:.2g} in "
+        told += f"bfloat16 to the nearest, {rows['by chance'][1000]:.2g} by chance (mean of 200)."
+        return Shown(told, **{name: (np.arange(0, 2001, 10), row[::10]) for name, row in rows.items()})
 
-        def move(*, beta2):
-            rows = falling(beta2)
-            for name, line in lines.items():
-                line.set_data(np.arange(0, 2001, 10), np.maximum(rows[name][::10], 1e-5))
-            title.set_text(f"beta2 {beta2:g}")
-            at = {name: row[1000] for name, row in rows.items()}
-            return (
-                f"After 1,000 steps v is {at['exact']:.2g} exactly, {at['nearest']:.2g} in bfloat16 to the "
-                f"nearest, {at['by chance']:.2g} by chance (mean of 200)."
-            )
-
-        return move
-
+    sides = step(2000, "steps without a gradient"), log("v", 1e-4, 2)
+    panel = Panel((0.075, 0.16, 0.9, 0.73), *sides, "beta2 {beta2:g}", legend="lower left")
+    looks = {"exact": (PALE, "-", 5), "nearest": (ALERT, "-", 2), "by chance": (COLOURS[3], "--", 2)}
+    for name, (colour, dash, wide) in looks.items():
+        look = {"linestyle": dash, "linewidth": wide, "label": name, "within": (1e-5, np.inf)}
+        panel.add(**{name: line(colour, **look)})
     betas = [0.95, 0.98, 0.99, 0.995, 0.997, 0.998, 0.999, 0.9995]
-    return Scene(build, {"beta2": 0.999}, {}, {"beta2": betas}, size=(9.6, 3.2))
+    return picture([panel], show, figsize=(9.6, 3.2), beta2=knob(0.999, betas))
 
 
 def table_of(v, guess):

@@ -7,18 +7,10 @@ import numpy as np
 from optim_lessons.adam import adam
 from optim_lessons.lab import models
 from optim_lessons.lab.fair import best_of
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.panels import Panel, Shown, knob, line, log, picture
+from optim_lessons.lab.panels import step as steps_of
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import (
-    ALERT,
-    RULE_STYLES,
-    Picture,
-    counted,
-    knob_values,
-    look,
-    new_figure,
-    set_loss,
-)
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, counted, look, new_figure
 from optim_lessons.schedules import constant, cosine, exponential, inverse_time, linear, step, then, warm_up
 from optim_lessons.sgd import noisy, sgd
 
@@ -34,6 +26,8 @@ STYLES = {
 NAMES = list(STYLES)[:6]
 PALE = "#9aa7b4"
 WITH = {"color": "#0060a8", "linestyle": "-", "linewidth": 2.4}  # what has the schedule
+FIXED = {"color": "#555555", "linestyle": ":", "linewidth": 2}
+ACROSS = {"loc": "upper right", "fontsize": 9.5, "handlelength": 2.2, "columnspacing": 1.0}
 LEFT, RIGHT = (0.075, 0.135, 0.4, 0.76), (0.575, 0.135, 0.405, 0.76)
 CURVATURES, START, STEPS = np.array([0.05, 1.0]), np.array([-4.0, 1.5]), 300  # of the noisy ravine
 
@@ -118,79 +112,40 @@ def one_drop(large, small, when, noise=0.5, steps=STEPS):
     return Picture(figure, f"Mean loss after {steps} steps: {words}.")
 
 
-def _lr_axis(figure, steps, label="lr"):
-    ax = figure.add_axes(LEFT)
-    ax.set(xlim=(0, steps), ylim=(0, 1), xlabel="step", ylabel=label)
-    ax.yaxis.set_animated(True)
-    return ax
+FALLS = {  # the knobs of a schedule, beside its lr
+    "warm_up": knob(0, 0, 100),
+    "length": knob(300, 10, 400),
+    "floor": knob(0.0, 0.0, 1.0),
+}
 
 
-def _set_top(ax, top):
-    if ax.get_ylim()[1] != top:
-        ax.set_ylim(0, top)
-        ax.yaxis.stale = True
-
-
-def _settings(lr, warm, length, floor):
-    return knob_values({"lr": lr, "warm-up": warm, "length": length, "floor": floor})
+def _lr_panel(steps):
+    """Return the panel of a schedule: the lr against the step, from 0 to a little above its peak."""
+    told = "lr {lr:.3g}   warm-up {warm_up}   length {length}   floor {floor:.3g}"
+    return Panel(LEFT, steps_of(steps), ("lr", 0, "top"), told, lrs=line(WITH))
 
 
 def noisy_ravine():
     """Return the scene of a schedule and of the loss that it gives in a noisy ravine of condition 20.
 
-    Knobs: schedule, lr (the peak), warm_up, length, floor (as a part of the peak), noise and seed.
+    lr: the peak.  floor: as a part of the peak.
     """
+    t = np.arange(STEPS)
 
-    def build(figure):
-        left = _lr_axis(figure, STEPS)
-        right = figure.add_axes(RIGHT)
-        right.set(xlim=(0, STEPS), ylim=(3e-4, 3e1), yscale="log", xlabel="step", ylabel="loss")
-        curve = left.plot([], [], animated=True, **WITH)[0]
-        walk = right.plot([], [], color=PALE, linewidth=1.1, label="one walk", animated=True)[0]
-        plain = right.plot(
-            [], [], color="#555555", linestyle=":", linewidth=2, label="mean, constant lr", animated=True
-        )[0]
-        mean = right.plot([], [], label="mean", animated=True, **WITH)[0]
-        right.legend(loc="upper right", ncols=3, fontsize=9.5, handlelength=2.2, columnspacing=1.0)
-        settings = left.set_title("", fontsize=10, animated=True)
-        words = right.set_title("", fontsize=10, animated=True)
+    def show(*, schedule, lr, warm_up, length, floor, noise, seed):
+        lrs = built(schedule, lr=lr, warm=warm_up, length=length, floor=floor)(t) + np.zeros(STEPS)
+        grad = noisy(lambda w: CURVATURES * w, noise, seed)
+        ws = path(sgd, grad, START, STEPS, lr=lrs.tolist().__getitem__)
+        loss, fixed = (expected_loss(its, CURVATURES, START, noise) for its in (lrs, np.full(STEPS, lr)))
+        data = {"walk": 0.5 * ws**2 @ CURVATURES, "mean": loss, "fixed": fixed, "lrs": lrs, "top": 1.08 * lr}
+        return Shown(_ravine_in_words(schedule, lrs, loss[-1], fixed[-1], noise), **data)
 
-        def move(*, schedule, lr, warm_up, length, floor, noise, seed):
-            chosen = built(schedule, lr=lr, warm=warm_up, length=length, floor=floor)
-            lrs = chosen(np.arange(STEPS)) + np.zeros(STEPS)
-            _set_top(left, 1.08 * lr)
-            curve.set_data(np.arange(STEPS), lrs)
-            grad = noisy(lambda w: CURVATURES * w, noise, seed)
-            ws = path(sgd, grad, START, STEPS, lr=lrs.tolist().__getitem__)
-            set_loss(walk, 0.5 * ws**2 @ CURVATURES)
-            loss = expected_loss(lrs, CURVATURES, START, noise)
-            fixed = expected_loss(np.full(STEPS, lr), CURVATURES, START, noise)
-            set_loss(mean, loss)
-            set_loss(plain, fixed)
-            settings.set_text(_settings(lr, warm_up, length, floor))
-            words.set_text(f"{schedule}   noise {noise:.3g}   seed {seed}")
-            return _ravine_in_words(schedule, lrs, loss[-1], fixed[-1], noise)
-
-        return move
-
-    moving = {
-        "schedule": "cosine",
-        "lr": 0.5,
-        "warm_up": 0,
-        "length": 300,
-        "floor": 0.0,
-        "noise": 0.5,
-        "seed": 0,
-    }
-    ranges = {
-        "schedule": NAMES,
-        "lr": (0.01, 1.9),
-        "warm_up": (0, 100),
-        "length": (10, 400),
-        "floor": (0.0, 1.0),
-        "noise": (0.0, 1.5),
-    }
-    return Scene(build, moving, ranges=ranges)
+    told = "{schedule}   noise {noise:.3g}   seed {seed}"
+    right = Panel(RIGHT, steps_of(STEPS), log("loss", 3e-4, 3e1), told, legend=ACROSS | {"ncols": 3})
+    right.add(walk=line(PALE, linewidth=1.1, label="one walk"), fixed=line(FIXED, label="mean, constant lr"))
+    right.add(mean=line(WITH, label="mean"))
+    knobs = {"schedule": knob("cosine", NAMES), "lr": knob(0.5, 0.01, 1.9), **FALLS}
+    return picture([_lr_panel(STEPS), right], show, **knobs, noise=knob(0.5, 0.0, 1.5), seed=knob(0, 0, 20))
 
 
 def _ravine_in_words(schedule, lrs, loss, fixed, noise):
@@ -214,46 +169,39 @@ def powers(lr, power, length):
 def how_fast():
     """Return the scene of how fast lr may fall on a parabola of curvature 1, noise 1, started at 10.
 
-    Knobs: power (of 1/t), lr (at the start) and length (steps after which the fall sets in).
+    power: of 1/t.  lr: at the start.  length: steps after which the fall sets in.
     """
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.set(xlim=(1, LONG), ylim=(1e-9, 10), xscale="log", yscale="log", xlabel="step", ylabel="lr")
-        right.set(xlim=(1, LONG), ylim=(1e-6, 1e4), xscale="log", yscale="log", xlabel="step")
-        right.set_ylabel("mean of w²")
-        curve = left.plot([], [], color=STYLES["linear"]["color"], linewidth=2.4, animated=True)[0]
-        best = 1 / (SHOWN + 0.0)
-        right.plot(SHOWN, best, color=PALE, linewidth=5, alpha=0.6, label="σ²/t")
-        way = right.plot(
-            [], [], color=ALERT, linestyle="--", linewidth=2, label="distance left", animated=True
-        )[0]
-        shaken = right.plot(
-            [], [], color=STYLES["inverse time"]["color"], linestyle="-.", linewidth=2, label="noise",
-            animated=True,
-        )[0]  # fmt: skip
-        total = right.plot([], [], color="#222222", linewidth=1.6, label="both", animated=True)[0]
-        right.legend(loc="upper right", ncols=4, fontsize=9.5, handlelength=2.2, columnspacing=1.0)
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, power, lr, length):
+        lrs = powers(lr, power, length)
+        way, shaken = expected(lrs, 1.0, 10.0, 1.0)
+        data = {"lrs": (SHOWN, lrs[SHOWN - 1])}
+        data |= {
+            name: (SHOWN, its[SHOWN])
+            for name, its in (("way", way), ("noise", shaken), ("both", way + shaken))
+        }
+        end = way[-1], shaken[-1]
+        told = (
+            f"After {LONG:,} steps: distance left {end[0]:.2g}, noise {end[1]:.2g}, together {sum(end):.2g}, "
+        )
+        told += (
+            f"which is {sum(end) * LONG:.3g} times σ²/t. The lrs add up to {lrs.sum():.4g}, their squares to "
+        )
+        return Shown(f"{told}{(lrs**2).sum():.3g}.", **data)
 
-        def move(*, power, lr, length):
-            lrs = powers(lr, power, length)
-            curve.set_data(SHOWN, np.maximum(lrs[SHOWN - 1], 1e-9))
-            left_over, noise = expected(lrs, 1.0, 10.0, 1.0)
-            for line, values in ((way, left_over), (shaken, noise), (total, left_over + noise)):
-                line.set_data(SHOWN, np.clip(values[SHOWN], 1e-7, 1e6))
-            settings.set_text(f"lr {lr:.3g} / (1 + t/{length})^{power:.3g}")
-            end = left_over[-1], noise[-1]
-            return (
-                f"After {LONG:,} steps: distance left {end[0]:.2g}, noise {end[1]:.2g}, "
-                f"together {sum(end):.2g}, which is {sum(end) * LONG:.3g} times σ²/t. "
-                f"The lrs add up to {lrs.sum():.4g}, their squares to {(lrs**2).sum():.3g}."
-            )
-
-        return move
-
-    ranges = {"power": (0.0, 2.0), "lr": (0.01, 1.9), "length": (1, 1000)}
-    return Scene(build, {"power": 1.0, "lr": 0.5, "length": 10}, ranges=ranges)
+    left = Panel(
+        LEFT, log("step", 1, LONG), log("lr", 1e-9, 10), "lr {lr:.3g} / (1 + t/{length})^{power:.3g}"
+    )
+    left.add(lrs=line(STYLES["linear"]["color"], linewidth=2.4))
+    right = Panel(RIGHT, log("step", 1, LONG), log("mean of w²", 1e-6, 1e4), legend=ACROSS | {"ncols": 4})
+    right.add(best=line(PALE, (SHOWN, 1 / (SHOWN + 0.0)), linewidth=5, alpha=0.6, label="σ²/t"))
+    colours = {"way": ALERT, "noise": STYLES["inverse time"]["color"], "both": "#222222"}
+    looks = {"way": ("--", 2, "distance left"), "noise": ("-.", 2, "noise"), "both": ("-", 1.6, "both")}
+    for name, (dash, wide, label) in looks.items():
+        style = {"linestyle": dash, "linewidth": wide, "label": label, "within": (1e-7, 1e6)}
+        right.add(**{name: line(colours[name], **style)})
+    knobs = {"power": knob(1.0, 0.0, 2.0), "lr": knob(0.5, 0.01, 1.9), "length": knob(10, 1, 1000)}
+    return picture([left, right], show, **knobs)
 
 
 BATCH, EPOCH = 16, 68  # of the digits
@@ -265,9 +213,9 @@ def digits(net, lowest):
     """Return the scene of a schedule and of the loss that it gives on digits: 3 epochs in batches of 16.
 
     net: softmax regression with a penalty.  lowest: its smallest loss.
-    Knobs: schedule, lr (the peak), warm_up, length, floor (as a part of the peak) and seed.
+    lr: the peak.  floor: as a part of the peak.
     """
-    w0 = np.zeros(net.n, np.float32)
+    w0, t = np.zeros(net.n, np.float32), np.arange(DIGIT_STEPS)
 
     @lru_cache(maxsize=64)
     def above(schedule, lr, warm, length, floor, seed):
@@ -275,53 +223,23 @@ def digits(net, lowest):
         ws = path(sgd, net.batch_grad(BATCH, seed), w0, DIGIT_STEPS, lr=lrs)
         return net(ws[MARKS]) - lowest
 
-    def build(figure):
-        left = _lr_axis(figure, DIGIT_STEPS)
-        right = figure.add_axes(RIGHT)
-        right.set(xlim=(0, DIGIT_STEPS), ylim=(1e-3, 1e1), yscale="log", xlabel="step")
-        right.set_ylabel("loss − minimum")
-        curve = left.plot([], [], animated=True, **WITH)[0]
-        plain = right.plot(
-            [], [], color="#555555", linestyle=":", linewidth=2, label="the same lr, constant", animated=True
-        )[0]
-        line = right.plot([], [], label="with the schedule", animated=True, **WITH)[0]
-        right.legend(loc="upper right")
-        settings = left.set_title("", fontsize=10, animated=True)
-        words = right.set_title("", fontsize=10, animated=True)
+    def show(*, schedule, lr, warm_up, length, floor, seed):
+        lrs = built(schedule, lr=lr, warm=warm_up, length=length, floor=floor)(t) + np.zeros(DIGIT_STEPS)
+        fixed = above("constant", lr, 0, DIGIT_STEPS, 0.0, seed)
+        found = above(schedule, lr, warm_up, length, floor, seed)
+        data = {
+            name: (MARKS, np.nan_to_num(its, nan=1e3)) for name, its in (("found", found), ("fixed", fixed))
+        }
+        told = f"{schedule.capitalize()}: {found[-1]:.2g} above the minimum after {DIGIT_STEPS} steps; "
+        return Shown(f"{told}constant lr {lr:.3g}: {fixed[-1]:.2g}.", lrs=lrs, top=1.08 * lr, **data)
 
-        def move(*, schedule, lr, warm_up, length, floor, seed):
-            lrs = built(schedule, lr=lr, warm=warm_up, length=length, floor=floor)
-            _set_top(left, 1.08 * lr)
-            curve.set_data(np.arange(DIGIT_STEPS), lrs(np.arange(DIGIT_STEPS)) + np.zeros(DIGIT_STEPS))
-            fixed = above("constant", lr, 0, DIGIT_STEPS, 0.0, seed)
-            found = above(schedule, lr, warm_up, length, floor, seed)
-            for artist, values in ((line, found), (plain, fixed)):
-                artist.set_data(MARKS, np.clip(np.nan_to_num(values, nan=1e3), 1e-4, 1e3))
-            settings.set_text(_settings(lr, warm_up, length, floor))
-            words.set_text(f"{schedule}   seed {seed}")
-            return (
-                f"{schedule.capitalize()}: {found[-1]:.2g} above the minimum after {DIGIT_STEPS} steps; "
-                f"constant lr {lr:.3g}: {fixed[-1]:.2g}."
-            )
-
-        return move
-
-    moving = {
-        "schedule": "linear",
-        "lr": 0.5,
-        "warm_up": 0,
-        "length": DIGIT_STEPS,
-        "floor": 0.0,
-        "seed": 0,
-    }
-    ranges = {
-        "schedule": NAMES,
-        "lr": (0.02, 3.0),
-        "warm_up": (0, 100),
-        "length": (20, 300),
-        "floor": (0.0, 1.0),
-    }
-    return Scene(build, moving, ranges=ranges)
+    right = Panel(RIGHT, steps_of(DIGIT_STEPS), log("loss − minimum", 1e-3, 1e1), "{schedule}   seed {seed}")
+    right.legend = {"loc": "upper right"}
+    right.add(fixed=line(FIXED, label="the same lr, constant", within=(1e-4, 1e3)))
+    right.add(found=line(WITH, label="with the schedule", within=(1e-4, 1e3)))
+    knobs = {"schedule": knob("linear", NAMES), "lr": knob(0.5, 0.02, 3.0), **FALLS}
+    knobs |= {"length": knob(DIGIT_STEPS, 20, 300), "seed": knob(0, 0, 20)}
+    return picture([_lr_panel(DIGIT_STEPS), right], show, **knobs)
 
 
 def peaks_against_loss(peaks, losses, title):
@@ -365,11 +283,11 @@ def first_steps(net):
     """Return the scene of a small ReLU network's first 136 steps, with a warm-up and without.
 
     net: the network; the loss is drawn for every fourth of its examples.
-    Knobs: rule, lr (the peak; then it falls in a straight line to 0), warm_up and seed.
+    lr: the peak; then it falls in a straight line to 0.
     """
     rules = {"Adam": adam, "SGD": sgd}
     few = models.mlp(net.X[::4], net.y[::4], sizes=net.sizes, activation=net.activation)
-    starts = {}
+    starts, t = {}, np.arange(1, NET_STEPS + 1)
 
     @lru_cache(maxsize=32)
     def run(rule, lr, warm, seed):
@@ -379,41 +297,27 @@ def first_steps(net):
         steps = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
         return few(ws[NET_MARKS]), steps, float(dead_units(net, ws[10])), float(dead_units(net, ws[-1]))
 
-    def build(figure):
-        left, right = figure.add_axes(LEFT), figure.add_axes(RIGHT)
-        left.set(xlim=(0, NET_STEPS), ylim=(1e-5, 1), yscale="log", xlabel="step")
-        left.set_ylabel("length of a step (per weight)")
-        right.set(xlim=(0, NET_STEPS), ylim=(1e-2, 1e3), yscale="log", xlabel="step")
-        right.set_ylabel("loss, every fourth image")
-        pairs = []
-        for label, style in (
-            ("at once", {"color": ALERT, "linestyle": "--", "linewidth": 2.0}),
-            ("with warm-up", WITH),
-        ):
-            pairs.append([ax.plot([], [], label=label, animated=True, **style)[0] for ax in (left, right)])
-        left.legend(loc="lower left")
-        right.legend(loc="upper right")
-        settings = left.set_title("", fontsize=10, animated=True)
-        words = right.set_title("", fontsize=10, animated=True)
+    def show(*, rule, lr, warm_up, seed):
+        at_once, warmed, data = run(rule, lr, 0, seed), run(rule, lr, warm_up, seed), {}
+        for name, (loss, steps, *_) in (("at once", at_once), ("with warm-up", warmed)):
+            data |= {f"{name}: lengths": (t, np.nan_to_num(steps))}
+            data |= {name: (NET_MARKS, np.nan_to_num(loss, nan=1e4))}
+        plain, _, early, late = at_once
+        told = f"At once: loss {plain[-1]:.2g}, dead units {early:.0%} after 10 steps, {late:.0%} later. "
+        loss, _, early, late = warmed
+        told += f"With {counted(warm_up, 'step')} of warm-up: loss {loss[-1]:.2g}, "
+        return Shown(f"{told}dead units {early:.0%}, later {late:.0%}.", **data)
 
-        def move(*, rule, lr, warm_up, seed):
-            runs = [run(rule, lr, warm, seed) for warm in (0, warm_up)]
-            for (lengths, losses), (loss, steps, *_) in zip(pairs, runs, strict=True):
-                lengths.set_data(np.arange(1, NET_STEPS + 1), np.clip(np.nan_to_num(steps), 1e-6, 1e3))
-                losses.set_data(NET_MARKS, np.clip(np.nan_to_num(loss, nan=1e4), 1e-3, 1e4))
-            settings.set_text(f"{rule}   lr {lr:.3g}")
-            words.set_text(f"warm-up {warm_up}   seed {seed}")
-            (plain, _, early, late), (warmed, _, warm_early, warm_late) = runs
-            return (
-                f"At once: loss {plain[-1]:.2g}, dead units {early:.0%} after 10 steps, {late:.0%} later. "
-                f"With {counted(warm_up, 'step')} of warm-up: loss {warmed[-1]:.2g}, "
-                f"dead units {warm_early:.0%}, later {warm_late:.0%}."
-            )
-
-        return move
-
-    moving = {"rule": "Adam", "lr": 0.04, "warm_up": 34, "seed": 0}
-    return Scene(build, moving, ranges={"rule": ["Adam", "SGD"], "lr": (0.001, 0.2), "warm_up": (0, 68)})
+    side = log("length of a step (per weight)", 1e-5, 1)
+    left = Panel(LEFT, steps_of(NET_STEPS), side, "{rule}   lr {lr:.3g}", legend="lower left")
+    side = log("loss, every fourth image", 1e-2, 1e3)
+    right = Panel(RIGHT, steps_of(NET_STEPS), side, "warm-up {warm_up}   seed {seed}", legend="upper right")
+    at_once = {"color": ALERT, "linestyle": "--", "linewidth": 2.0}
+    for name, style in (("at once", at_once), ("with warm-up", WITH)):
+        left.add(**{f"{name}: lengths": line(style, label=name, within=(1e-6, 1e3))})
+        right.add(**{name: line(style, label=name, within=(1e-3, 1e4))})
+    knobs = {"rule": knob("Adam", rules), "lr": knob(0.04, 0.001, 0.2), "warm_up": knob(34, 0, 68)}
+    return picture([left, right], show, **knobs, seed=knob(0, 0, 20))
 
 
 def four_losses(runs):
