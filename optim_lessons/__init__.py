@@ -1,4 +1,4 @@
-"""optim_lessons: how optimizers work, from gradient descent to Adam.
+"""optim_lessons: how optimizers work, from gradient descent to Adam and beyond.
 
 A lesson's module has the lesson's name:
 
