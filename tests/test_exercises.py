@@ -243,6 +243,8 @@ DIAGNOSED = {
     "11.unfair": "report",
     "12.wrong_layer": "gradient",
     "13.diagnose": "map",
+    "14.layers": "part",
+    "14.diagnose": "step",
 }
 
 

@@ -63,5 +63,6 @@ def read_label(given, labels):
     if not isinstance(given, str):
         return None
     words = " ".join(given.replace("_", " ").replace("-", " ").lower().split()).strip(" .`'\"")
-    close = difflib.get_close_matches(words, labels, n=1, cutoff=0.9)
-    return close[0] if close else None
+    named = {label.lower(): label for label in labels}
+    close = difflib.get_close_matches(words, named, n=1, cutoff=0.9)
+    return named[close[0]] if close else None
