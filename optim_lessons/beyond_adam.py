@@ -72,6 +72,9 @@ def muon(w, g, m=0.0, *, lr=1e-3, beta=0.95, weight_decay=0.1):
     return w, m
 
 
+shampoo.axes = muon.axes = 2  # the last axes that are one run: `train`, whose runs have one, asks for it
+
+
 def orthogonalised(G, steps=5, coefficients=COEFFICIENTS):
     """Return G with its singular values sent towards 1, by matrix products alone: Newton and Schulz's way.
 
@@ -219,6 +222,7 @@ def by_layer(rule, rest, model, layers=None):
     both = its_knobs | {f"{name}_rest": x for name, x in rest_knobs.items()}
     step.__name__ = step.__qualname__ = f"{rule.__name__}_and_{rest.__name__}"
     step.__signature__ = _signature(beginning, both)
+    step.axes = getattr(rest, "axes", 1)
     return step
 
 

@@ -146,6 +146,9 @@ def muon_corrected(w, g, m=0.0, t=0, *, lr=1e-3, beta=0.95, weight_decay=0.0):
     return w, m, t
 
 
+muon_corrected.axes = 2  # as `muon`
+
+
 def adam_decay_without_lr(
     w, g, m=0.0, v=0.0, t=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-4
 ):

@@ -122,9 +122,9 @@ def train(
     w0 = net.init(seed, dtype) if w0 is None else w0
     w0 = _stretched(w0, seed=as_seeds(seed)[..., None], clip=clip, l2=net.l2)
     net.layers(w0)  # refuses a wrong number of weights
+    if getattr(rule, "axes", 1) > 1:  # it would take many runs side by side for a matrix
+        rule(np.zeros(net.n), np.zeros(net.n))  # says what it takes instead
     (w, *state), walk = stepper(rule, grad, w0, **knobs)
-    if w.ndim > 1:
-        _try_one_run(rule, net.n, knobs)
     per_epoch = math.ceil(len(net.X) / batch)
     plan = _Plan(step, measure, per_epoch, epochs, tuple(parts(rule).state), progress)
     return _go(plan, _Point(0, w, tuple(state), {}, ()))
@@ -147,13 +147,6 @@ def clipped(g: np.ndarray, clip: Any) -> np.ndarray:
     """Return the gradient, shortened to the length clip where it is longer; its direction stays."""
     length = np.sqrt((g * g).sum(axis=-1, keepdims=True))
     return g * (clip / np.maximum(length, clip))
-
-
-def _try_one_run(rule, n, knobs):
-    """Let a rule for matrices refuse a vector of weights: many side by side it would take for a matrix."""
-    first = {name: np.ravel(value(0) if callable(value) else value)[0] for name, value in knobs.items()}
-    with np.errstate(all="ignore"):
-        rule(np.zeros(n), np.zeros(n), **first)
 
 
 def _go(plan, point):
