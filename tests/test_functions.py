@@ -55,6 +55,12 @@ def test_a_named_mistake_is_caught_as_itself_whatever_its_shape(mistake):
     assert EXERCISE.judge(EXERCISE.variant(mistake.name)).mistake == mistake.name
 
 
+def test_a_result_that_is_always_zero_is_told_so_and_not_as_a_factor():
+    verdict = EXERCISE.judge(lambda X, rows: 0.0 * X[0])
+    assert "It is 0 in every case." in verdict.text
+    assert "times the right result" not in verdict.text
+
+
 def test_two_mistakes_at_once_are_both_named():
     def attempt(X, rows):
         return -X[rows - 1].sum(axis=0) / len(rows)

@@ -247,4 +247,6 @@ def _factor(got, wanted):
         ratios.extend(np.ravel(np.asarray(mine)[used] / np.asarray(want)[used]))
     constant = ratios and np.isfinite(ratios).all() and np.ptp(ratios) <= 1e-7 * abs(ratios[0])
     said = f"{ratios[0]:.4g}" if constant else "1"
+    if float(said) == 0:
+        return " It is 0 in every case."
     return "" if said == "1" else f" It is {said} times the right result."
