@@ -10,6 +10,7 @@ from optim_lessons.lab.panels import (
     Axis,
     Panel,
     Shown,
+    dots,
     from_above,
     image,
     knob,
@@ -66,6 +67,13 @@ def test_no_number_is_too_large_to_be_drawn_and_what_is_none_is_a_gap():
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0, 1e3, -1e3, np.nan])
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), [0, 2, -2, np.nan])
     assert data[1] == 1e300
+
+
+def test_drawing_changes_nothing_of_what_is_shown():
+    pairs = np.array([[0.0, 1e300], [1.0, 5.0]])
+    panel = Panel(PLACE, step(4), log("loss", 1, 10), its=line("red", above=3.0), far=dots("red"))
+    drawn([panel], lambda lr: Shown("", its=pairs, far=pairs), lr=0.1)
+    np.testing.assert_array_equal(pairs, [[0.0, 1e300], [1.0, 5.0]])
 
 
 def test_a_walk_ends_with_its_first_point_outside():

@@ -99,7 +99,7 @@ def line(style, value=None, *, within=None, above=0.0, walk=False, **changes):
         if isinstance(value, tuple):
             xy = np.array(np.broadcast_arrays(*(np.asarray(v, float) for v in value)))
         else:
-            y = np.asarray(value, float)
+            y = np.array(value, float)  # a copy: what is shown stays as it was computed
             xy = y.T if y.ndim == 2 else np.array([np.arange(len(y)), y])
         if artist.axes.get_yscale() == "log":
             xy[1] -= above
