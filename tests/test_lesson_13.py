@@ -68,6 +68,16 @@ def test_the_map_shows_these_losses_and_the_cross_its_run():
     assert f"{(losses < 1e-3).mean():.0%} end within" in explorer.reading
 
 
+def test_the_scale_beside_the_map_has_the_colours_of_the_map():
+    *_, scale = explore(picture.run_map()).figure.axes
+    shades = scale.images[0].get_array()[:, 0]
+    low, high = scale.get_ylim()
+    for part in (0, 0.3, 1):
+        place = int(part * (len(shades) - 1))
+        loss = 10 ** (low + (high - low) * place / (len(shades) - 1))
+        np.testing.assert_array_equal(shades[place], picture.coloured(np.array([loss]))[0])
+
+
 def test_on_the_ravines_map_no_step_of_adam_is_longer_than_nine_lr_and_no_run_is_lost():
     ground = picture.GROUNDS["ravine"]
     sides = {name: picture.axis(name, adam, "ravine") for name in ("lr", "memory")}

@@ -5,8 +5,6 @@ from functools import cache
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
@@ -201,8 +199,13 @@ def _map_image(ax, across, xs, up, ys):
 
 def _scale(figure, box):
     ax = figure.add_axes(box)
-    bar = figure.colorbar(ScalarMappable(Normalize(LOW, HIGH), SHADES), cax=ax)
-    bar.set_ticks([-8, -6, -4, -2, 0, 2], labels=[f"$10^{{{k}}}$" for k in (-8, -6, -4, -2, 0, 2)])
+    shades = coloured(10 ** np.linspace(LOW, HIGH, SHADES.N))[:, None]
+    # An image, as the map is: on a dark page both keep their colours.
+    ax.imshow(shades, extent=(0, 1, LOW, HIGH), aspect="auto", origin="lower")
+    powers = range(-8, 3, 2)
+    ax.set_yticks(powers, labels=[f"$10^{{{k}}}$" for k in powers])
+    ax.yaxis.tick_right()
+    ax.set_xticks([])
     ax.set_title("loss", fontsize=9, loc="left")
 
 
