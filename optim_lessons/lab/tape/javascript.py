@@ -4,7 +4,7 @@ A walk is put together from two texts, a landscape's and a rule's, which a page 
 
     set(knobs)                     tells the landscape its knobs; returns false where it refuses them
     height(w0, w1)                 returns the height
-    slope(w0, w1)                  leaves the gradient in g0, g1
+    slope(w0, w1)                  leaves the gradient in g[0], g[1]
     walk(w, steps, knobs, shake)   fills w, the points of all steps one after the other, from its first one on
     table(steps, knobs)            returns what the steps of all runs of a map share
     shared                         the names of the knobs that the table depends on
@@ -138,9 +138,10 @@ def print_ground(make, ranges=None):
     }
     from_knobs |= roots & fixed
     once = out.needed({*from_knobs, *(i for i, _ in ground.guards)}, fixed)
-    slopes = [f"g{k}" for k in range(ground.n)]
-    kept = [*(f"k{i}" for i in ground.knobs.values()), *(f"x{i}" for i in sorted(once)), *slopes]
-    lines.append(f"let {', '.join(kept)};")
+    # A browser makes a new object for each number that it puts into a variable shared by functions.
+    lines.append(f"const g = new Float64Array({ground.n});")
+    kept = [*(f"k{i}" for i in ground.knobs.values()), *(f"x{i}" for i in sorted(once))]
+    lines += [f"let {', '.join(kept)};"] if kept else []
     setting = [f"k{i} = knobs.{name};" for name, i in ground.knobs.items()]
     setting += out.write(once, named=once, declare="")
     holds = " && ".join(f"{out.value[i]} === {number(truth)}" for i, truth in ground.guards) or "true"
@@ -152,7 +153,7 @@ def print_ground(make, ranges=None):
         if name == "height":
             body.append(f"return {its.value[ground.height]};")
         else:
-            body += [f"{g} = {its.value[i]};" for g, i in zip(slopes, wanted, strict=True)]
+            body += [f"g[{k}] = {its.value[i]};" for k, i in enumerate(wanted)]
         lines += _function(name, place, body)
     return "\n".join(lines)
 
@@ -195,7 +196,7 @@ def _begin(step):
     """Return the texts of a step's registers and numbers, and the lines that every function begins with."""
     constants, lines = _constants(step.hosts, "B")
     value = constants | {i: f"k{i}" for i in step.knobs.values()}
-    value |= {i: f"g{k}" for k, i in enumerate(step.slopes)} | {old: f"r{old}" for old in step.carried}
+    value |= {i: f"g[{k}]" for k, i in enumerate(step.slopes)} | {old: f"r{old}" for old in step.carried}
     return value, lines + [f"const k{i} = knobs.{name};" for name, i in step.knobs.items()]
 
 
@@ -214,7 +215,7 @@ def _walk(step):
     lines += out.write(once & used, named=once)
     lines += [f"let r{i} = w[{i}];" for i in range(step.n)]
     lines += [f"let r{i} = {number(x)};" for i, x in step.state.items()]
-    noise = " ".join(f"g{k} += shake[at + {k}];" for k in range(step.n))
+    noise = " ".join(f"g[{k}] += shake[at + {k}];" for k in range(step.n))
     body = [f"slope({', '.join(f'r{i}' for i in range(step.n))});", f"if (shake) {{ {noise} }}"]
     body += out.write((shared | walking) & used)
     body += _carry(step, out, step.carried)
