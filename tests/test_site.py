@@ -110,13 +110,13 @@ def test_a_page_shows_its_pictures_before_any_script_has_run(browser, at_hand):
     ],
 )
 def test_an_old_browser_keeps_the_stills_and_says_what_it_lacks(broken, named, browser, at_hand):
-    reader = SitePage(browser, at_hand)
+    reader = SitePage(browser, at_hand, color_scheme="dark")
     reader.page.add_init_script(broken)
     reader.open(f"{LESSON}.html")
     for figure in reader.figures():
         assert figure.locator("img").count() == 1
         assert named in figure.locator(".ol-note").text_content()
-    assert reader.complaints == []
+    assert (reader.faults(), reader.complaints) == ([], [])
     reader.close()
 
 

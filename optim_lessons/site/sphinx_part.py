@@ -1,6 +1,9 @@
 """What the site adds to Sphinx: formulas for KaTeX, and a description of each page for links and searches."""
 
+import re
 from html import escape
+
+_EMPTY_HEADER = re.compile(r"<th([^>]*)>(?:<p>\s*</p>)?</th>")
 
 
 def setup(app):
@@ -9,6 +12,7 @@ def setup(app):
     app.add_config_value("site_address", "", "html")
     app.add_html_math_renderer("for_katex", (_inline, None), (_displayed, None))
     app.connect("html-page-context", _describe)
+    app.connect("html-page-context", _empty_corners)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -47,3 +51,9 @@ def _describe(app, page, template, context, doctree):
         tags.append(f'<meta property="og:image" content="{address}_static/preview.png">')
         tags.append('<meta property="og:image:alt" content="Seven rules race on one landscape.">')
     context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+
+
+def _empty_corners(app, page, template, context, doctree):
+    """Make an empty corner of a table a plain cell: it is the header of nothing."""
+    if "body" in context:
+        context["body"] = _EMPTY_HEADER.sub(r"<td\1></td>", context["body"])
