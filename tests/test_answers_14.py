@@ -79,7 +79,9 @@ def test_the_four_steps_show_what_tells_their_rules():
 
 
 def test_the_goal_needs_both_lrs():
-    assert loss_within(0.2, 0.1) < REACHED
+    assert max(loss_within(lr, 0.1) for lr in (0.1, 0.2, 0.3)) < 0.9 * REACHED
+    assert min(loss_within(lr, rest) for lr in (0.03, 2.0) for rest in (0.1, 0.2)) > 1.1 * REACHED
+    assert min(loss_within(lr, rest) for lr in (0.1, 0.2, 0.3) for rest in (0.03, 0.5)) > 1.1 * REACHED
     for pair, mistake in (
         ((1e-4, 0.1), "lr-too-small"),
         ((30.0, 0.1), "lr-too-large"),

@@ -56,7 +56,7 @@ def unit_lion(w, g, m=0.0, *, lr=1e-2, beta1=0.9, beta2=0.99, weight_decay=0.1):
 
 
 # The goal: a rule for the hidden matrix, another one for the rest.
-STEPS, BATCH, REACHED = 20, 128, 0.2
+STEPS, BATCH, REACHED = 20, 128, 0.05
 
 
 @cache
@@ -76,7 +76,7 @@ def _budget(pair):
     loss = loss_within(lr, rest)
     if loss <= REACHED:
         return None
-    seen = f"After {STEPS} steps the loss is {loss:.2f}." if np.isfinite(loss) else "The run is lost."
+    seen = f"After {STEPS} steps the loss is {loss:.3f}." if np.isfinite(loss) else "The run is lost."
     # Which of the two is further from where both do well?
     if abs(np.log(lr / 0.2)) >= abs(np.log(rest / 0.1)):
         return ("lr-too-small" if lr < 0.2 else "lr-too-large"), seen
