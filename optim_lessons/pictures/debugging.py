@@ -1,10 +1,13 @@
 """The pictures of lesson 12: one instrument panel on one training, whose faults are knobs."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.gridspec import GridSpec
 
-from optim_lessons.lab.live import Scene
+from optim_lessons.lab.panels import FREE, Panel, Shown, knob, line, log, note, picture, step
 from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
 from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
 
@@ -58,46 +61,45 @@ def panel(*knobs, **base):
         values["clip"] = "off" if np.isinf(values["clip"]) else f"{values['clip']:g}"
     fixed = {name: value for name, value in base.items() if name not in values}
 
-    def build(figure):
-        grid = figure.subplots(2, 3).ravel()
-        figure.subplots_adjust(0.065, 0.1, 0.985, 0.93, wspace=0.27, hspace=0.33)
-        axes, last = dict(zip(AXES, grid[:-1], strict=True)), grid[-1]
-        healthy = readings(bench())
-        lines = {}
-        for name, ax in axes.items():
-            _axis(ax, name)
-            for (x, y), style in zip(healthy[name], ("-", "--"), strict=False):
-                ax.plot(x, _drawn(name, y), style, color=PALE, linewidth=2.5)
-            lines[name] = [
-                ax.plot([], [], style, color=colour, linewidth=1.6, markersize=3.5, animated=True)[0]
-                for (x, _), style, colour in zip(healthy[name], _styles(name), (FIRST, LAST), strict=False)
-            ]
-            if ax not in grid[:2]:
-                ax.set_xlabel("step")
-        last.axis("off")
-        for y, style, colour, words in (
-            (0.38, "-", FIRST, "training loss; first layer"),
-            (0.24, "--", LAST, "validation loss; last layer"),
-            (0.10, "-", PALE, "the healthy run"),
+    healthy = readings(bench())
+
+    def show(**now):
+        limit = {"clip": np.inf if now["clip"] == "off" else float(now["clip"])} if "clip" in now else {}
+        seen = bench(**fixed | now | limit)
+        data = {f"{name} {i}": its for name, pair in readings(seen).items() for i, its in enumerate(pair)}
+        settings = "\n".join(f"{name}: {_short(value)}" for name, value in now.items())
+        return Shown(in_words(seen), settings=(0, 0.97, settings), **data)
+
+    spec = GridSpec(2, 3, None, 0.065, 0.1, 0.985, 0.93, wspace=0.27, hspace=0.33)
+    places, panels = [spec[i].get_position(None).bounds for i in range(6)], []
+    for place, name in zip(places, AXES, strict=False):
+        panel = Panel(place, side=functools.partial(_axis, name=name, label=name not in ("loss", "gradient")))
+        for i, ((x, y), dash) in enumerate(zip(healthy[name], ("-", "--"), strict=False)):
+            panel.add(**{f"healthy {i}": line(PALE, (x, _drawn(name, y)), linestyle=dash, linewidth=2.5)})
+        limits = AXES[name][1] if AXES[name][2] else None
+        for i, (_, style, colour) in enumerate(
+            zip(healthy[name], _styles(name), (FIRST, LAST), strict=False)
         ):
-            last.plot([0, 0.16], [y, y], style, color=colour, linewidth=2)
-            last.text(0.2, y, words, va="center", fontsize=9.5)
-        last.set(xlim=(0, 1), ylim=(0, 1))
-        settings = last.text(0, 0.97, "", va="top", fontsize=10.5, linespacing=1.35, animated=True)
+            look = {"linestyle": style.lstrip("o"), "marker": style[0] if style[0] == "o" else "None"}
+            panel.add(**{f"{name} {i}": line(colour, linewidth=1.6, markersize=3.5, within=limits, **look)})
+        panels.append(panel)
+    key = Panel(places[5], ("", 0, 1), ("", 0, 1), off=lambda ax: ax.axis("off"))
+    for y, style, colour, words in (
+        (0.38, "-", FIRST, "training loss; first layer"),
+        (0.24, "--", LAST, "validation loss; last layer"),
+        (0.10, "-", PALE, "the healthy run"),
+    ):
+        key.add(**{words: line(colour, ([0, 0.16], [y, y]), linestyle=style, linewidth=2)})
+        key.add(**{f"words, {y}": note(0.2, y, words, va="center", fontsize=9.5)})
+    key.add(settings=note(None, None, None, va="top", fontsize=10.5, linespacing=1.35))
+    knobs = {name: knob(value, *_ends(name)) for name, value in values.items()}
+    return picture([*panels, key], show, figsize=(9.6, 5.2), **knobs)
 
-        def move(**now):
-            limit = {"clip": np.inf if now["clip"] == "off" else float(now["clip"])} if "clip" in now else {}
-            seen = bench(**fixed | now | limit)
-            for name, pair in readings(seen).items():
-                for line, (x, y) in zip(lines[name], pair, strict=True):
-                    line.set_data(x, _drawn(name, y))
-            settings.set_text("\n".join(f"{name}: {_short(value)}" for name, value in now.items()))
-            return in_words(seen)
 
-        return move
-
-    ranges = {name: KNOBS[name] for name in knobs if name in KNOBS}  # what is on or off needs none
-    return Scene(build, values, ranges=ranges, size=(9.6, 5.2))
+def _ends(name):
+    """Return where a knob goes, as `knob` takes it; what is on or off goes nowhere."""
+    ends = KNOBS.get(name, ())
+    return [ends] if isinstance(ends, list) else ends
 
 
 def deep():
@@ -115,8 +117,9 @@ def _styles(name):
     return ("-", "--") if name in ("gradient", "ratio") else ("o-", "o--")
 
 
-def _axis(ax, name):
+def _axis(ax, name, label=False):
     title, limits, log = AXES[name]
+    ax.set_xlabel("step" * label)
     ax.set(xlim=(0, STEPS), ylim=limits)
     if log:
         ax.set_yscale("log")
@@ -206,47 +209,36 @@ LOW, SMALLEST, HIGH = 2.0**-24, 2.0**-14, 65504.0  # float16: smallest, smallest
 def half():
     """Return the scene of a gradient in float16: the sizes of its numbers beside what float16 can hold.
 
-    Knobs: loss_scale, and loss_unit, which multiplies the loss (the lr is divided by it).
+    loss_unit: it multiplies the loss (the lr is divided by it).
     """
-    scales = [2.0**e for e in range(0, 49, 4)]
-    units = [10.0**-e for e in range(0, 13, 2)]
+    healthy, edges = bench(), np.arange(-60, 41)
 
-    def build(figure):
-        left, right = figure.add_axes((0.07, 0.135, 0.5, 0.74)), figure.add_axes((0.65, 0.135, 0.33, 0.74))
-        edges = np.arange(-60, 41)
-        left.axvspan(np.log2(SMALLEST), np.log2(HIGH), color=FIRST, alpha=0.12)
-        left.axvspan(np.log2(LOW), np.log2(SMALLEST), color=LAST, alpha=0.15)
-        for x, words in ((-42, "becomes 0"), (-19, "few\ndigits"), (1, "all digits"), (28, "infinity")):
-            left.text(x, 625, words, ha="center", va="top", fontsize=9.5)
-        left.set(xlim=(-60, 40), ylim=(0, 640), xlabel="size of a gradient number, as a power of 2")
-        left.set_ylabel("how many of the numbers")
-        bars = left.plot([], [], color=FIRST, drawstyle="steps-mid", animated=True)[0]
-        right.set(xlim=(0, STEPS), ylim=(0.03, 5), yscale="log", xlabel="step", ylabel="loss")
-        healthy = bench()
-        right.plot(healthy["t"], healthy["train"], color=PALE, linewidth=4, label="in float32")
-        line = right.plot([], [], "o-", color=FIRST, markersize=4, label="in float16", animated=True)[0]
-        right.legend(loc="lower left")
-        settings = left.set_title("", fontsize=10, animated=True)
+    def show(*, loss_scale, loss_unit):
+        seen = bench(loss_scale=loss_scale, loss_unit=loss_unit, lr=HEALTHY["lr"] / loss_unit)
+        g = healthy["sample"].astype(float) * loss_unit * loss_scale
+        sizes = np.abs(g[g != 0])
+        told = f"At step {EVERY}, {np.mean(sizes <= LOW / 2):.0%} of the gradient's numbers become 0 and "
+        told += f"{np.mean(sizes > HIGH):.0%} become infinity. In float16 the training loss ends at "
+        told += f"{seen['train'][-1]:.3g}, in float32 at {healthy['train'][-1]:.3g}."
+        counts = edges[:-1] + 0.5, np.histogram(np.log2(sizes), edges)[0]
+        return Shown(told, counts=counts, losses=(seen["t"], seen["train"]), power=np.log2(loss_scale))
 
-        def move(*, loss_scale, loss_unit):
-            seen = bench(loss_scale=loss_scale, loss_unit=loss_unit, lr=HEALTHY["lr"] / loss_unit)
-            g = healthy["sample"].astype(float) * loss_unit * loss_scale
-            sizes = np.log2(np.abs(g[g != 0]))
-            bars.set_data(edges[:-1] + 0.5, np.histogram(sizes, edges)[0])
-            line.set_data(seen["t"], seen["train"])
-            settings.set_text(f"loss scale 2^{np.log2(loss_scale):.0f}   loss unit {loss_unit:g}")
-            lost, over = np.mean(np.abs(g[g != 0]) <= LOW / 2), np.mean(np.abs(g[g != 0]) > HIGH)
-            return (
-                f"At step {EVERY}, {lost:.0%} of the gradient's numbers become 0 and {over:.0%} "
-                f"become infinity. In float16 the training loss ends at {seen['train'][-1]:.3g}, "
-                f"in float32 at {healthy['train'][-1]:.3g}."
-            )
-
-        return move
-
-    return Scene(
-        build, {"loss_scale": 1.0, "loss_unit": 1e-8}, ranges={"loss_scale": scales, "loss_unit": units}
-    )
+    sides = ("size of a gradient number, as a power of 2", -60, 40), ("how many of the numbers", 0, 640)
+    left = Panel((0.07, 0.135, 0.5, 0.74), *sides, "loss scale 2^{power:.0f}   loss unit {loss_unit:g}")
+    for name, low, high, shade in (
+        ("all digits", SMALLEST, HIGH, {"color": FIRST, "alpha": 0.12}),
+        ("few digits", LOW, SMALLEST, {"color": LAST, "alpha": 0.15}),
+    ):
+        span = functools.partial(Axes.axvspan, xmin=np.log2(low), xmax=np.log2(high), **shade)
+        left.add(**{f"range of {name}": span})
+    for x, words in ((-42, "becomes 0"), (-19, "few\ndigits"), (1, "all digits"), (28, "infinity")):
+        left.add(**{words: note(x, 625, words, ha="center", va="top", fontsize=9.5)})
+    left.add(counts=line(FIRST, drawstyle="steps-mid"))
+    right = Panel((0.65, 0.135, 0.33, 0.74), step(STEPS), log("loss", 0.03, 5), legend={"loc": "lower left"})
+    right.add(healthy=line(PALE, (healthy["t"], healthy["train"]), linewidth=4, label="in float32"))
+    right.add(losses=line(FIRST, marker="o", markersize=4, label="in float16", within=FREE))
+    knobs = {"loss_scale": knob(1.0, [2.0**e for e in range(0, 49, 4)])}
+    return picture([left, right], show, **knobs, loss_unit=knob(1e-8, [10.0**-e for e in range(0, 13, 2)]))
 
 
 def examples(X, right, given, shown=12):
