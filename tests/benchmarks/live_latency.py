@@ -10,7 +10,7 @@ at two pixels of the screen per point.
     first     a cell run again: milliseconds to its picture
 
 Then every lesson runs in a kernel of its own: bytes of its explorers' frames, memory of the kernel.
-With "page" or "kernel" as its argument, only that part.
+With "page" or "kernel" as its argument, only that part; "kernel 01 08": only these lessons.
 """
 
 import contextlib
@@ -183,10 +183,11 @@ def pages():
         browser.close()
 
 
-def kernels():
-    """Run every lesson in a kernel; print bytes of frames and memory."""
+def kernels(lessons):
+    """Run lessons, or all of them, in a kernel each; print bytes of frames and memory."""
     first, moves, memory = [], [], {}
-    for path in sorted(shipped("notebooks").glob("*.ipynb")):
+    paths = sorted(shipped("notebooks").glob("*.ipynb"))
+    for path in [path for path in paths if not lessons or path.stem[:2] in lessons]:
         lesson = nbformat.read(path, as_version=4)
         tests = str(Path(__file__).resolve().parents[1])
         lesson.cells.append(nbformat.v4.new_code_cell(FRAMES.replace("TESTS", repr(tests))))
@@ -204,14 +205,14 @@ def kernels():
     print("memory of the kernel after Run All, MB:", ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
 
 
-def main(only=None):
+def main(only=None, *lessons):
     """Print what was measured."""
     begun = time.monotonic()
     print(load())
     if only != "kernel":
         pages()
     if only != "page":
-        kernels()
+        kernels(lessons)
     print(f"{time.monotonic() - begun:.0f} s, {load()}")
 
 
