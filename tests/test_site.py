@@ -14,9 +14,23 @@ from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.lab.explore import explore
 from optim_lessons.pictures.gradient_descent import parabola
 from optim_lessons.site import command, pages, record
+from optim_lessons.site.build import MARK
 
 LESSON = "01_gradient_descent"
 FEW = ("--lesson", "1", "--stops", "3")
+BROKEN = """
+from optim_lessons.lab.live import LiveFigure
+
+first, drawn = LiveFigure.frame, set()
+
+def frame(figure, values):
+    if figure in drawn:
+        raise ValueError("no such picture")
+    drawn.add(figure)
+    return first(figure, values)
+
+LiveFigure.frame = frame
+"""
 pytestmark = pytest.mark.browser
 
 
@@ -193,6 +207,17 @@ def test_whoever_links_to_a_page_finds_its_title_its_description_and_a_picture(b
         assert picture.size == (1200, 630)
 
 
+def test_a_second_build_records_nothing_and_writes_nothing_anew(built, cache):
+    before = {path: path.stat().st_mtime_ns for path in built.rglob("*") if path.is_file()}
+    done = site(built, *FEW, "--katex", katex(), cache=cache)
+    assert done.returncode == 0, done.stderr
+    after = {path: path.stat().st_mtime_ns for path in built.rglob("*") if path.is_file()}
+    again = sorted(path.name for path in after if after[path] != before.get(path))
+    assert "recording:" not in done.stderr
+    assert again == [MARK]
+    assert before.keys() == after.keys()
+
+
 def test_a_folder_that_holds_something_else_is_refused_and_keeps_it(tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     assert main(["site", str(tmp_path)]) == 2
@@ -204,6 +229,17 @@ def test_a_missing_extra_is_named_with_the_line_to_type(monkeypatch, tmp_path, c
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == "furo" else name)
     assert main(["site", str(tmp_path / "new")]) == 2
     assert 'Furo is not installed. Type: pip install "optim_lessons[site]"' in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_picture_that_cannot_be_recorded_is_named_and_the_build_ends_as_failed(tmp_path, monkeypatch):
+    require_extra()
+    (tmp_path / "sitecustomize.py").write_text(BROKEN, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = site(tmp_path / "new", *FEW, "--katex", katex(), cache=tmp_path / "cache")
+    assert done.returncode == 1
+    assert re.search(r"0[01]_\w+, the explorer of cell '[\w-]+' cannot be recorded", done.stderr)
+    assert "no such picture" in done.stderr
     assert not (tmp_path / "new").exists()
 
 

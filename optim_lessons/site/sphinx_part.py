@@ -11,9 +11,21 @@ def setup(app):
     app.add_config_value("lesson_about", {}, "html")
     app.add_config_value("site_address", "", "html")
     app.add_html_math_renderer("for_katex", (_inline, None), (_displayed, None))
+    app.connect("builder-inited", _style_of_cells)
     app.connect("html-page-context", _describe)
     app.connect("html-page-context", _empty_corners)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _style_of_cells(app):
+    """Put MyST-NB's style sheet before the pages that name its checksum; it comes after them otherwise.
+
+    Without this, a second build changes every page.
+    """
+    from myst_nb.sphinx_ext import add_global_html_resources  # of the extra
+
+    (app.outdir / "_static").mkdir(parents=True, exist_ok=True)
+    add_global_html_resources(app, None)
 
 
 def _inline(writer, node):
