@@ -55,6 +55,19 @@ def test_no_best_lr_stands_at_the_end_of_its_range():
     assert len(heard) == 4 * 7 + 4 + 5 * 6 + 2 * 4
 
 
+def test_with_each_factor_every_rule_was_tried():
+    bests = [(picture.tail_best(t, r)[0], study.TAIL_LRS[r]) for t in study.TAILS for r in study.TAIL_RULES]
+    bests += [(best, study.MATRIX_RULES[r][2]) for r in study.MATRIX_RULES for best in picture.matrix_best(r)]
+    tried = [(best, lrs, picture.FACTORS) for best, lrs in bests]
+    tried += [
+        (picture.open_best(problem, way)[0], study.OPEN_LRS, picture.END_FACTORS)
+        for problem in study.OPEN_EPOCHS
+        for way in study.WAYS
+    ]
+    for best, lrs, factors in tried:
+        assert all(np.isclose(lrs, factor * best.value, rtol=1e-6).any() for factor in factors), best
+
+
 # --- classes with a tail -------------------------------------------------------------------------------
 
 

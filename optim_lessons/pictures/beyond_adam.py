@@ -21,6 +21,7 @@ from optim_lessons.lab.plots import (
     new_figure,
     set_path,
 )
+from optim_lessons.lab.plots import counted as counted_in
 from optim_lessons.landscapes import quadratic
 from optim_lessons.schedules import cosine
 from optim_lessons.sgd import noisy
@@ -41,7 +42,8 @@ STYLES = {
     "Schedule-Free SGD": {"color": "#777777", "linestyle": "-.", "marker": "h"},
     "Schedule-Free Adam": {"color": "#b3261e", "linestyle": "-.", "marker": "p"},
 }
-FACTORS = (2.0 ** np.arange(-3.0, 3.1)).tolist()
+FACTORS = (2.0 ** np.arange(-3.0, 1.1)).tolist()  # with each of them every rule was tried
+END_FACTORS = (2.0 ** np.arange(-2.0, 2.1)).tolist()
 
 
 def line_style(name, **changes):
@@ -240,11 +242,12 @@ def newton_schulz():
             for line, its in zip(lines, values.T, strict=True):
                 line.set_data(np.arange(steps + 1), np.clip(its, 1e-5, 100))
             title.set_text(f"{a:g}·s {b:+g}·s³ {c:+g}·s⁵, {steps} times, {digits}")
+            said = counted_in(steps, "step")
             if not finite or values[-1].max() > 100:
-                return f"After {steps} steps a singular value is above 100: this map throws them out."
+                return f"After {said} a singular value is above 100: this map throws them out."
             inside = int(((values[-1] > 0.68) & (values[-1] < 1.21)).sum())
             return (
-                f"{steps} steps: singular values from {values[-1].min():.3g} to {values[-1].max():.3g}, "
+                f"{said}: singular values from {values[-1].min():.3g} to {values[-1].max():.3g}, "
                 f"{inside} of {len(gradient)} between 0.68 and 1.21; before, "
                 f"from {values[0].min():.2g} to {values[0].max():.2g}."
             )
@@ -436,7 +439,7 @@ def ends():
 
         return move
 
-    ranges = {"problem": list(study.OPEN_EPOCHS), "stop": [0.25, 0.5, 0.75, 1.0], "factor": FACTORS}
+    ranges = {"problem": list(study.OPEN_EPOCHS), "stop": [0.25, 0.5, 0.75, 1.0], "factor": END_FACTORS}
     return Scene(build, {"stop": 0.5, "factor": 1.0}, {"problem": "right labels"}, ranges, size=(10.2, 4.0))
 
 

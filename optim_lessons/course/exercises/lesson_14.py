@@ -124,6 +124,6 @@ exercises = (
         solution="0.1**2 / (0.1**2 + 0.2**2 + 0.3**2 + 0.4**2)",
     ),
     Rule(page["14.unit_lion"], unit_lion, points=3),
-    Goal(page["14.budget"], "two_lrs", _budget, solution="0.2, 0.1", read=read_pair),
+    Goal(page["14.budget"], "lr_and_lr_rest", _budget, solution="0.2, 0.1", read=read_pair),
     Diagnosis(page["14.diagnose"], "who_stepped", answer=RULES, what="step", points=2),
 )
