@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from optim_lessons import bridge, gradient_descent, momentum, nesterov, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
+from optim_lessons.beyond_adam import lion
 from optim_lessons.course.cli import main
 from optim_lessons.course.copies.workbook import find_lesson
 from optim_lessons.lab.knobs import parts
@@ -23,6 +25,7 @@ from optim_lessons.lab.plots import RULE_STYLES
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.pictures import start_here
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.scale import mup_factor
 from optim_lessons.studies import broken, guide, protocol
 from optim_lessons.teaching import summary
 from optim_lessons.weight_decay import adamw
@@ -36,7 +39,7 @@ MAKE_NUMBERS = r'(?<=points=")[^"]*|(?<=c[xy]=")[^"]*'
 SIGNS = {
     "√v̂": "np.sqrt(v_hat)", "√v": "np.sqrt(v)", "√t": "np.sqrt(t)", "√(": "np.sqrt(", "√κ": "np.sqrt(κ)",
     "√μ": "np.sqrt(μ)", "√L": "np.sqrt(L)", "m̂": "m_hat", "v̂": "v_hat", "max(": "np.maximum(",
-    "ln 2": "np.log(2)",
+    "ln 2": "np.log(2)", "sign(": "np.sign(",
     "β₁": "beta1", "β₂": "beta2", "β": "beta", "ε": "eps", "²": "**2", "ᵗ": "**t", "·": "*", "−": "-",
 }  # fmt: skip
 
@@ -65,7 +68,7 @@ def lesson_text(lesson):
 # What it says
 
 
-@pytest.mark.parametrize("rule", summary.FAILURES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*summary.FAILURES, lion], ids=lambda rule: rule.__name__)
 def test_the_formula_on_the_sheet_computes_what_the_rule_computes(rule):
     lines = statements(rule)
     if rule is amsgrad:  # "as Adam, with ..."
@@ -127,6 +130,23 @@ def test_the_ravine_is_the_one_of_page_00():
         assert len(ws) == summary.STEPS + 1
         assert (ws >= [x0, y0]).all()
         assert (ws <= [x1, y1]).all()
+
+
+def test_rules_beyond_adam_have_their_names_and_whole_formulas():
+    page = unescape(re.sub("<[^>]*>", "", HTML.read_text(encoding="utf-8"))).replace("\n", "")
+    for rule, name in summary.LATER.items():
+        assert name.replace("-", "_").lower() == rule.__name__
+        formula = "".join(" ".join(re.split(" {2,}", line)) for line in summary.recurrence(rule))
+        assert f"{name}{formula}" in page
+
+
+def test_the_lr_with_the_width_is_that_of_mup():
+    rows = re.split('<th scope="row">', HTML.read_text(encoding="utf-8").split("lr with the width n")[1])[1:4]
+    words = {"same": 1, "n": 16, "1/n": 1 / 16, "1/√n": 1 / 4}
+    for row, rule in zip(rows, ("sgd", "adam", "muon"), strict=True):
+        assert row.split("<")[0].lower() == rule
+        said = [words[cell] for cell in re.findall("<td>(.*?)</td>", row)]
+        assert said == [mup_factor(rule, layer, 16) for layer in ("first", "hidden", "last")]
 
 
 def test_limits_and_best_knobs_on_a_quadratic_are_those_of_the_modules():

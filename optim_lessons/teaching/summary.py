@@ -23,6 +23,7 @@ from PIL import Image
 from optim_lessons import __version__, schedules
 from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
+from optim_lessons.beyond_adam import lion, muon, schedule_free
 from optim_lessons.course.copies.workbook import find_lesson, pristine
 from optim_lessons.course.notebook import prose
 from optim_lessons.gradient_descent import gradient_descent
@@ -35,6 +36,7 @@ from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.scale import POWERS
 from optim_lessons.sgd import sgd
 from optim_lessons.studies import broken, guide, protocol
 from optim_lessons.weight_decay import adamw
@@ -66,6 +68,9 @@ STRIDES = {
     rmsprop: ("lr/√(1 − β)", "lr", "lr/√(1 − β)"),
     adam: ("lr", "lr", "7.27·lr"),
 }
+LATER = {lion: "Lion", muon: "Muon", schedule_free: "Schedule-Free"}  # lesson 14's, which walk in no ravine
+NAMES = {"sgd": "SGD", "adam": "Adam", "muon": "Muon"}
+WIDER = {-1: "1/n", -0.5: "1/√n", 0: "same", 1: "n"}  # a power of the width n, in words
 HALF_LIFE = "ln 2/(lr·weight_decay)"
 T = 100
 SHAPES = {
@@ -288,7 +293,7 @@ def page():
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<title>From gradient descent to Adam, on one page</title>\n"
+        "<title>From gradient descent to Adam and beyond, on one page</title>\n"
         f"<style>\n{style}</style>\n{body}</html>\n"
     )
 
@@ -313,13 +318,14 @@ def _body():
     return f"""\
 <svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{_ground()}</defs></svg>
 <main>
-<header><h1>From gradient descent to Adam</h1><p class="names">{names}</p></header>
+<header><h1>From gradient descent to Adam and beyond</h1><p class="names">{names}</p></header>
 <table class="rules" aria-label="The rules">
-<thead><tr><th>{STEPS} steps in a ravine</th><th>rule, lesson, idea</th><th>one step</th>
+<thead><tr><th>{STEPS} steps</th><th>rule, lesson, idea</th><th>one step</th>
 <th>knobs, memory</th><th>failures</th></tr></thead>
 <tbody>
 {rows}
 </tbody></table>
+<div class="later">{_later()}{_wider()}</div>
 <div class="theory"><div>{_limits()}{_schedules()}</div>{_strides()}</div>
 <div class="columns"><div>{_advice()}{_checks()}</div>{_conventions()}{_causes()}</div>
 <footer>optim_lessons {__version__}, CC BY 4.0, made by optim-lessons summary.
@@ -376,6 +382,18 @@ def _table(head, rows):
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _later():
+    rows = "".join(f"<dt><b>{name}</b></dt><dd>{_formula(rule)}</dd>" for rule, name in LATER.items())
+    return _section("Beyond Adam", f"<dl>{rows}</dl>", "14")
+
+
+def _wider():
+    layers = list(next(iter(POWERS.values())))
+    rows = [(NAMES[name], *(WIDER[power[x]] for x in layers)) for name, power in POWERS.items()]
+    note = "<p>muP: beside it the last layer starts smaller by another √n.</p>"
+    return _section("lr with the width n", _table(["layer", *layers], rows) + note, "15")
 
 
 def _limits():
