@@ -21,11 +21,13 @@ from optim_lessons.lab.shipped import shipped
 
 NOTEBOOKS = sorted(shipped("notebooks").glob("*.ipynb"))
 FIRST = {"00_start_here", "01_gradient_descent"}
-every_notebook = pytest.mark.parametrize(
-    "path",
-    [pytest.param(n, marks=pytest.mark.essential if n.stem in FIRST else ()) for n in NOTEBOOKS],
-    ids=lambda path: path.stem,
-)
+
+
+def every_notebook(*marks_of_first):
+    """Parametrize a test by notebook; those of the first two lessons get marks."""
+    params = [pytest.param(path, marks=marks_of_first if path.stem in FIRST else ()) for path in NOTEBOOKS]
+    return pytest.mark.parametrize("path", params, ids=lambda path: path.stem)
+
 
 # What these say depends on the answers, so a solved notebook may show something else there.
 ABOUT_ANSWERS = {"check", "progress", "reveal"}
@@ -113,26 +115,26 @@ def answered(notebook, lesson, exercises=None):
     return result
 
 
-@every_notebook
+@every_notebook()
 def test_a_notebook_runs_shows_what_is_stored_in_it_and_its_sliders_draw_sound_pictures_everywhere(
     path, tmp_path
 ):
     assert_runs(driven(read(path.read_bytes())), tmp_path)
 
 
-@every_notebook
+@every_notebook(pytest.mark.essential)
 def test_a_solved_notebook_runs_every_check_says_right_and_all_else_is_as_stored(path, tmp_path):
     assert_runs(answered(read(path.read_bytes()), path.stem), tmp_path)
 
 
-@every_notebook
+@every_notebook(pytest.mark.essential)
 def test_a_notebook_in_git_is_as_publishing_leaves_it(path):
     data = path.read_bytes()
     assert as_bytes(tidy(read(data))) == data, f"run optim-lessons publish {path}"
     assert len(data) <= NOTEBOOK_BYTES
 
 
-@every_notebook
+@every_notebook(pytest.mark.essential)
 def test_a_notebook_shows_no_path_of_the_machine_it_ran_on(path):
     text = re.sub(r'"image/[a-z+]+": "[^"]*"', "", path.read_text(encoding="utf-8"))
     here = "|".join(re.escape(str(place)) for place in (Path.cwd(), Path.home(), sys.prefix))
@@ -140,7 +142,7 @@ def test_a_notebook_shows_no_path_of_the_machine_it_ran_on(path):
     assert not found, text[found.start() - 80 : found.end() + 80]
 
 
-@every_notebook
+@every_notebook(pytest.mark.essential)
 def test_code_cells_are_short_and_each_is_announced_by_a_sentence(path):
     cells = nbformat.read(path, as_version=4).cells
     lengths = [
@@ -156,7 +158,7 @@ def test_code_cells_are_short_and_each_is_announced_by_a_sentence(path):
             assert "markdown" in kinds[place : place + 2], f"nothing announces cell {place}:\n{cell.source}"
 
 
-@every_notebook
+@every_notebook(pytest.mark.essential)
 def test_every_exercise_of_a_lesson_is_open_in_its_notebook_and_checked_by_its_name(path):
     notebook = read(path.read_bytes())
     checked = {
