@@ -28,10 +28,8 @@ NO_CHOICE = {
         "which rule won a draw",
     ),
     "pictures/a_million_runs.py": (1, "the nearest minimum"),
-    "pictures/beyond_adam.py": (1, "the tried value that is nearest to a slider"),
     "pictures/momentum.py": (1, "the direction that shrinks fastest"),
     "pictures/rmsprop.py": (1, "the step nearest to the minimum"),
-    "pictures/scale.py": (1, "the tried value that is nearest to a slider"),
     "pictures/schedules.py": (1, "the epoch of the lowest validation loss, in a curve that is drawn whole"),
     "pictures/weight_decay.py": (
         4,

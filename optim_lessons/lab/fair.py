@@ -113,6 +113,11 @@ def every_best() -> Iterator[list[Best]]:
         _listeners.remove(heard)
 
 
+def nearest(values, x: float) -> int:
+    """Return the index of the tried value that is nearest to x, as logarithms."""
+    return int(np.abs(np.log(np.asarray(values) / x)).argmin())
+
+
 def last_tenth(losses: np.ndarray) -> np.ndarray:
     """Return the last tenth of the rows, at least one: what an oscillating run is judged by."""
     return losses[-max(1, len(losses) // 10) :]

@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 from optim_lessons.beyond_adam import COEFFICIENTS, averaged, on_singular_value, schedule_free
 from optim_lessons.choosing import best_and_ties, counted, expected_best
 from optim_lessons.gradient_descent import gradient_descent
-from optim_lessons.lab.fair import best_of, settled
+from optim_lessons.lab.fair import best_of, nearest, settled
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import (
@@ -49,11 +49,6 @@ END_FACTORS = (2.0 ** np.arange(-2.0, 2.1)).tolist()
 def line_style(name, **changes):
     """Return how a rule's line looks, without its marks."""
     return STYLES[name] | {"marker": "", "label": name} | changes
-
-
-def nearest(values, x):
-    """Return the index of the value nearest to x, as logarithms."""
-    return int(np.abs(np.log(np.asarray(values) / x)).argmin())
 
 
 # --- classes with a tail -----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from optim_lessons.adam import adam
-from optim_lessons.lab.fair import best_of
+from optim_lessons.lab.fair import best_of, nearest
 
 from optim_lessons.lab.panels import (  # isort: skip
     FREE, Panel, Shown, dots, knob, level, line, log, picture, ring, step, upright,
@@ -22,11 +22,6 @@ HIGH = 3.0  # losses above look alike
 def best_lr(losses, lrs):
     """Return the `Best` of losses over the tried lrs."""
     return best_of(np.asarray(losses, float), lr=lrs)
-
-
-def nearest(values, x):
-    """Return the index of the value nearest to x, as logarithms."""
-    return int(np.abs(np.log(np.asarray(values) / x)).argmin())
 
 
 def between(losses, lrs):
