@@ -17,6 +17,7 @@ from optim_lessons.beyond_adam import (
     schedule_free,
 )
 from optim_lessons.choosing import expected_best, paired_bootstrap
+from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.fair import every_best
 from optim_lessons.lab.models import softmax
@@ -25,6 +26,7 @@ from optim_lessons.lab.races import race
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.landscapes import quadratic
 from optim_lessons.pictures import beyond_adam as picture
+from optim_lessons.schedules import cosine
 from optim_lessons.sgd import noisy
 from optim_lessons.studies import beyond as study
 from optim_lessons.studies import protocol
@@ -128,6 +130,15 @@ def test_the_longer_the_tail_the_further_gradient_descent_is_behind_adam():
     assert quotient[-1] > 1.6
     assert (np.diff(quotient)[1:] > 0).all()
     assert (np.abs(ends("momentum") / ends("Adam") - 1) < 0.08).all()
+
+
+def test_gradient_descents_best_lr_is_a_compromise_between_frequent_and_rare_classes():
+    best, losses = picture.tail_best(1.0, "gradient descent")
+    at_best, at_half = losses[:, -1, best.index], losses[:, -1, best.index - 1]
+    assert at_half[0] < 0.6 * at_best[0]
+    assert at_half[2] > 1.2 * at_best[2]
+    adams = picture.tail_best(1.0, "Adam")
+    assert at_best[2] / adams[1][2, -1, adams[0].index] == pytest.approx(1.6, abs=0.05)
 
 
 def test_the_scene_of_tails_shows_the_stored_losses():
@@ -312,6 +323,22 @@ def test_the_scene_of_the_three_sequences_shows_the_walk_and_its_mean():
     x = averaged(seen["w"], seen["dz"], seen["dx"])
     drawn = explorer.figure.axes[1].lines[2]  # z, w, x
     np.testing.assert_allclose(drawn.get_ydata(), ravine(x), rtol=1e-6)
+
+
+def test_in_the_ravine_beta_helps_the_mean_early_the_plain_mean_wins_late_and_the_cosine_is_below_both():
+    ravine, lows = quadratic(condition=10, angle=30), {}
+    for seed in range(8):
+        grad = noisy(ravine.grad, 0.5, seed)
+        for beta in (0.0, 0.9):
+            seen = record(schedule_free, grad, ravine.start, 300, lr=0.5, beta=beta)
+            x = ravine(averaged(seen["w"], seen["dz"], seen["dx"]))
+            lows.setdefault((beta, 50), []).append(x[45:][:6].max())
+            lows.setdefault((beta, 300), []).append(x[270:].max())
+        planned = path(gradient_descent, grad, ravine.start, 300, lr=cosine(0.5, length=300))
+        lows.setdefault("cosine", []).append(ravine(planned)[270:].max())
+    means = {key: np.mean(its) for key, its in lows.items()}
+    assert means[0.9, 50] < 0.8 * means[0.0, 50]
+    assert means["cosine"] < means[0.0, 300] < 0.8 * means[0.9, 300]
 
 
 def test_a_slice_of_the_stored_ends_comes_out_again():
