@@ -140,6 +140,12 @@ def _cautious_by_parts(w, g, m=0.0, *, lr=1e-4, beta=0.9, weight_decay=0.01):
     return w - lr * towards * (1 + weight_decay * np.maximum(towards * w, 0)), m
 
 
+def _unit_lion(w, g, m=0.0, *, lr=1e-2, beta1=0.9, beta2=0.99, weight_decay=0.1):
+    c = g + beta1 * (m - g)
+    length = np.linalg.norm(c, axis=-1, keepdims=True)
+    return w * (1 - lr * weight_decay) - c * (lr / length.clip(1e-7)), m + (1 - beta2) * (g - m)
+
+
 REWRITTEN = [
     (GD, _gd),
     ("04.momentum", _momentum),
@@ -157,6 +163,7 @@ REWRITTEN = [
     ("10.adamw", _adamw),
     ("10.cautious", _cautious),
     ("10.cautious", _cautious_by_parts),
+    ("14.unit_lion", _unit_lion),
     ("01.clipped_descent", _clipped),
     ("03.averaged_descent", _averaged),
 ]

@@ -279,6 +279,21 @@ def in_place(lrs, betas, curvature, steps):
     return 0.5 * curvature * w**2
 
 
+def by_singular_values(X, a, b, c, d):
+    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    return U * (a * s + b * s**3 + c * s**5 + d * s**7) @ Vt
+
+
+def from_the_inside_out(X, a, b, c, d):
+    A, one = X @ X.T, np.identity(len(X))
+    return (a * one + A @ (b * one + A @ (c * one + d * A))) @ X
+
+
+def on_the_other_side(X, a, b, c, d):
+    A = X.T @ X
+    return X * a + X @ (b * A + c * np.linalg.matrix_power(A, 2) + d * np.linalg.matrix_power(A, 3))
+
+
 IN_OTHER_WORDS = {
     "02.numerical_gradient": [by_coordinate],
     "02.damped_newton": [by_inverse, by_eigenvectors, on_a_copy],
@@ -289,6 +304,7 @@ IN_OTHER_WORDS = {
     "11.bootstrap_interval": [by_percentile, draw_by_draw],
     "12.scaled_step": [early_return],
     "13.loss_map": [pair_by_pair, in_place],
+    "14.newton_schulz_step": [by_singular_values, from_the_inside_out, on_the_other_side],
     "15.accumulated": [by_average, by_product, part_by_part],
 }
 

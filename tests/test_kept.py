@@ -18,6 +18,11 @@ NEEDS = {  # what a function that keeps its results is called with here
     "problem": ("rare features",),
     "on_the_edge": ("ravine",),
     "squares_after": (3,),
+    "wide_ravine": (100, 30),
+    "_digits": ("softmax",),
+    "matrix_best": ("Muon",),
+    "open_best": ("right labels", "cosine"),
+    "race_losses": ("digits, small network", "trials"),
 }
 NO_ARRAYS = {
     "problem",
@@ -25,6 +30,9 @@ NO_ARRAYS = {
     "network",
     "small_network",
     "penalised",
+    "made_up",
+    "duel_problem",
+    "open_problem",
     "four_gradients",
 }  # models and functions
 
@@ -42,6 +50,8 @@ def arrays(x):
     """Return all arrays inside of what a function gives."""
     if isinstance(x, np.ndarray):
         return [x]
+    if hasattr(x, "batch_grad"):  # a model's examples are its own
+        return []
     if dataclasses.is_dataclass(x):
         x = vars(x)
     if isinstance(x, dict):

@@ -10,6 +10,7 @@ from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.fair import best_of, settled
+from optim_lessons.lab.kept import kept
 
 from optim_lessons.lab.panels import (  # isort: skip
     Axis, Panel, Shown, from_above, knob, level, line, log, loss_panel, note, picture, plain, ring, step,
@@ -405,8 +406,9 @@ def _digits(model):
     """Return a model of the digits, its gradient on batches, its start, and the loss of SGD at lr 1."""
     data = datasets.digits()
     net = models.softmax(*data.train) if model == "softmax" else models.mlp(*data.train, sizes=(64, 32, 10))
-    slope, start = net.batch_grad(32, 0), net.init(0)
-    return net, slope, start, net(path(sgd, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
+    slope, start = net.batch_grad(32, 0), kept(net.init(0))
+    losses = net(path(sgd, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
+    return net, slope, start, kept(losses)
 
 
 def digits_run():

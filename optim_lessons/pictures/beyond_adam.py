@@ -9,6 +9,7 @@ from optim_lessons.beyond_adam import COEFFICIENTS, averaged, on_singular_value,
 from optim_lessons.choosing import best_and_ties, counted, expected_best
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import best_of, nearest, settled
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import (
@@ -450,10 +451,10 @@ def race_losses(problem, kind):
     found, place = study.results(), study.RACE_PROBLEMS.index(problem)
     names = {name: PROPER_NAMES.get(name, name.replace("_", " ")) for name in protocol.RULES}
     rows = {label: protocol.results()[problem, "cosine", name] for name, label in names.items()}
-    old = {label: row.trials if kind == "trials" else row.test for label, row in rows.items()}
+    old = {label: kept(row.trials if kind == "trials" else row.test) for label, row in rows.items()}
     start = float(found["race start"][place].mean())
     new = counted(found["race tuning" if kind == "trials" else "race test"][place], start)
-    new = new.mean(axis=-1) if kind == "trials" else new
+    new = kept(new.mean(axis=-1) if kind == "trials" else new)
     return old | dict(zip(study.RACE_RANGES, new, strict=True))
 
 

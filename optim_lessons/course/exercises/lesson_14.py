@@ -33,7 +33,7 @@ def _matrices(rng):
         "for a tall matrix": case(4, 2),
         "for one row": case(1, 5),
         "for one column": case(5, 1),
-        "for a zero matrix": (np.zeros((2, 3)), *rng.standard_normal(4)),
+        "for a matrix that is 0 everywhere": (np.zeros((2, 3)), *rng.standard_normal(4)),
         "for a matrix of rank one": (np.outer(*rng.standard_normal((2, 3))), *rng.standard_normal(4)),
     }
 
@@ -106,7 +106,7 @@ def four_steps():
 exercises = (
     Choice(page["14.predict_tail"], "tail_guess", answer="b"),
     Number(page["14.lion_decay"], "lion_decay", accept=(0.495, 0.505), solution="0.1 / 0.2"),
-    Choice(page["14.predict_turn"], "turn_guess", answer="c"),
+    Choice(page["14.predict_turn"], "axes_guess", answer="c"),
     Number(
         page["14.singular_value"],
         "two_steps",
