@@ -38,7 +38,7 @@ _OPEN = """([packed, values]) => {
   };
   const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
   window.asked = [];
-  window.player = new Player(sheet, [0], { ask: (values, id) => asked.push([values[0], id]) });
+  window.player = new Player(sheet, [0], { ask: (values, id) => { asked.push([values[0], id]); } });
   const root = document.createElement("div");
   here.replaceChildren(root);
   window.view = new ExplorerView(root, player);
