@@ -35,7 +35,6 @@ NO_CHOICE = {
         4,
         "the epoch of the lowest loss; the pixel nearest to a slider, twice; the dots of maps drawn whole",
     ),
-    "studies/guide.py": (1, "the swept lr that is nearest to the default"),
     "studies/overfitting.py": (1, "the epoch at which early stopping stops"),
 }
 # Best values that pages find at an end of their range, and the words in which they speak of it.

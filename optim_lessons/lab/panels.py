@@ -352,8 +352,8 @@ def picture(panels, show, *, figsize=(9.6, 4.0), handles=(), play=None, **knobs)
         drawn = [panel.draw(figure) for panel in (panels(**still) if callable(panels) else panels)]
 
         def move(**moving):
-            seen = show(**still | moving)
             every = still | moving
+            seen = show(**every)
             values = every | seen.data | {"all_knobs": knob_values(moving)}
             for put in drawn:
                 put(seen.data, values)

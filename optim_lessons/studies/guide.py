@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optim_lessons.choosing import best_and_ties, counted, good_width, paired_bootstrap, time_to_target
-from optim_lessons.lab.fair import best_of
+from optim_lessons.lab.fair import best_of, nearest
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.races import Entrant
 from optim_lessons.studies.protocol import FRESH_SEEDS, GOOD, PROBLEMS, RULES, SCHEDULES, SWEEP, problem
@@ -70,7 +70,7 @@ def default_entrant(rule):
 def at_default(row):
     """Return the swept loss at the rule's default lr: all knobs at their defaults."""
     default = parts(RULES[row.rule]).knobs["lr"]
-    return float(row.swept[np.argmin(np.abs(np.log(SWEEP / default)))])
+    return float(row.swept[nearest(SWEEP, default)])
 
 
 def width(row):
