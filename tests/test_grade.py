@@ -24,7 +24,7 @@ from optim_lessons.course.sandbox.box import Limits
 from optim_lessons.course.sandbox.walls import Inside, namespaces, trusted
 from optim_lessons.course.submission import NotJudged, judge_notebook, read_submission
 from optim_lessons.lab.shipped import shipped
-from optim_lessons.teaching import grade, handed_in, report
+from optim_lessons.teaching import grade, grade_command, handed_in, report
 
 PACKAGE = Path(grade.__file__).resolve().parent.parent
 REFERENCE = PACKAGE / "gradient_descent.py"
@@ -1100,13 +1100,16 @@ def test_results_go_neither_into_the_class_by_a_link_nor_among_other_files(hand_
     assert os.listdir(hand_in.folder) == ["ada"]
 
 
-@pytest.mark.parametrize("moment", ["submissions", "_run", "grade", "_kept"])
-def test_control_c_at_any_moment_says_how_to_go_on(hand_in, monkeypatch, capsys, moment):
+@pytest.mark.parametrize(
+    ("module", "moment"),
+    [(grade_command, "submissions"), (grade_command, "run_of"), (grade_command, "grade"), (grade, "_kept")],
+)
+def test_control_c_at_any_moment_says_how_to_go_on(hand_in, monkeypatch, capsys, module, moment):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
     hand_in("ada", data=b"{")
-    monkeypatch.setattr(grade, moment, stop)
+    monkeypatch.setattr(module, moment, stop)
     assert main([*GRADE, str(hand_in.folder)]) == 130
     assert "The same command goes on from here" in capsys.readouterr().err
 
