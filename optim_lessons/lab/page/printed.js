@@ -33,6 +33,11 @@ export class Printed {
     return this.programs.find((program) => program.holds(values));
   }
 
+  // Whether the frame of some values can be made here, at once or soon.
+  draws(values) {
+    return Boolean(this.program(values)?.named(values));
+  }
+
   // The frame of some values, or null where they are not allowed or not known here.
   make(values) {
     return (!this.book.undecoded && this.program(values)?.make(values)) || null;

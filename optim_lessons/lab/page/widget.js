@@ -28,6 +28,10 @@ class Kernel {
     return this.program(values)?.make(values) ?? null;
   }
 
+  draws(values) {
+    return Boolean(this.program(values)?.draws(values));
+  }
+
   program(values) {
     return this.programs.find((program) => program.holds(values));
   }
