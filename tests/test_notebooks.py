@@ -115,14 +115,27 @@ def answered(notebook, lesson, exercises=None):
     return result
 
 
+def with_answers_at_its_end(notebook, lesson, exercises=None):
+    """Return the notebook as shipped, after whose last cell every exercise is answered and checked."""
+    pairs = zip(notebook.cells, answered(notebook, lesson, exercises).cells, strict=True)
+    answers = [cell for before, cell in pairs if cell.source != before.source]
+    for count, cell in enumerate(answers, len(code_cells(notebook)) + 1):
+        cell.id, cell.outputs, cell.execution_count = f"answer-{count}", [], count
+    return nbformat.from_dict(notebook | {"cells": [*notebook.cells, *answers]})
+
+
 @every_notebook()
-def test_a_notebook_runs_shows_what_is_stored_in_it_and_its_sliders_draw_sound_pictures_everywhere(
+def test_a_notebook_shows_what_is_stored_its_sliders_draw_sound_pictures_and_its_checks_take_the_answers(
     path, tmp_path
 ):
-    assert_runs(driven(read(path.read_bytes())), tmp_path)
+    assert_runs(with_answers_at_its_end(driven(read(path.read_bytes())), path.stem), tmp_path)
 
 
-@every_notebook(pytest.mark.essential)
+# The same for every lesson, in other rounding: test_nudges.py, in the slow suite.
+@pytest.mark.essential
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem in FIRST], ids=lambda path: path.stem
+)
 def test_a_solved_notebook_runs_every_check_says_right_and_all_else_is_as_stored(path, tmp_path):
     assert_runs(answered(read(path.read_bytes()), path.stem), tmp_path)
 
@@ -207,7 +220,7 @@ def small_lesson(*, shown="'same'\n", solution_dependent=False):
 
 def test_the_small_lesson_runs_as_shipped_and_as_solved(tmp_path):
     (tmp_path / "solved").mkdir()
-    assert_runs(small_lesson(), tmp_path)
+    assert_runs(with_answers_at_its_end(small_lesson(), "01", TABLE), tmp_path)
     assert_runs(answered(small_lesson(), "01", TABLE), tmp_path / "solved")
 
 
@@ -217,9 +230,10 @@ def test_an_output_that_differs_from_the_stored_one_fails(tmp_path):
     assert "1 failed, 3 passed" in said
 
 
-def test_a_solution_that_its_check_refuses_fails(tmp_path):
+@pytest.mark.parametrize("form", [answered, with_answers_at_its_end])
+def test_a_solution_that_its_check_refuses_fails(form, tmp_path):
     wrong = {"01.four": SimpleNamespace(id="01.four", name="four", solution="four = 5")}
-    status, said = run(answered(small_lesson(), "01", wrong), tmp_path)
+    status, said = run(form(small_lesson(), "01", wrong), tmp_path)
     assert status == 1
     assert "AssertionError: False" in said
 

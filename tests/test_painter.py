@@ -10,7 +10,8 @@ from drive import somewhere
 from lab_page import CHROMIUM_ARGUMENTS
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
-from PIL import Image, ImageFilter
+from PIL import Image
+from scipy import ndimage
 
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
@@ -145,9 +146,8 @@ FAINT = 0.05  # of a text's box: so much of it may differ; the ink of letters fi
 
 def strange(one, other, reach):
     """Return how far each pixel of one picture is outside all that the other one has near that place."""
-    low, high = (
-        pixels(other.filter(kind(2 * reach + 1))) for kind in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
-    )
+    around = (2 * reach + 1, 2 * reach + 1, 1)
+    low, high = (kind(pixels(other), around) for kind in (ndimage.minimum_filter, ndimage.maximum_filter))
     return np.maximum(low - pixels(one), pixels(one) - high).max(axis=-1)
 
 

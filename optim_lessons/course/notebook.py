@@ -234,6 +234,20 @@ class Notebook:
         return [place for place in places if place[0] < cell] or places
 
 
+def explored(notebook):
+    """Return the code cells of a notebook's content that show explorers, and those that they need."""
+    cells = code_cells(notebook)
+    page = Notebook([cell["source"] for cell in cells])
+    todo = [i for i, cell in enumerate(page.cells) if any("explore" in used(statement) for statement in cell)]
+    chosen = set()
+    while todo:
+        cell = todo.pop()
+        if cell not in chosen:
+            chosen.add(cell)
+            todo += [i for name in needed(page.cells[cell]) for i, _ in page.before(name, cell) if i < cell]
+    return [cells[i] for i in sorted(chosen)]
+
+
 def find(notebook, name):
     """Return the code cell and the statement in it that ask for a name: the first open one, else the first.
 

@@ -1,4 +1,4 @@
-"""Runs a lesson's cells and writes down what each of its explorers shows: python -m optim_lessons.site.record
+"""Makes a lesson's explorers and writes down what each of them shows: python -m optim_lessons.site.record
 
 Where a page can work the pictures out by itself (lab/printed.py), its programs are all that is written down.
 Else a recording holds the frames (lab/frames.py) of each control's stops, the other controls at their
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from optim_lessons.course.copies.workbook import pristine
-from optim_lessons.course.notebook import code_cells, content
+from optim_lessons.course.notebook import content, explored
 from optim_lessons.lab.controls import SWITCH
 from optim_lessons.lab.explore import Explorer
 from optim_lessons.lab.frames import pack, pack_frames
@@ -53,7 +53,7 @@ def record_lesson(lesson, folder, stops):
 
 
 def explorers_of(lesson):
-    """Run a lesson's cells one after the other; yield (cell id, explorer) of each that shows an explorer."""
+    """Run the cells that a lesson's explorers need; yield (cell id, explorer) of each that shows one."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
@@ -61,7 +61,7 @@ def explorers_of(lesson):
         before = os.getcwd()
         os.chdir(empty)
         try:
-            for cell in code_cells(content(pristine(lesson))):
+            for cell in explored(content(pristine(lesson))):
                 with contextlib.redirect_stdout(io.StringIO()) as said:
                     done = shell.run_cell(cell["source"])
                 if not done.success:

@@ -109,7 +109,7 @@ def measure(lab, ratio):
     for _ in range(ROUNDS):
         for name, slider in sliders(lab).items():
             slider.scroll_into_view_if_needed()
-            keys.setdefault(name, []).extend(lab.press(slider, "ArrowRight") for _ in range(PRESSES))
+            keys.setdefault(name, []).extend(lab.time_of(slider, "ArrowRight") for _ in range(PRESSES))
             drags.setdefault(name, []).append(lab.hold(slider, "ArrowLeft", rest=1000))
     first = {name: first_picture(lab, cell) for cell, name in enumerate(sliders(lab))}
     for name, times in keys.items():
