@@ -111,9 +111,9 @@ def calls(row, book):
 KNOBS = ("lr", "beta1", "beta2", "eps")
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize(
-    "ground", [rosenbrock, quadratic, landscapes.saddle], ids=["Rosenbrock", "ravine", "saddle"]
+    ("rule", "ground"),
+    [(rule, rosenbrock) for rule in RULES.values()] + [(adam, quadratic), (momentum, landscapes.saddle)],
 )
 def test_the_drawn_path_and_losses_are_those_of_the_rule(rule, ground):
     explorer = explore(rule, ground)

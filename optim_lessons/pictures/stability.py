@@ -1,6 +1,7 @@
 """The map of stability of lessons 04 and 05: a rule's factor per step over lr × curvature and beta."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from optim_lessons.lab.live import Handle
 from optim_lessons.lab.panels import Panel, Shown, band, dots, knob, level, line, log, picture, step
@@ -76,13 +77,17 @@ def _race_in_words(steep, flat):
 
 def draw_map(ax, rule, radius):
     """Draw a rule's factor per step over lr × curvature and beta: bands, and the borders of its regimes."""
-    x, beta = np.meshgrid(np.geomspace(LOWEST, HIGHEST, 400), np.linspace(0, 0.999, 300))
+    x, beta = np.meshgrid(np.geomspace(LOWEST, HIGHEST, 800), np.linspace(0, 0.999, 600))
     factor = radius(x, beta)
     inner = LEVELS[:-1]
-    colours = [*(HEIGHTS(i / (len(inner) - 1)) for i in range(len(inner))), "#eccfcb"]
-    ax.contourf(x, beta, factor, (*LEVELS, 1e9), colors=colours)
+    colours = np.array(
+        [to_rgb(HEIGHTS(i / (len(inner) - 1))) for i in range(len(inner))] + [to_rgb("#eccfcb")]
+    )
+    # An image, as landscapes are: on a dark page its colours keep their meaning.
+    whole = {"extent": (0, 1, 0, 1), "transform": ax.transAxes, "aspect": "auto", "origin": "lower"}
+    ax.imshow(colours[np.searchsorted(LEVELS[1:], factor)], zorder=0, **whole)
     lines = ax.contour(x, beta, factor, inner[1:], colors="#5b7389", linewidths=0.7)
-    numbers = ax.clabel(lines, fmt="%g", fontsize=8, inline_spacing=3)
+    numbers = ax.clabel(lines, colors="#2f4256", fmt="%g", fontsize=8, inline_spacing=3)
     taken = [text.get_position() for text in numbers]
     ax.contour(x, beta, factor, [1], colors=ALERT, linewidths=2)
     trace, determinant = trace_and_determinant(rule, x, beta)
@@ -112,7 +117,7 @@ def _free(x, beta, taken):
     return ~np.any(near, axis=0)
 
 
-def _roomiest(mask, every=8):
+def _roomiest(mask, every=16):
     """Return the index of the point of a mask furthest from its border, or None if there is no room."""
     coarse = np.pad(mask[::every, ::every], 1)
     depth = np.zeros(coarse.shape, int)
