@@ -1129,7 +1129,7 @@ def test_learners_with_like_names_get_files_of_their_own():
 
 @pytest.mark.slow
 def test_a_class_with_every_kind_of_trouble_is_graded_in_time_and_memory(hand_in):
-    count = int(os.environ.get("CLASS_SIZE", "300"))
+    count = int(os.environ.get("CLASS_SIZE", "100"))
     trouble = {
         "hangs": FAULTS["an endless loop"][0],
         "deaf": FAULTS["a loop deaf to signals"][0],

@@ -38,8 +38,8 @@ def test_where_the_offline_tests_run_there_is_loopback_and_no_other_network():
     "what",
     [
         "test_browser.py::test_every_control_of_a_lesson_moves_its_picture_and_moves_it_back_and_has_a_name"
-        "[01_gradient_descent.ipynb]",
-        "test_cli.py",
+        "[06_adagrad.ipynb]",
+        "test_cli.py::test_the_server_opens_the_start_with_a_token_and_the_working_copy_is_whole",
         "test_check_command.py::test_the_command_prints_a_line_for_each_answer_and_a_count",
         "test_grade.py::test_a_class_becomes_a_table_a_page_and_feedback",
     ],

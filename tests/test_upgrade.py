@@ -334,7 +334,7 @@ print(line)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks at every line")
 @pytest.mark.parametrize(
     ("action", "step"),
-    [("update", 11), ("reset", 1), pytest.param("update", 1, marks=pytest.mark.slow)],
+    [("update", 11), ("reset", 1), pytest.param("update", 3, marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("begin", ["empty", "old"])
 def test_killed_at_any_line_nothing_is_lost_or_half_and_the_next_run_ends_the_same(

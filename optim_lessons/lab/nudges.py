@@ -7,6 +7,7 @@ model. A zero stays zero: no rounding moves it. Equal numbers at equal places mo
 equal stay equal.
 """
 
+import functools
 import os
 import sys
 
@@ -30,13 +31,21 @@ def nudged(x):
 def _moved(x, seed):
     if not isinstance(x, np.ndarray | np.floating) or x.dtype.kind != "f" or x.dtype.itemsize not in _BITS:
         return x
-    bits = np.ascontiguousarray(x).view(_BITS[x.dtype.itemsize]).reshape(x.shape)
-    places = np.arange(x.shape[-1] if x.ndim else 1, dtype=np.uint32)[(...,) if x.ndim else 0]
-    mixed = bits.astype(np.uint32) ^ (bits >> (4 * x.dtype.itemsize)).astype(np.uint32)
-    with np.errstate(over="ignore"):
-        for add in (places * np.uint32(0x9E3779B9), np.uint32(seed * 0x7FEB352D % 2**32)):
-            mixed = (mixed + add) * np.uint32(0x846CA68B)
-            mixed ^= mixed >> np.uint32(16)
-        step = (mixed % np.uint32(3)).astype(bits.dtype) - bits.dtype.type(1)  # unsigned: -1 wraps, and back
-        there = (bits + step).view(x.dtype)
-    return np.where(np.isfinite(x) & (x != 0) & np.isfinite(there), there, x)[()]
+    bits = np.ascontiguousarray(x).view(_BITS[x.dtype.itemsize])  # of a single number, an array of one
+    mixed = bits.astype(np.uint32)
+    mixed ^= (bits >> (4 * x.dtype.itemsize)).astype(np.uint32)
+    for add in _adds(x.shape[-1] if x.ndim else 1, seed):
+        mixed += add
+        mixed *= np.uint32(0x846CA68B)
+        mixed ^= mixed >> 16
+    mixed %= 3
+    there = (bits + mixed - 1).view(x.dtype).reshape(x.shape)
+    if not (x.all() and np.isfinite(there).all()):
+        there = np.where(np.isfinite(x) & (x != 0) & np.isfinite(there), there, x)
+    return there[()]
+
+
+@functools.cache
+def _adds(places, seed):
+    by_place = np.arange(places, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    return by_place, np.array([seed * 0x7FEB352D % 2**32], np.uint32)
