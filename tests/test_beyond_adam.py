@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -266,7 +267,7 @@ def test_a_landscape_of_a_whole_matrix_is_refused_with_the_reason(rule):
 def test_runs_side_by_side_of_a_network_are_not_taken_for_a_matrix(rule):
     net = small_net()
     problem = Problem("small", net, (net.X, net.y), (net.X, net.y), epochs=1, batch=8)
-    for wrong in (rule, by_layer(adamw, rule, net)):
+    for wrong in (rule, partial(rule, lr=0.1), by_layer(adamw, rule, net)):
         with pytest.raises(ValueError, match=r"a vector, such as a bias"):
             train(wrong, net, epochs=1, batch=8, **grid(lr=[0.1, 0.2], seed=[0, 1]), progress=False)
         with pytest.raises(ValueError, match=r"a vector, such as a bias"):

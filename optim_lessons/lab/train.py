@@ -122,7 +122,8 @@ def train(
     w0 = net.init(seed, dtype) if w0 is None else w0
     w0 = _stretched(w0, seed=as_seeds(seed)[..., None], clip=clip, l2=net.l2)
     net.layers(w0)  # refuses a wrong number of weights
-    if getattr(rule, "axes", 1) > 1:  # it would take many runs side by side for a matrix
+    plain = getattr(rule, "func", rule)  # of functools.partial
+    if getattr(plain, "axes", 1) > 1:  # it would take many runs side by side for a matrix
         rule(np.zeros(net.n), np.zeros(net.n))  # says what it takes instead
     (w, *state), walk = stepper(rule, grad, w0, **knobs)
     per_epoch = math.ceil(len(net.X) / batch)
