@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -404,11 +405,12 @@ def test_while_the_start_of_a_walk_is_dragged_nothing_is_said_to_the_kernel(lab,
     for i in range(30):
         lab.page.mouse.move(area["x"] + 40 + 5 * i, area["y"] + 40 + 3 * i)
         lab.page.wait_for_timeout(20)
-    said, pictures = lab.page.evaluate("() => window.said"), len(lab.record()[1])
+    said, (moves, pictures) = lab.page.evaluate("() => window.said"), lab.record()
     lab.page.mouse.up()
     settled(lab)
-    assert said == 0
-    assert pictures > 10
+    rests = sum(after - before > 100 for before, after in pairwise(moves))
+    assert said <= rests  # a machine that stops for a while rests the hand
+    assert len(pictures) > 10
     lab.page.wait_for_function("() => window.said > 0")  # the values, once the hand rests
 
 
