@@ -76,15 +76,32 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+GROWN = 20_000_000  # bytes after which garbage is collected: figures refer to themselves in circles
+_size = 0  # bytes, after it was last collected
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown():
     """Close a test's widgets: ipywidgets keeps every open one, with its figure, for ever."""
+    global _size
     widgets = sys.modules.get("ipywidgets")
     if widgets:
         widgets.Widget.close_all()
+    if _memory_now() > _size + GROWN:
+        gc.collect()
+        _size = _memory_now()
 
 
-LARGEST_WORKER = 700  # MB; 490 were seen where one worker ran all but the browser's and the notebooks' tests
+def _memory_now():
+    """Return how large this process is, in bytes, where the system says so in a file; else 0."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+LARGEST_WORKER = 800  # MB; 690 were seen
 MEMORY = pytest.StashKey[dict]()
 
 

@@ -100,7 +100,7 @@ def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(brow
     lab = LabPage(page, lab_server.address)
     leave_out_the_rest(lab_server.folder / START)
     lab.open(START)
-    for _ in range(5):
+    for _ in range(3):
         lab.run_all()
     explorers = lab.explorers()
     assert len(explorers) == len(readings_of(START))
