@@ -74,6 +74,7 @@ def test_a_map_s_sentence_and_frame_in_the_page_are_python_s(page, name):
     scene, knobs = MAPS[name]
     explorer = explore(scene(), **knobs)
     here = ready(page, explorer)
+    assert page.evaluate("values => maker.prepares(values)", list(explorer.values.values()))
     for values in itertools.islice(somewhere(explorer), 6):
         assert_same_picture(page, explorer, values, here)
 

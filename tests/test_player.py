@@ -136,7 +136,7 @@ def test_an_answer_that_comes_twice_changes_nothing(seen):
 
 
 def test_where_the_page_draws_by_its_own_hand_no_picture_that_was_sent_stands_in(seen):
-    drawn = "void (player.maker.draws = (values) => values[0] < 2)"
-    now = seen(give(1, "null"), give(2, "null"), drawn, move(2), move(1))
+    prepared = "void (player.maker.prepares = (values) => values[0] < 2)"
+    now = seen(give(1, "null"), give(2, "null"), prepared, move(2), move(1))
     assert (now["shown"], now["waiting"], now["asked"]) == (2, True, [[1, 2]])
     at_rest(seen(move(2)), 2)

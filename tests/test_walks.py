@@ -72,6 +72,17 @@ def test_a_walk_s_sentence_and_frame_in_the_page_are_python_s(page, name):
 
 
 @browser_test
+def test_what_the_formulas_of_a_walk_refuse_is_left_to_the_frames_of_its_kernel(page):
+    explorer = explore(adam, landscapes.rosenbrock)
+    ready(page, explorer)
+    refusing = "values => { maker.program(values).scene.its.set = () => false; return maker.make(values); }"
+    values = list(explorer.values.values())
+    assert page.evaluate("values => Boolean(maker.make(values))", values)
+    assert page.evaluate(refusing, values) is None
+    assert not page.evaluate("values => maker.prepares(values)", values)
+
+
+@browser_test
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_a_race_s_sentence_and_frame_in_the_page_are_python_s(page, ground):
     # Up to twice the tuned lr: beyond it walks swing from wall to wall, and a last digit decides where to.

@@ -5,7 +5,7 @@
 //   moved(values)              is told where the controls stand
 //   fitting(values, before)    the values that it can show nearest to these, when a hand moves them
 //   make(values)               the frame of these values at once, or null
-//   draws(values)              whether it makes them by its own hand: then no frame that was sent stands in
+//   prepares(values)           whether it will, where make() has none yet: then no frame that was sent stands in
 //   pending                    whether it will soon make by itself the frame that stands there
 // All of them may be missing. Values are lists in the order of the sheet's knobs.
 
@@ -110,7 +110,7 @@ export class Player {
   // The frame of some values, if it is known or can be worked out here.
   frame(values) {
     const made = this.maker.make?.(values);
-    return made || this.maker.draws?.(values) ? made : this.frames.get(keyOf(values));
+    return made || this.maker.prepares?.(values) ? made : this.frames.get(keyOf(values));
   }
 
   // The maker knows more than before.

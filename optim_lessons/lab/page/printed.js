@@ -33,9 +33,9 @@ export class Printed {
     return this.programs.find((program) => program.holds(values));
   }
 
-  // Whether the frame of some values can be made here, at once or soon.
-  draws(values) {
-    return Boolean(this.program(values)?.named(values));
+  // Whether the frame of some values will be made here, though make() has none yet.
+  prepares(values) {
+    return !this.book.undecoded && Boolean(this.program(values)?.prepares(values));
   }
 
   // The frame of some values, or null where they are not allowed or not known here.
@@ -85,6 +85,10 @@ class Program {
     const { words, data } = shown, [ground, , places] = this.first;
     const numbers = Int16Array.from([ground, this.under(data), places, ...this.calls(this.spec.quick, data)]);
     return { values, words, numbers, book: this.book };
+  }
+
+  prepares(values) {
+    return Boolean(this.named(values) && this.scene.prepare);
   }
 
   later(values) {

@@ -28,8 +28,8 @@ class Kernel {
     return this.program(values)?.make(values) ?? null;
   }
 
-  draws(values) {
-    return Boolean(this.program(values)?.draws(values));
+  prepares(values) {
+    return this.program(values)?.prepares(values) ?? false;
   }
 
   program(values) {
