@@ -1,7 +1,7 @@
 """The map of stability of lessons 04 and 05: a rule's factor per step over lr × curvature and beta."""
 
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgba_array
 
 from optim_lessons.lab.live import Handle
 from optim_lessons.lab.panels import Panel, Shown, band, dots, knob, level, line, log, picture, step
@@ -77,15 +77,14 @@ def _race_in_words(steep, flat):
 
 def draw_map(ax, rule, radius):
     """Draw a rule's factor per step over lr × curvature and beta: bands, and the borders of its regimes."""
-    x, beta = np.meshgrid(np.geomspace(LOWEST, HIGHEST, 800), np.linspace(0, 0.999, 600))
-    factor = radius(x, beta)
     inner = LEVELS[:-1]
-    colours = np.array(
-        [to_rgb(HEIGHTS(i / (len(inner) - 1))) for i in range(len(inner))] + [to_rgb("#eccfcb")]
-    )
+    colours = [*(HEIGHTS(i / (len(inner) - 1)) for i in range(len(inner))), "#eccfcb"]
     # An image, as landscapes are: on a dark page its colours keep their meaning.
+    bands = to_rgba_array(colours)[np.searchsorted(LEVELS[1:], radius(*_grid(800, 600))), :3]
     whole = {"extent": (0, 1, 0, 1), "transform": ax.transAxes, "aspect": "auto", "origin": "lower"}
-    ax.imshow(colours[np.searchsorted(LEVELS[1:], factor)], zorder=0, **whole)
+    ax.imshow(bands, zorder=0, **whole)
+    x, beta = _grid(400, 300)
+    factor = radius(x, beta)
     lines = ax.contour(x, beta, factor, inner[1:], colors="#5b7389", linewidths=0.7)
     numbers = ax.clabel(lines, colors="#2f4256", fmt="%g", fontsize=8, inline_spacing=3)
     taken = [text.get_position() for text in numbers]
@@ -110,6 +109,10 @@ def draw_map(ax, rule, radius):
     ax.set_title(f"{rule_label(rule)}: factor per step (red: 1; dashed: border of oscillation)", fontsize=10)
 
 
+def _grid(columns, rows):
+    return np.meshgrid(np.geomspace(LOWEST, HIGHEST, columns), np.linspace(0, 0.999, rows))
+
+
 def _free(x, beta, taken):
     """Return where on the map there is no number near."""
     decades = np.log10(x)
@@ -117,7 +120,7 @@ def _free(x, beta, taken):
     return ~np.any(near, axis=0)
 
 
-def _roomiest(mask, every=16):
+def _roomiest(mask, every=8):
     """Return the index of the point of a mask furthest from its border, or None if there is no room."""
     coarse = np.pad(mask[::every, ::every], 1)
     depth = np.zeros(coarse.shape, int)
