@@ -606,7 +606,7 @@ def run(lab, cell):
 
 # --- runs again ---------------------------------------------------------------------------------------
 
-RUNS = 60
+RUNS = [15, pytest.param(60, marks=pytest.mark.slow)]
 KEPT = "kept = explore(adam, rosenbrock, lr=0.05)\nkept"
 
 
@@ -633,12 +633,13 @@ def alive(page, kind):
     return number
 
 
-def test_sixty_runs_of_a_cell_leave_comms_views_and_memory_as_the_second_run_did(browser, lab_server):
+@pytest.mark.parametrize("runs", RUNS)
+def test_many_runs_of_a_cell_leave_comms_views_and_memory_as_the_second_run_did(browser, lab_server, runs):
     setup = VALLEY.rpartition("\n")[0].rpartition("\n")[0]
     with opened(browser, lab_server, "again.ipynb", f"{setup}\n{KEPT}", MEMORY) as lab:
         run_cell(lab, 0)
         comms, memory, letters, canvases = what_is_kept(lab)
-        for _ in range(RUNS - 2):
+        for _ in range(runs - 2):
             run_cell(lab, 0)
         after = what_is_kept(lab)
         assert len(lab.explorers()) == 1

@@ -236,9 +236,14 @@ class Notebook:
 
 def explored(notebook):
     """Return the code cells of a notebook's content that show explorers, and those that they need."""
+    return leading_to(notebook, "explore")
+
+
+def leading_to(notebook, function):
+    """Return the code cells of a notebook's content that mention a function, and those that they need."""
     cells = code_cells(notebook)
     page = Notebook([cell["source"] for cell in cells])
-    todo = [i for i, cell in enumerate(page.cells) if any("explore" in used(statement) for statement in cell)]
+    todo = [i for i, cell in enumerate(page.cells) if any(function in used(statement) for statement in cell)]
     chosen = set()
     while todo:
         cell = todo.pop()
