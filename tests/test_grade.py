@@ -892,7 +892,7 @@ def test_an_answer_is_the_learners_own_though_the_course_is_installed_beside_num
 
 
 def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
-    for i in range(6):
+    for i in range(4):
         hand_in(f"learner {i}", MIXED if i % 2 else {"largest_lr": f"largest_lr = 0.0{i}"})
     tables = []
     for jobs in ("1", "2"):
@@ -904,18 +904,18 @@ def test_one_worker_and_two_give_the_same_table(hand_in, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="kills a process group")
 def test_a_killed_run_goes_on_to_the_same_table_with_the_same_seed(hand_in, tmp_path):
-    for i in range(12):
+    for i in range(8):
         hand_in(f"learner {i:02d}", MIXED if i % 3 else ())
     command = [sys.executable, "-m", "optim_lessons.course.cli", *GRADE, str(hand_in.folder), "--jobs", "2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     results = hand_in.out / "results"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len(list(results.glob("*.json"))) < 4:
+    while time.monotonic() < deadline and len(list(results.glob("*.json"))) < 2:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     kept = {path: path.read_bytes() for path in results.glob("*.json")}
-    assert 4 <= len(kept) < 12, "killed too late to prove anything"
+    assert 2 <= len(kept) < 8, "killed too late to prove anything"
     seed = json.loads((hand_in.out / "run.json").read_text())["seed"]
 
     assert main([*GRADE, str(hand_in.folder), "--jobs", "1"]) == 0

@@ -227,7 +227,7 @@ def test_transparent_parts_of_a_picture_become_white():
 
 def test_a_picture_that_cannot_be_made_small_enough_is_refused_with_its_size():
     with pytest.raises(NotPublishable, match=r"cell 1 \(code-0\) .* bytes, the limit is 160,000"):
-        tidy(holding(displayed("image/png", png(noise(1500)))))
+        tidy(holding(displayed("image/png", png(noise(600)))))
     with pytest.raises(NotPublishable, match=r"160,001 bytes"):
         tidy(holding(displayed("image/jpeg", bytes(PICTURE_BYTES + 1))))
 
