@@ -222,6 +222,23 @@ def set_loss(line, losses, lowest=0.0):
     line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
 
 
+def roomiest(mask, every=8):
+    """Return the index of the point of a mask with most room for a word around it, None if there is none."""
+    coarse = np.pad(mask[::every, ::every], 1)
+    depth = np.zeros(coarse.shape, int)
+    while coarse.any():
+        depth += coarse
+        # Wide letters: a step to the side counts like one up or down, twice.
+        inner = coarse.copy()
+        for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1), (1, 2), (1, -2)):
+            inner &= np.roll(coarse, shift, axis)
+        coarse = inner
+    if depth.max() < 2:
+        return None
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return (row - 1) * every, (column - 1) * every
+
+
 def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
