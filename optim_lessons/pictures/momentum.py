@@ -92,8 +92,9 @@ def velocity():
     above.add(push=_arrow(PUSH, "new: −lr·g"), ball=dots("#222222", size=8, zorder=5))
     beside = stacked(0.645, 0.345, STEPS, ("", -1.8, 1.8), ("", -4.5, 4.5))
     beside[0].title, beside[0].size = "squares: velocity m;  dots: gradient g", 10
-    for i, name in enumerate(("along the ravine: w[0]", "across the ravine: w[1]")):
-        beside[i].add(name=_corner(name), zero=ZERO)
+    names = {"along the ravine: w[0]": 1.62, "across the ravine: w[1]": 4.05}  # and how high they stand
+    for i, (name, top) in enumerate(names.items()):
+        beside[i].add(name=note(0.98 * STEPS, top, name, ha="right", va="top", fontsize=10), zero=ZERO)
         beside[i].add(**{f"g{i}": line(PUSH, linewidth=1.2, marker=".", markersize=4)})
         beside[i].add(**{f"m{i}": line(momentum, markersize=3, linewidth=1.4)})
         beside[i].add(**{f"now{i}": upright("#333333", linewidth=1)})
@@ -112,10 +113,6 @@ def _arrow(color, label):
         arrow.set_UVC(*way.reshape(2, 1))
 
     return Mark(lambda ax, **options: ax.quiver(*[[0]] * 4, **style | options), put)
-
-
-def _corner(text):
-    return lambda ax: ax.text(0.98, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
 
 
 def spring():
