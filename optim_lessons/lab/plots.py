@@ -242,8 +242,8 @@ def roomiest(mask, every=8):
 def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
-    runs: name → run.  rows: what stands beside the row → draw(ax, run).  adjust: as for subplots_adjust; else
-    as for subplots.
+    runs: name → run.  rows: what stands beside the row → draw(ax, run); below the last row stands what draw
+    writes there, or "step".  adjust: as for subplots_adjust; else as for subplots.
     """
     figure = new_figure(size)
     with look():
@@ -253,7 +253,7 @@ def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
             for ax, draw in zip(column, rows.values(), strict=True):
                 draw(ax, run)
             column[0].set_title(name)
-            column[-1].set_xlabel("step")
+            column[-1].set_xlabel(column[-1].get_xlabel() or "step")
         for ax, label in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(label)
     return figure
