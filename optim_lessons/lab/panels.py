@@ -32,6 +32,7 @@ from optim_lessons.lab.plots import (
 
 KNOBS = "{all_knobs}"  # a title that names the knobs and their values
 FREE = (0, np.inf)  # within which a line is drawn that may leave a log axis downwards
+ANYWHERE = (-np.inf, np.inf)  # within which a line is drawn that is never cut
 FAR = 1e3  # a line is drawn as far as this, or as 20 times its axis: a renderer cannot hold every number
 
 

@@ -6,7 +6,7 @@ from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 
 from optim_lessons.lab.panels import (  # isort: skip
-    Panel, Shown, from_above, knob, level, line, log, note, picture, plain, step,
+    ANYWHERE, Panel, Shown, from_above, knob, level, line, log, note, picture, plain, step,
 )  # fmt: skip
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, inside
@@ -21,7 +21,6 @@ NAMES = "gradient descent", "SGD", "momentum", "AdaGrad", "RMSProp", "Adam", "AM
 LOOKS = {name: RULE_STYLES[name.lower().replace(" ", "_")] for name in NAMES}
 LOOKS["uncorrected"] = LOOKS["Adam"] | {"color": ALERT, "linestyle": "--"}
 GROUND = "#7f9dbb"
-EVERYWHERE = (-np.inf, np.inf)
 RAVINE = quadratic(condition=20)  # its largest curvature L is 1
 
 
@@ -166,9 +165,8 @@ def stuck_on_a_saddle(steps=150, lr=0.5):
 
 def lost_on_a_plateau(steps=150):
     """Return the picture of a start so far out that there is hardly a slope. Knob: start_x."""
-    ground = plateau()
+    ground, x = plateau(), np.linspace(-12, 4, 200)
     runs = {"Adam": (adam, 0.3), "gradient descent": (gradient_descent, 1.0)}
-    x = np.linspace(-12, 4, 200)
     left, right = (Panel(None, side, ("loss", -0.05, 1.1)) for side in (("w[0]", -12, 4), step(steps)))
     left.add(profile=line(GROUND, (x, ground(np.stack([x, 0 * x], axis=-1)))))
 
@@ -194,7 +192,7 @@ def _failure(knob_name, values, default, names, left, right, show, dots=True):
     right.legend = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.05), "handlelength": 2.4}
     for name in names:
         look = LOOKS[name] | {"linewidth": 1.7, "markersize": 3 * dots}
-        left.add(**{f"{name}, left": line(look, within=EVERYWHERE)})
+        left.add(**{f"{name}, left": line(look, within=ANYWHERE)})
         right.add(**{name: plain(look, label=name, within=(-np.inf, 1e6))})
 
     def shown(**knobs):

@@ -134,7 +134,7 @@ def _decades(values):
 
 def loss_curves(curves, title):
     """Return the still picture of several losses against the step. curves: dict label → losses."""
-    looks = zip(("-", "--", "-.", ":"), (STEEP, FLAT, LINE["color"], ALERT), strict=True)
+    looks = ("-", STEEP), ("--", FLAT), ("-.", LINE["color"]), (":", ALERT)
 
     def draw(ax):
         for (label, losses), (dash, colour) in zip(curves.items(), looks, strict=False):
@@ -164,9 +164,8 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
     left = Panel(LEFT, step(last), side, "lr {lr:g}   up to step {up_to_step}")
     left.add(all=lambda ax: ax.plot(steps, sharpnesses, color=QUIET, linewidth=1))
     left.add(limit=level(ALERT, linestyle="--"))
-    left.add(
-        name=note(None, None, None, color=ALERT, ha="right", va="bottom", clip_on=True), sharpness=plain(LINE)
-    )
+    word = note(None, None, None, color=ALERT, ha="right", va="bottom", clip_on=True)
+    left.add(name=word, sharpness=plain(LINE))
     side = log("loss", 0.8 * np.nanmin(losses), 1.2 * np.nanmax(losses))
     right = Panel((0.585, 0.135, 0.385, 0.77), step(last), side)
     right.add(all=lambda ax: ax.plot(steps, losses, color=QUIET, linewidth=1), loss=plain(LINE))

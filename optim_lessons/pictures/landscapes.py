@@ -8,8 +8,8 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Handle
 
 from optim_lessons.lab.panels import (  # isort: skip
-    FREE, KNOBS, Panel, Shown, band, dots, from_above, image, knob, level, line, log, many, note, picture,
-    plain, step, walk,
+    ANYWHERE, FREE, KNOBS, Panel, Shown, band, dots, from_above, image, knob, level, line, log, many, note,
+    picture, plain, step, walk,
 )  # fmt: skip
 from optim_lessons.lab.path import path
 
@@ -22,7 +22,7 @@ from optim_lessons.sgd import noisy
 
 from optim_lessons.studies.curvature import (  # isort: skip
     bumpy, bumpy_curvature, change_along, curvature_along, finer, newton_direction, newton_walk,
-    plane_losses, pure,
+    over_the_chord, plane_losses, pure,
 )  # fmt: skip
 from optim_lessons.studies.differences import DTYPES, central, error_of_slope, one_sided, rise, unit_roundoff
 from optim_lessons.studies.escape import basin, plateau_walks, saddle_steps
@@ -30,11 +30,10 @@ from optim_lessons.studies.escape import basin, plateau_walks, saddle_steps
 LINE = rule_style(gradient_descent)
 CENTRAL, ONE_SIDED = "#0060a8", "#b87700"
 NEWTON = {"color": "#7b4a12", "linestyle": "-", "marker": "h"}
-ALL = -np.inf, np.inf  # a line that is never cut
+NEWTON_GROUNDS = {"ravine": quadratic(condition=30.0, angle=30.0), "saddle": saddle()}
+NEWTON_GROUNDS |= {"Rosenbrock": rosenbrock, "Himmelblau": himmelblau}
 LEFT, RIGHT = (0.075, 0.135, 0.42, 0.77), (0.6, 0.135, 0.375, 0.77)
 
-
-# --- checking a gradient -----------------------------------------------------------------------------
 
 PAIRS = {  # of differences: name → rule, its colour, line and marker
     "central": (central, CENTRAL, "-", "o"),
@@ -84,18 +83,12 @@ def differences():
     return picture([left, right], show, **knobs, precision=knob("float64", DTYPES))
 
 
-# --- convex or not -----------------------------------------------------------------------------------
-
-
 def chord():
     """Return the scene of a chord over a curve, and of the curve's curvature. a, b: the chord's ends."""
     w = np.linspace(-4, 4, 401)
 
     def show(*, bumps, a, b):
-        ends, (low, high) = np.array([a, b]), np.sort([a, b])
-        inner = np.linspace(low, high, 201)
-        share = (inner - low) / (high - low) if high > low else 0 * inner
-        over = bumpy(inner, bumps) > (1 - share) * bumpy(low, bumps) + share * bumpy(high, bumps) + 1e-9
+        ends, (inner, over) = np.array([a, b]), over_the_chord(a, b, bumps)
         data = {"curve": (w, bumpy(w, bumps)), "chord": (ends, bumpy(ends, bumps))}
         data |= {"above": (inner, np.where(over, bumpy(inner, bumps), np.nan))}
         data |= {"bend": (w, bumpy_curvature(w, bumps))}
@@ -112,9 +105,6 @@ def chord():
     right.add(words=note(0, -7.2, "below 0: bends downwards", ha="center", color=ALERT), bend=line(CENTRAL))
     knobs = {"bumps": knob(0.0, 0.0, 1.5), "a": knob(-3.0, -4.0, 4.0), "b": knob(2.0, -4.0, 4.0)}
     return picture([left, right], show, handles=(Handle(0, "a", None), Handle(0, "b", None)), **knobs)
-
-
-# --- minima, saddles, plateaus -----------------------------------------------------------------------
 
 
 def grounds():
@@ -153,10 +143,9 @@ def near_a_saddle(steps=500, far=0.5):
         grad = noisy(land.grad, noise, seed) if noise else land.grad
         ws = path(gradient_descent, grad, np.array([-1.8, distance]), steps, lr=lr)
         away, formula = np.flatnonzero(np.abs(ws[:, 1]) > far), distance * (1 + 0.5 * lr) ** t
-        told = f"Still at the saddle after {steps} steps"
-        if away.size:
-            told = f"Away after {counted(away[0], 'step')}"
         needed = saddle_steps(distance, lr) if distance < far else 0
+        still = f"Still at the saddle after {steps} steps"
+        told = f"Away after {counted(away[0], 'step')}" if away.size else still
         data = {"walk": ws, "growth": np.abs(ws[:, 1]), "theory": (t[formula < 1], formula[formula < 1])}
         return Shown(f"{told}; the formula without noise says {needed:.0f}.", **data)
 
@@ -206,16 +195,6 @@ def on_a_plateau(steps=800, walkers=20):
     return picture([left, right], show, handles=(Handle(0, "start", None),), **knobs)
 
 
-# --- Newton's step -----------------------------------------------------------------------------------
-
-NEWTON_GROUNDS = {
-    "ravine": quadratic(condition=30.0, angle=30.0),
-    "saddle": saddle(),
-    "Rosenbrock": rosenbrock,
-    "Himmelblau": himmelblau,
-}
-
-
 def newton():
     """Return the scene of Newton's steps: from above, and the loss along the first one, model and truth."""
     reach = np.linspace(-0.5, 2, 126)
@@ -244,21 +223,18 @@ def newton():
         land = NEWTON_GROUNDS[landscape]
         left = from_above(LEFT, land, f"{land.name}; solid: 8 Newton steps, dotted: downhill", size=10)
         left.add(walk=line(NEWTON, markersize=6, linewidth=1.6, within=(-1e3, 1e3)))
-        left.add(downhill=line(ALERT, linestyle=":", linewidth=2.4, within=ALL))
+        left.add(downhill=line(ALERT, linestyle=":", linewidth=2.4, within=ANYWHERE))
         side = "how far along the first step (1: all of it)", -0.5, 2
         right = Panel(RIGHT, side, ("loss, less the loss at the start", "low", "high"), legend="upper center")
         right.title = "start ({start_x:.3g}, {start_y:.3g})   damping {damping:g}"
-        right.add(truth=line(LINE["color"], label="the loss", within=ALL))
-        right.add(model=line(CENTRAL, linestyle="--", label="quadratic model", within=ALL))
-        return [left, right.add(dots=dots(NEWTON["color"], size=8, within=ALL))]
+        right.add(truth=line(LINE["color"], label="the loss", within=ANYWHERE))
+        right.add(model=line(CENTRAL, linestyle="--", label="quadratic model", within=ANYWHERE))
+        return [left, right.add(dots=dots(NEWTON["color"], size=8, within=ANYWHERE))]
 
     # On the saddle, from here Newton goes to it: higher up both curvatures are positive.
     knobs = {"start_x": knob(-1.5, -2.0, 2.0), "start_y": knob(0.3, -1.0, 1.5)}
     knobs |= {"damping": knob(0.0, [0.0, 0.1, 0.6, 1.0, 10.0, 100.0])}
     return picture(panels, show, landscape=knob("ravine", NEWTON_GROUNDS, still=True), **knobs)
-
-
-# --- a slice of a network's loss ---------------------------------------------------------------------
 
 
 def network_slice(net, w, directions, points=(61, 49)):

@@ -1,6 +1,4 @@
-"""The pictures of lesson 04: the ravine, the velocity, the spring and its phase space, the whole spectrum,
-the cycle, four balls.
-"""
+"""The pictures of lesson 04: the ravine, the velocity, the spring, the spectrum, the valley, four balls."""
 
 from functools import lru_cache
 
@@ -12,8 +10,8 @@ from optim_lessons.lab.fair import last_tenth, settled
 from optim_lessons.lab.live import Handle
 
 from optim_lessons.lab.panels import (  # isort: skip
-    KNOBS, Mark, Panel, Shown, band, dots, from_above, knob, level, line, log, loss_panel, many, note,
-    picture, plain, stacked, step, still, upright, walk,
+    ANYWHERE, KNOBS, Mark, Panel, Shown, band, dots, from_above, knob, level, line, log, loss_panel, many,
+    note, picture, plain, stacked, step, still, upright, walk,
 )  # fmt: skip
 from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import ALERT, rule_label, rule_style, to_diagnose
@@ -25,7 +23,6 @@ from optim_lessons.studies.spectrum import both_roots
 from optim_lessons.studies.valley import valley_height
 
 BALL, PLAIN = rule_style(momentum), rule_style(gradient_descent)
-
 STEPS = 60
 CURVATURES = np.geomspace(0.01, 1, 5)
 PUSH = "#0060a8"  # the newest gradient
@@ -254,7 +251,7 @@ def valley_walks(*rules):
     right.add(zero=ZERO)
     for rule in rules:
         name, look = rule_label(rule), {"linewidth": 1.2}
-        left.add(**{f"late {name}": line(rule, markersize=7, within=(-np.inf, np.inf), **look)})
+        left.add(**{f"late {name}": line(rule, markersize=7, within=ANYWHERE, **look)})
         right.add(**{name: line(rule, markersize=3, label=name, **look)})
     right.legend = CORNER if len(rules) > 1 else None
     knobs = {"lr": knob(1 / 9, 0.01, 0.16), "beta": knob(4 / 9, 0.0, 0.95), "start": knob(3.3, -5.0, 5.0)}

@@ -20,6 +20,15 @@ def bumpy_curvature(w, bumps):
     return 1 + 4 * bumps * np.cos(2 * w)
 
 
+def over_the_chord(a, b, bumps, points=201):
+    """Return places between a and b, and at which of them the bumpy curve rises above its chord."""
+    low, high = np.sort([a, b])
+    w = np.linspace(low, high, points)
+    share = (w - low) / (high - low) if high > low else 0 * w
+    chord = (1 - share) * bumpy(low, bumps) + share * bumpy(high, bumps)
+    return w, bumpy(w, bumps) > chord + 1e-9
+
+
 def pure(name, curvatures, box):
     """Return the Landscape that has these two curvatures everywhere, along the axes."""
     curvatures = np.array(curvatures)
