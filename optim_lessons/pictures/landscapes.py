@@ -12,10 +12,7 @@ from optim_lessons.lab.panels import (  # isort: skip
     picture, plain, step, walk,
 )  # fmt: skip
 from optim_lessons.lab.path import path
-
-from optim_lessons.lab.plots import (  # isort: skip
-    ALERT, Picture, columns, counted, height_bands, height_map, rule_style,
-)  # fmt: skip
+from optim_lessons.lab.plots import ALERT, Picture, columns, counted, height_bands, height_map, rule_style
 from optim_lessons.landscapes import Landscape, hessian, himmelblau, plateau, quadratic, rosenbrock, saddle
 from optim_lessons.pictures.gradient_descent import QUIET
 from optim_lessons.sgd import noisy

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-import matplotlib
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import last_tenth, settled
@@ -188,8 +188,10 @@ def spectrum(curvatures=CURVATURES, steps=120):
     curvatures: one direction each, with a start of 1. Right: the factor per step in the long run against the
     curvature.
     """
-    colours, ends = look_up(np.linspace(0, 1, len(curvatures))), (curvatures[0] / 1.5, curvatures[-1] * 1.5)
+    ends = curvatures[0] / 1.5, curvatures[-1] * 1.5
     along = np.geomspace(*ends, 200)
+    flat, steep = (np.array(to_rgb(name)) for name in ("#9fc5e8", STEEP))  # told apart in grey too
+    colours = [tuple(flat + share * (steep - flat)) for share in np.linspace(0, 1, len(curvatures))]
 
     def show(*, lr, beta):
         ws = path(momentum, lambda w: curvatures * w, np.ones(len(curvatures)), steps, lr=lr, beta=beta)
@@ -216,12 +218,6 @@ def spectrum(curvatures=CURVATURES, steps=120):
     right.add(factors=Mark(lambda ax, **more: ax.scatter(curvatures, 0 * curvatures, **every | more),
                            lambda dots, y: dots.set_offsets(np.stack([curvatures, y], axis=-1))))  # fmt: skip
     return picture([left, right], show, lr=knob(1.0, 0.02, 4.0), beta=knob(0.0, 0.0, 0.99))
-
-
-def look_up(shares):
-    """Return colours from the flattest (blue) to the steepest direction (red), told apart in grey too."""
-    flat, steep = (np.array(matplotlib.colors.to_rgb(name)) for name in ("#9fc5e8", STEEP))
-    return [tuple(flat + share * (steep - flat)) for share in shares]
 
 
 def valley_walks(*rules):

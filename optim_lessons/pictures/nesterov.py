@@ -56,15 +56,16 @@ def arrows():
             data[f"second, {form}"] = at["corner"], at["end"]
         data["other"] = forms[FORMS[2]]["other"]
         at = [forms[form]["gradient_at"] for form in FORMS[:2]]
-        told = f"At step {step} the heavy ball's gradient is taken at {_point(at[0])}, "
-        told += f"Nesterov's at {_point(at[1])}, in both of its forms. The two gradients differ by "
+        first, second = (f"({w[0]:.2f}, {w[1]:.2f})" for w in at)
+        told = f"At step {step} the heavy ball's gradient is taken at {first}, "
+        told += f"Nesterov's at {second}, in both of its forms. The two gradients differ by "
         data["settings"] = -1.4, 2.432, f"lr {lr:.3g}   beta {beta:.3g}   step {step}"
         return Shown(f"{told}{angle(*map(ravine.grad, at)):.0f} degrees.", **data)
 
     panels = [_arrow_panel(ravine, *one) for one in zip(FORMS, (0.075, 0.39, 0.705), strict=True)]
     below = {"loc": "lower center", "ncols": 5, "fontsize": 9}
     panels[0].add(keys=lambda ax: ax.figure.legend(handles=_keys(**ARROW_KEYS), **below))
-    panels[1].add(settings=note(None, None, None, ha="center", fontsize=10))
+    panels[1].add(settings=note(None, None, None, ha="center", fontsize=10))  # above all three
     knobs = {"lr": knob(0.5, 0.05, 1.2), "beta": knob(0.9, 0.0, 0.95), "step": knob(3, 1, 15)}
     return picture(panels, show, figsize=(10.8, 3.9), **knobs)
 
@@ -104,10 +105,6 @@ def _keys(**looks):
     return [Line2D([], [], label=label, **look) for label, look in looks.items()]
 
 
-def _point(w):
-    return f"({w[0]:.2f}, {w[1]:.2f})"
-
-
 def cycle():
     """Return the scene of heavy ball and Nesterov on the function where the heavy ball may cycle for ever.
 
@@ -144,7 +141,7 @@ def how_it_ends(ws):
         return "has flown away"
     if abs(ws[-1]) < 1e-6:
         return "is at the minimum"
-    for period in (1, 2, 3, 4, 5, 6):
+    for period in range(1, 7):
         if abs(ws[-1] - ws[-1 - period]) < 1e-4 * abs(ws[-1]):
             places = ", ".join(f"{w:.2f}" for w in np.sort(ws[-period:]))
             return f"goes round for ever: {places}"
@@ -164,7 +161,7 @@ def side_by_side():
             ws, name = path(rule, ravine.grad, ravine.start, steps, lr=lr, beta=beta), NAMES[rule]
             both = float(FACTORS[name](lr, beta)), float(FACTORS[name](lr / condition, beta))
             data |= {f"walk of {name}": ws, f"steep, {name}": ws[:, 1], f"flat, {name}": ws[:, 0]}
-            said.append(f"{name}: steep {both[0]:.3f}, flat {both[1]:.3f}{_grows(both)}")
+            said.append(f"{name}: steep {both[0]:.3f}, flat {both[1]:.3f}{' (diverges)' * (max(both) > 1)}")
         return Shown(f"Factor per step in the long run. {said[0]}. {said[1]}.", ground=ravine, **data)
 
     above = from_above((0.065, 0.125, 0.43, 0.785), _ravine(condition=10.0), KNOBS, moving=True)
@@ -179,10 +176,6 @@ def side_by_side():
     knobs = {"lr": knob(0.5, 0.01, 4.0), "beta": knob(0.9, 0.0, 0.99)}
     knobs |= {"condition": knob(30.0, 1.0, 300.0, log=True)}
     return picture([above, steep, flat], show, figsize=(9.6, 4.4), **knobs)
-
-
-def _grows(factors):
-    return " (diverges)" if max(factors) > 1 else ""
 
 
 def factor_against_curvature():
