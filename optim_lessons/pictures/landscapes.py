@@ -18,8 +18,8 @@ from optim_lessons.pictures.gradient_descent import QUIET
 from optim_lessons.sgd import noisy
 
 from optim_lessons.studies.curvature import (  # isort: skip
-    bumpy, bumpy_curvature, change_along, curvature_along, finer, newton_direction, newton_walk,
-    over_the_chord, plane_losses, pure,
+    bumpy, bumpy_curvature, change_along, curvature_along, newton_direction, newton_walk, over_the_chord,
+    plane_heights, plane_losses, pure,
 )  # fmt: skip
 from optim_lessons.studies.differences import DTYPES, central, error_of_slope, one_sided, rise, unit_roundoff
 from optim_lessons.studies.escape import basin, plateau_walks, saddle_steps
@@ -240,13 +240,11 @@ def network_slice(net, w, directions, points=(61, 49)):
     directions: name → pair of directions, each of shape (n,). The picture's unit is the length of each.
     plane: which pair.  width: how far it reaches.  turn: the line's angle, in degrees.
     """
-    u, v = (np.linspace(-1, 1, n) for n in points)
     along = np.linspace(-1, 1, 81)
 
     @lru_cache
     def bands(plane, width):
-        lattice = np.meshgrid(width * u, width * v)
-        heights = finer(plane_losses(net, w, directions[plane], *lattice).astype(float))
+        heights = plane_heights(net, w, directions[plane], width, points)
         land = Landscape("", lambda w: heights, None, [0, 0], [[0, 0]], ((-1, 1), (-1, 1)))
         return height_bands(land, heights.shape[::-1])
 

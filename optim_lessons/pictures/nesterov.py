@@ -19,7 +19,7 @@ from optim_lessons.landscapes import lessard_recht_packard, quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.pictures.gradient_descent import FLAT, ONE, QUIET, STEEP, ZERO
-from optim_lessons.studies.chain import CHAIN, chain, growing, unreachable
+from optim_lessons.studies.chain import chain, unreachable, with_memories
 from optim_lessons.studies.forms import FORMS, angle, three_forms
 from optim_lessons.studies.spectrum import FACTORS, LIMITS
 
@@ -227,22 +227,20 @@ def guarantee():
 
     lr: L is 4, the guarantee holds up to 1/4.  beta: of the constant one.
     """
-    steps = 90
-    above, grad, best, L = chain()
-    t, size = np.arange(1, steps + 1), best @ best
+    steps, L = 90, chain()[3]
+    t = np.arange(1, steps + 1)
     looks = {"gradient descent": plain(gradient_descent, label="gradient descent", within=FAR)}
     for name, dash in {"constant beta": {"linestyle": ":"}, "beta = t/(t + 3)": {}}.items():
         looks[name] = plain(nesterov, label=name, within=FAR, **dash)
 
     def show(*, lr, beta):
-        betas = lambda t: np.array([[0.0], [beta], [growing(t)]])  # noqa: E731
-        ws = path(nesterov, grad, np.zeros((3, CHAIN)), steps, lr=lr, beta=betas)
-        losses = dict(zip(looks, above(ws)[1:].T, strict=True))
-        promise = {"bound": (t, 2 * size / (lr * (t + 1) ** 2))} if lr <= 1 / L else {}
-        ends = ", ".join(f"{name} {loss[-1]:.2g}" for name, loss in losses.items())
-        promised = f"the promise {promise['bound'][1][-1]:.2g}" if promise else "no promise above 1/L"
-        told = f"Loss above the minimum after {steps} steps: {ends}; {promised}."
-        return Shown(told, **{name: (t, loss) for name, loss in losses.items()}, **promise)
+        measured, bound = with_memories(lr, beta, steps)
+        data = {name: (t, losses) for name, losses in zip(looks, measured.T, strict=True)}
+        ends = ", ".join(f"{name} {losses[-1]:.2g}" for name, (_, losses) in data.items())
+        promised = "no promise above 1/L"
+        if lr <= 1 / L:
+            data["bound"], promised = (t, bound), f"the promise {bound[-1]:.2g}"
+        return Shown(f"Loss above the minimum after {steps} steps: {ends}; {promised}.", **data)
 
     grey = {"color": "#d9d9d9", "label": "no rule gets here"}
     panel = Panel((0.085, 0.135, 0.56, 0.77), log("step", 1, steps), log("loss − minimum", 4e-4, 20))

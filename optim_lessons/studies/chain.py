@@ -7,6 +7,9 @@ unreachable(np.arange(91))               # what no rule falls below
 
 import numpy as np
 
+from optim_lessons.lab.path import path
+from optim_lessons.nesterov import nesterov
+
 CHAIN = 100  # weights of the chain
 
 
@@ -37,3 +40,18 @@ def unreachable(steps):
 def growing(t):
     """Return the beta of the 1983 guarantee at step t = 0, 1, ...: t/(t + 3)."""
     return t / (t + 3)
+
+
+def with_memories(lr, beta, steps):
+    """Return the chain's f − minimum at steps 1, 2, ... on three walks, shape (steps, 3), and the promise.
+
+    The walks have no memory, a constant beta, and the growing one, for which the promise is made, shape
+    (steps,): 2·|w₀ − minimum|²/(lr·(t + 1)²), if lr is at most 1/L.
+    """
+    above, grad, best, _ = chain()
+
+    def betas(t):
+        return np.array([[0.0], [beta], [growing(t)]])
+
+    ws = path(nesterov, grad, np.zeros((3, CHAIN)), steps, lr=lr, beta=betas)
+    return above(ws)[1:], 2 * (best @ best) / (lr * (np.arange(1, steps + 1) + 1) ** 2)

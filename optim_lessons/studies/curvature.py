@@ -94,9 +94,15 @@ def plane_losses(net, w, directions, a, b):
     return net(w.astype(np.float32) + a * first + b * second)
 
 
-def finer(heights, times=4):
-    """Return heights on a lattice with so many times as many points each way, straight between the old."""
-    for _ in range(2):  # one way, then the other
-        old, new = (np.linspace(-1, 1, n * heights.shape[1]) for n in (1, times))
-        heights = np.array([np.interp(new, old, row) for row in heights]).T
+def plane_heights(net, w, directions, width, points, finer=4):
+    """Return the losses on a plane through w, as far as width each way, on a lattice.
+
+    points: how many are computed along the first direction and the second.  finer: how many times as many
+    there are of them in the end, straight between the computed ones.
+    """
+    sides = [np.linspace(-1, 1, n) for n in points]
+    heights = plane_losses(net, w, directions, *np.meshgrid(*(width * side for side in sides))).astype(float)
+    for side in sides:  # one way, then the other
+        new = np.linspace(-1, 1, finer * len(side))
+        heights = np.array([np.interp(new, side, row) for row in heights]).T
     return heights
