@@ -24,29 +24,30 @@ from optim_lessons.landscapes import (
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures import landscapes as picture
 from optim_lessons.sgd import noisy
+from optim_lessons.studies import curvature, differences, escape
 
 # --- checking a gradient -----------------------------------------------------------------------------
 
 
 def error(difference, h, precision="float64"):
-    kind = picture.DTYPES[precision]
+    kind = differences.DTYPES[precision]
     return abs(float(difference(np.exp, kind(1), kind(h))) / np.e - 1)
 
 
 def test_truncation_errors_have_the_leading_terms_of_the_page():
     for h in (0.1, 0.01, 0.001):
-        assert error(picture.one_sided, h) == pytest.approx(h / 2, rel=0.05)
-        assert error(picture.central, h) == pytest.approx(h**2 / 6, rel=0.05)
+        assert error(differences.one_sided, h) == pytest.approx(h / 2, rel=0.05)
+        assert error(differences.central, h) == pytest.approx(h**2 / 6, rel=0.05)
 
 
-@pytest.mark.parametrize("precision", picture.DTYPES)
+@pytest.mark.parametrize("precision", differences.DTYPES)
 def test_the_error_bound_with_truncation_and_rounding_holds_at_every_h(precision):
     # exp may be wrong by a whole unit in the last place instead of half of one.
-    noise = 2 * picture.unit_roundoff(precision) * (1 + 1)
+    noise = 2 * differences.unit_roundoff(precision) * (1 + 1)
     for h in np.geomspace(1e-15 if precision == "float64" else 1e-6, 0.3, 300):
         # The next terms of the series stay below 6 per cent (central) and 12 per cent up to h = 0.3.
-        assert error(picture.central, h, precision) <= 1.06 * h**2 / 6 + noise / h
-        assert error(picture.one_sided, h, precision) <= 1.12 * h / 2 + 2 * noise / h
+        assert error(differences.central, h, precision) <= 1.06 * h**2 / 6 + noise / h
+        assert error(differences.one_sided, h, precision) <= 1.12 * h / 2 + 2 * noise / h
 
 
 @pytest.mark.parametrize(("N", "M"), [(1e-16, 1.0), (6e-8, 1.0), (1e-12, 40.0)])
@@ -62,15 +63,15 @@ def test_the_best_h_and_the_error_there_are_as_derived(N, M):
 
 def test_ten_or_eleven_digits_for_the_central_and_eight_for_the_one_sided_difference_are_the_best():
     hs = np.geomspace(1e-10, 1e-2, 200)
-    noise = picture.unit_roundoff("float64") * 2
+    noise = differences.unit_roundoff("float64") * 2
     assert 1e-11 < 1.5 * noise ** (2 / 3) / 3 ** (1 / 3) < 1e-10
-    assert np.median([error(picture.central, h) for h in hs if 3e-6 < h < 3e-5]) < 1e-10
-    assert 1e-9 < np.median([error(picture.one_sided, h) for h in hs if 3e-9 < h < 3e-8]) < 1e-7
+    assert np.median([error(differences.central, h) for h in hs if 3e-6 < h < 3e-5]) < 1e-10
+    assert 1e-9 < np.median([error(differences.one_sided, h) for h in hs if 3e-9 < h < 3e-8]) < 1e-7
 
 
 def test_the_prediction_for_h_is_what_the_computer_does():
-    assert error(picture.central, 1e-5) < 1e-10
-    assert error(picture.central, 1e-10) > 100 * error(picture.central, 1e-5)
+    assert error(differences.central, 1e-5) < 1e-10
+    assert error(differences.central, 1e-10) > 100 * error(differences.central, 1e-5)
     assert check("02.predict_h", "c")
 
 
@@ -85,11 +86,11 @@ def test_best_h_is_where_the_bound_is_smallest_and_coarse():
 def test_the_picture_of_differences_draws_measured_errors_and_the_bound():
     explorer = explore(picture.differences())
     explorer.set(h=1e-3, w=0.5)
-    for name, difference in (("central", picture.central), ("one-sided", picture.one_sided)):
+    for name, difference in (("central", differences.central), ("one-sided", differences.one_sided)):
         h, seen = (side[100] for side in explorer.shown[f"{name} error"])
         assert seen == abs(difference(np.exp, 0.5, h) / np.exp(0.5) - 1)
     h, bound = explorer.shown["theory"][0]
-    rounding = picture.unit_roundoff("float64") * 1.5
+    rounding = differences.unit_roundoff("float64") * 1.5
     np.testing.assert_allclose(bound, h**2 / 6 + rounding / h, rtol=1e-12)
 
 
@@ -101,8 +102,8 @@ def test_at_a_tiny_h_the_smooth_function_is_drawn_as_a_staircase():
 
 
 def test_unit_roundoff_is_what_the_page_says():
-    assert picture.unit_roundoff("float64") == pytest.approx(1.1e-16, rel=0.02)
-    assert picture.unit_roundoff("float32") == pytest.approx(6e-8, rel=0.02)
+    assert differences.unit_roundoff("float64") == pytest.approx(1.1e-16, rel=0.02)
+    assert differences.unit_roundoff("float32") == pytest.approx(6e-8, rel=0.02)
 
 
 def with_a_loop(f, w, h=1e-5):
@@ -181,17 +182,17 @@ def test_the_bumpy_curvature_is_the_second_derivative():
     w, h = np.linspace(-4, 4, 81), 1e-4
     for bumps in (0.0, 0.25, 1.0):
         second = (
-            picture.bumpy(w + h, bumps) - 2 * picture.bumpy(w, bumps) + picture.bumpy(w - h, bumps)
+            curvature.bumpy(w + h, bumps) - 2 * curvature.bumpy(w, bumps) + curvature.bumpy(w - h, bumps)
         ) / h**2
-        np.testing.assert_allclose(picture.bumpy_curvature(w, bumps), second, atol=1e-6)
+        np.testing.assert_allclose(curvature.bumpy_curvature(w, bumps), second, atol=1e-6)
 
 
 def test_the_bumpy_curve_is_convex_up_to_a_quarter_and_has_one_minimum_up_to_1_15():
     w = np.linspace(-4, 4, 8001)
-    assert picture.bumpy_curvature(w, 0.25).min() >= 0 > picture.bumpy_curvature(w, 0.26).min()
+    assert curvature.bumpy_curvature(w, 0.25).min() >= 0 > curvature.bumpy_curvature(w, 0.26).min()
     assert check("02.convex_until", 0.25)
     for bumps, count in ((1.14, 1), (1.16, 3)):
-        height = picture.bumpy(w, bumps)
+        height = curvature.bumpy(w, bumps)
         assert np.sum((height[1:-1] < height[:-2]) & (height[1:-1] < height[2:])) == count
 
 
@@ -204,7 +205,7 @@ def test_a_chord_under_the_curve_is_marked_and_read():
     marked = np.stack(explorer.shown["above"], axis=-1)
     inner = marked[np.isfinite(marked[:, 1])]
     share = (inner[:, 0] - 1.0) / 1.2
-    chord = (1 - share) * picture.bumpy(1.0, 0.5) + share * picture.bumpy(2.2, 0.5)
+    chord = (1 - share) * curvature.bumpy(1.0, 0.5) + share * curvature.bumpy(2.2, 0.5)
     assert len(inner) > 100
     assert (inner[:, 1] > chord).all()
 
@@ -227,21 +228,21 @@ def test_the_curvature_along_a_direction_lies_between_the_smallest_and_the_large
 def test_time_to_leave_a_saddle_is_the_logarithm_of_the_page(lr, distance):
     land = saddle()
     height = np.abs(path(gradient_descent, land.grad, np.array([0.3, distance]), 4000, lr=lr)[:, 1])
-    t = picture.saddle_steps(distance, lr)
+    t = escape.saddle_steps(distance, lr)
     assert t == pytest.approx(np.log(0.5 / distance) / np.log(1 + lr * 0.5))
     # Beyond the quadratic model the ground is less steep, which costs 0.3/lr steps near the end, measured.
     assert t <= np.argmax(height > 0.5) <= t + 1 + 0.3 / lr
 
 
 def test_the_saddle_prediction_holds():
-    assert picture.saddle_steps(1e-6, 0.1) / picture.saddle_steps(1e-3, 0.1) == pytest.approx(2, abs=0.15)
+    assert escape.saddle_steps(1e-6, 0.1) / escape.saddle_steps(1e-3, 0.1) == pytest.approx(2, abs=0.15)
     assert check("02.predict_saddle", "a")
 
 
 def test_a_push_of_lr_times_noise_in_the_formula_is_a_little_too_pessimistic():
     said = {1e-9: 458, 1e-6: 316, 1e-3: 175}
     for noise, steps in said.items():
-        assert round(picture.saddle_steps(0.1 * noise, 0.1)) == steps
+        assert round(escape.saddle_steps(0.1 * noise, 0.1)) == steps
         rng = np.random.default_rng(1)
         height = np.full(300, 1e-15)
         away = np.zeros(300)
@@ -287,14 +288,14 @@ def test_leaving_the_saddle_has_a_window_and_each_side_of_it_has_a_name():
 def test_the_basin_is_the_plateau_of_the_landscapes_in_any_number_of_weights():
     w = np.random.default_rng(0).uniform(-15, 15, (40, 2))
     land = plateau(condition=1.0)
-    np.testing.assert_allclose(picture.basin(w), land(w), rtol=1e-13)
-    np.testing.assert_allclose(picture.basin_grad(w), land.grad(w), rtol=1e-12)
+    np.testing.assert_allclose(escape.basin(w), land(w), rtol=1e-13)
+    np.testing.assert_allclose(escape.basin_grad(w), land.grad(w), rtol=1e-12)
     w = np.random.default_rng(1).uniform(-3, 3, 7)
-    np.testing.assert_allclose(numerical_gradient(picture.basin, w), picture.basin_grad(w), atol=1e-9)
+    np.testing.assert_allclose(numerical_gradient(escape.basin, w), escape.basin_grad(w), atol=1e-9)
 
 
 def arrival(start, lr, **options):
-    return int(np.argmax(picture.plateau_walks(start, 0.0, lr=lr, walkers=1, **options)[:, 0] < 4))
+    return int(np.argmax(escape.plateau_walks(start, 0.0, lr=lr, walkers=1, **options)[:, 0] < 4))
 
 
 def test_time_on_the_plateau_is_in_proportion_to_one_over_lr():
@@ -305,14 +306,14 @@ def test_time_on_the_plateau_is_in_proportion_to_one_over_lr():
 def test_the_plateau_prediction_holds():
     assert arrival(14, 3.0) == 254
     assert arrival(14, 3.0, weights=100) == 254
-    distances = picture.plateau_walks(14, 0.03, weights=100, steps=2 * 254, walkers=200)
+    distances = escape.plateau_walks(14, 0.03, weights=100, steps=2 * 254, walkers=200)
     assert not (distances < 4)[:, 1:].any()
     assert check("02.predict_plateau", "b")
 
 
 def test_on_flat_ground_the_squared_distance_grows_by_n_times_the_squared_push_in_every_step():
     n, noise, lr, steps = 30, 0.1, 3.0, 400
-    far = picture.plateau_walks(60, noise, weights=n, steps=steps, walkers=400)[:, 1:]
+    far = escape.plateau_walks(60, noise, weights=n, steps=steps, walkers=400)[:, 1:]
     growth = (far[-1] ** 2).mean() - 60**2
     assert growth == pytest.approx(steps * n * (lr * noise) ** 2, rel=0.1)
 
@@ -320,7 +321,7 @@ def test_on_flat_ground_the_squared_distance_grows_by_n_times_the_squared_push_i
 def test_the_plateau_picture_draws_its_walks():
     explorer = explore(picture.on_a_plateau())
     explorer.set(start=12.0, noise=0.03, weights=10, seed=2)
-    distances = picture.plateau_walks(12.0, 0.03, 10, 2)
+    distances = escape.plateau_walks(12.0, 0.03, 10, 2)
     assert len(explorer.shown["noisy"]) == 20
     np.testing.assert_array_equal(explorer.shown["quiet"][1], distances[::4, 0])
     np.testing.assert_array_equal(explorer.shown["noisy"][6][1], distances[::4, 7])
@@ -356,15 +357,15 @@ def test_the_newton_picture_draws_newtons_walk_and_its_model():
 
 
 def test_what_the_page_says_about_newton_on_each_ground():
-    np.testing.assert_allclose(picture.newton_walk(saddle(), (-1.5, 0.3))[-1], 0, atol=1e-9)
-    np.testing.assert_allclose(picture.newton_walk(rosenbrock, (-1.5, 1.0))[-1], 1, atol=1e-6)
-    outside = picture.newton_walk(rosenbrock, (-1.5, 1.0))
+    np.testing.assert_allclose(curvature.newton_walk(saddle(), (-1.5, 0.3))[-1], 0, atol=1e-9)
+    np.testing.assert_allclose(curvature.newton_walk(rosenbrock, (-1.5, 1.0))[-1], 1, atol=1e-6)
+    outside = curvature.newton_walk(rosenbrock, (-1.5, 1.0))
     assert (outside[:, 1] < rosenbrock.box[1][0]).any()
-    hill = picture.newton_walk(himmelblau, (0.3, 1.0))
+    hill = curvature.newton_walk(himmelblau, (0.3, 1.0))
     assert himmelblau(hill[-1]) > himmelblau(hill[0])
     low, high = np.linalg.eigvalsh(hessian(himmelblau.grad, hill[-1]))
     assert low < 0 < high
-    top = picture.newton_walk(himmelblau, (-0.5, -1.0))[-1]
+    top = curvature.newton_walk(himmelblau, (-0.5, -1.0))[-1]
     np.testing.assert_allclose(himmelblau.grad(top), 0, atol=1e-6)
     assert (np.linalg.eigvalsh(hessian(himmelblau.grad, top)) < 0).all()
 
@@ -400,7 +401,7 @@ def test_damped_newton_is_newton_at_zero_and_descent_at_a_large_damping():
     np.testing.assert_allclose(damped_newton(w, g, H, 0.0), newton_step(w, g, H))
     np.testing.assert_allclose(damped_newton(w, g, H, 1e8), gradient_descent(w, g, lr=1e-8), rtol=1e-12)
     land, start = saddle(), np.array([-1.5, 0.3])
-    walk = picture.newton_walk(land, start, 0.6)
+    walk = curvature.newton_walk(land, start, 0.6)
     np.testing.assert_allclose(
         walk[1], damped_newton(start, land.grad(start), hessian(land.grad, start), 0.6)
     )
@@ -440,7 +441,7 @@ def trained():
 
 def test_each_layer_of_a_random_direction_is_as_long_as_the_same_layer_of_the_weights(trained):
     net, w = trained
-    direction = picture.random_direction(net, w, 3)
+    direction = curvature.random_direction(net, w, 3)
     for part, layer in zip(net.layers(direction), net.layers(w), strict=True):
         assert np.linalg.norm(part) == pytest.approx(np.linalg.norm(layer))
 
@@ -448,25 +449,25 @@ def test_each_layer_of_a_random_direction_is_as_long_as_the_same_layer_of_the_we
 def test_curvature_along_a_direction_is_that_of_the_hessian_and_the_steepest_one_has_the_sharpness(trained):
     net, w = trained
     H = hessian(net.grad, w, 1e-4)
-    u = picture.random_direction(net, w, 0)
-    assert picture.curvature_along(net, w, u) == pytest.approx(u @ H @ u / (u @ u), rel=1e-4)
-    steep = picture.steepest_direction(net, w, iterations=300)
+    u = curvature.random_direction(net, w, 0)
+    assert curvature.curvature_along(net, w, u) == pytest.approx(u @ H @ u / (u @ u), rel=1e-4)
+    steep = curvature.steepest_direction(net, w, iterations=300)
     assert np.linalg.norm(steep) == pytest.approx(np.linalg.norm(w))
     largest = np.linalg.eigvalsh(H)[-1]
-    assert picture.curvature_along(net, w, steep) == pytest.approx(largest, rel=0.02)
+    assert curvature.curvature_along(net, w, steep) == pytest.approx(largest, rel=0.02)
     assert sharpness(net.grad, w, iterations=300) == pytest.approx(largest, rel=0.02)
 
 
 def test_a_random_direction_sees_the_mean_of_all_curvatures(trained):
     net, w = trained
     rng = np.random.default_rng(0)
-    seen = [picture.curvature_along(net, w, rng.standard_normal(net.n)) for _ in range(400)]
+    seen = [curvature.curvature_along(net, w, rng.standard_normal(net.n)) for _ in range(400)]
     assert np.mean(seen) == pytest.approx(np.trace(hessian(net.grad, w, 1e-4)) / net.n, rel=0.1)
 
 
 def test_the_slice_draws_the_loss_along_its_line(trained):
     net, w = trained
-    pair = picture.random_direction(net, w, 0), picture.random_direction(net, w, 1)
+    pair = curvature.random_direction(net, w, 0), curvature.random_direction(net, w, 1)
     explorer = explore(picture.network_slice(net, w, {"random": pair}), plane=["random"], turn=(0, 180))
     explorer.set(width=0.3, turn=30)
     along, losses = explorer.shown["losses"]
@@ -492,7 +493,9 @@ def test_the_prediction_for_the_slice_is_what_the_page_measures():
     X, y = datasets.digits().train
     net = models.mlp(X, y, sizes=(64, 32, 10))
     w = path(gradient_descent, net.grad, net.init(range(2)), 200, lr=1.0)[-1, 0]
-    bends = [picture.curvature_along(net, w, picture.random_direction(net, w, seed)) for seed in range(20)]
+    bends = [
+        curvature.curvature_along(net, w, curvature.random_direction(net, w, seed)) for seed in range(20)
+    ]
     assert min(bends) > 0
     assert 50 < sharpness(net.grad, w, iterations=100) / np.median(bends) < 200
 
@@ -506,9 +509,9 @@ def test_the_lesson_has_all_kinds_of_exercises():
 
 
 def test_on_a_plateau_one_weights_noise_brings_half_of_the_walks_sooner_and_some_very_much_later():
-    quiet = int(stays_below(picture.plateau_walks(14, noise=0.0, steps=600, walkers=1)[:, 0], 4))
+    quiet = int(stays_below(escape.plateau_walks(14, noise=0.0, steps=600, walkers=1)[:, 0], 4))
     assert quiet == 254
-    inside = picture.plateau_walks(14, noise=0.03, weights=1, steps=5000, walkers=200) < 4
+    inside = escape.plateau_walks(14, noise=0.03, weights=1, steps=5000, walkers=200) < 4
     first = np.where(inside.any(axis=0), inside.argmax(axis=0), np.inf)
     assert 0.4 < np.mean(first < quiet) < 0.6
     assert np.mean(first > 2 * quiet) > 0.1
@@ -517,7 +520,7 @@ def test_on_a_plateau_one_weights_noise_brings_half_of_the_walks_sooner_and_some
 
 def test_a_unit_further_out_on_the_plateau_costs_about_twice_the_steps_and_more_the_further():
     steps = [
-        stays_below(picture.plateau_walks(far, noise=0.0, steps=3000, walkers=1)[:, 0], 4)
+        stays_below(escape.plateau_walks(far, noise=0.0, steps=3000, walkers=1)[:, 0], 4)
         for far in range(13, 18)
     ]
     ratios = np.divide(steps[1:], steps[:-1])

@@ -25,6 +25,8 @@ from optim_lessons.nesterov import spectral_radius as nesterov_radius
 from optim_lessons.pictures import momentum as picture
 from optim_lessons.pictures import stability
 from optim_lessons.sgd import noisy
+from optim_lessons.studies import spectrum
+from optim_lessons.studies.valley import valley_height
 
 VALLEY = quadratic(condition=100)
 
@@ -119,17 +121,17 @@ def test_at_the_limit_the_ball_may_flip_for_ever(beta):
 def test_the_words_of_the_pictures_agree_with_the_walks():
     rng = np.random.default_rng(1)
     for lr, beta in zip(np.exp(rng.uniform(-6, 1.6, 200)), rng.uniform(0.01, 0.98, 200), strict=True):
-        words, kind = picture.damping(lr, beta), str(stability.regime(momentum, lr, beta))
+        words, kind = picture.damping(lr, beta), str(spectrum.regime(momentum, lr, beta))
         critical = (1 - np.sqrt(lr)) ** 2
-        if kind == stability.DIVERGES:
+        if kind == spectrum.DIVERGES:
             assert lr >= 2 * (1 + beta)
             assert "Diverges" in words
             continue
         assert lr < 2 * (1 + beta)
-        if kind == stability.OSCILLATES:
+        if kind == spectrum.OSCILLATES:
             assert beta > critical
         else:
-            assert (kind == stability.CREEPS) == (lr < 1)
+            assert (kind == spectrum.CREEPS) == (lr < 1)
             assert beta <= critical
         expected = {"oscillates": "Underdamped", "creeps": "Overdamped", "flips": "Two negative"}[kind]
         assert words.startswith((expected, "Critically", "On the limit"))
@@ -140,7 +142,7 @@ def test_exactly_on_the_limit_the_readings_speak_of_the_limit(beta):
     limit = 2 * (1 + beta)
     said = picture.damping(limit, beta)
     assert said.startswith("On the limit"), said
-    assert stability.regime(momentum, limit, beta) == stability.DIVERGES
+    assert spectrum.regime(momentum, limit, beta) == spectrum.DIVERGES
     explorer = explore(stability.stability_map(momentum, spectral_radius), condition=100.0, lr=1.0)
     explorer.set(lr=limit, beta=beta)
     assert explorer.reading.endswith("The steep direction does not converge."), explorer.reading
@@ -164,7 +166,7 @@ def test_the_bar_says_which_direction_is_slower_and_that_equal_ones_are_alike():
 def test_trace_and_determinant_are_those_of_the_rules_own_matrix(rule, radius):
     rng = np.random.default_rng(2)
     x, beta = rng.uniform(0, 4, 100), rng.uniform(0, 1, 100)
-    trace, determinant = stability.trace_and_determinant(rule, x, beta)
+    trace, determinant = spectrum.trace_and_determinant(rule, x, beta)
     np.testing.assert_allclose(largest_root(trace, determinant), radius(x, beta), rtol=1e-12)
     if rule is momentum:
         np.testing.assert_allclose(trace, 1 + beta - x, rtol=1e-12)
@@ -174,7 +176,7 @@ def test_trace_and_determinant_are_those_of_the_rules_own_matrix(rule, radius):
 def test_both_roots_are_the_eigenvalues():
     for lr, beta in ((0.1, 0.9), (0.01, 0.3), (3.5, 0.7)):
         matrix = [[1 - lr, -lr * beta], [1, beta]]
-        roots = sorted(picture.both_roots(lr, beta), key=lambda z: (z.real, z.imag))
+        roots = sorted(spectrum.both_roots(lr, beta), key=lambda z: (z.real, z.imag))
         expected = sorted(np.linalg.eigvals(matrix).astype(complex), key=lambda z: (z.real, z.imag))
         np.testing.assert_allclose(roots, expected, rtol=1e-7)
 
@@ -355,9 +357,9 @@ def test_the_cycle_has_the_slopes_of_the_text_and_depends_on_beta_as_it_says():
 
 def test_the_valleys_height_has_the_slope_that_the_walk_uses():
     for bend in (1.0, 2.0):  # no step where the pieces meet
-        assert np.ptp(picture.valley_height(bend + np.array([-1e-9, 1e-9]))) < 1e-6
+        assert np.ptp(valley_height(bend + np.array([-1e-9, 1e-9]))) < 1e-6
     w = np.linspace(-4, 4, 81)[:, None] + 0.013
-    slope = numerical_gradient(lambda w: picture.valley_height(w[..., 0]), w)
+    slope = numerical_gradient(lambda w: valley_height(w[..., 0]), w)
     np.testing.assert_allclose(slope, lessard_recht_packard(w), rtol=1e-6, atol=1e-6)
 
 
@@ -432,7 +434,7 @@ def test_the_spring_draws_the_walk_its_band_and_its_roots():
     band = explorer.shown["edges"][0]
     np.testing.assert_allclose(band, spectral_radius(0.3, 0.7) ** np.arange(picture.STEPS + 1), rtol=1e-12)
     real, imaginary = explorer.shown["roots"]
-    np.testing.assert_allclose(real + 1j * imaginary, picture.both_roots(0.3, 0.7), rtol=1e-12)
+    np.testing.assert_allclose(real + 1j * imaginary, spectrum.both_roots(0.3, 0.7), rtol=1e-12)
 
 
 def test_the_valley_draws_each_rules_walk_and_tells_its_fate():

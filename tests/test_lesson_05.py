@@ -23,6 +23,9 @@ from optim_lessons.momentum import momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.pictures import nesterov as picture
 from optim_lessons.pictures import stability
+from optim_lessons.studies import spectrum
+from optim_lessons.studies.chain import CHAIN, chain, growing, unreachable
+from optim_lessons.studies.forms import three_forms
 
 SQUARE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -42,7 +45,7 @@ def seen(scene, **values):
 @pytest.mark.parametrize(("lr", "beta", "step"), [(0.5, 0.9, 3), (0.9, 0.4, 7), (0.3, 0.0, 2)])
 def test_the_arrows_lead_from_where_a_form_stands_over_its_gradient_to_where_it_goes(lr, beta, step):
     ravine = quadratic(condition=5.0)
-    forms = picture.three_forms(ravine, lr, beta, step)
+    forms = three_forms(ravine, lr, beta, step)
     for form, rule in (("heavy ball", momentum), ("this course's form", nesterov)):
         ws = path(rule, ravine.grad, ravine.start, step, lr=lr, beta=beta)
         np.testing.assert_allclose(forms[form]["start"], ws[step - 1], **SQUARE)
@@ -65,14 +68,14 @@ def test_the_arrows_lead_from_where_a_form_stands_over_its_gradient_to_where_it_
 
 
 def test_without_memory_the_three_forms_are_one():
-    forms = picture.three_forms(quadratic(condition=5.0), 0.5, 0.0, 4).values()
+    forms = three_forms(quadratic(condition=5.0), 0.5, 0.0, 4).values()
     ends = np.array([form["end"] for form in forms])
     np.testing.assert_allclose(ends, ends[[0, 0, 0]], **SQUARE)
 
 
 def test_the_picture_of_the_arrows_shows_these_points():
     shown = seen(picture.arrows(), lr=0.5, beta=0.9, step=3)
-    for form, points in picture.three_forms(quadratic(condition=5.0), 0.5, 0.9, 3).items():
+    for form, points in three_forms(quadratic(condition=5.0), 0.5, 0.9, 3).items():
         np.testing.assert_array_equal(shown[f"first, {form}"], (points["start"], points["corner"]))
         np.testing.assert_array_equal(shown[f"second, {form}"], (points["corner"], points["end"]))
         for name in ("gradient_at", "end"):
@@ -83,7 +86,7 @@ def test_the_picture_of_the_arrows_shows_these_points():
 
 def test_the_gradient_turns_back_earlier_where_it_is_taken_ahead():
     # In the default picture the steep slope at the heavy ball's point is still small, ahead it is larger.
-    forms = picture.three_forms(quadratic(condition=5.0), 0.5, 0.9, 3)
+    forms = three_forms(quadratic(condition=5.0), 0.5, 0.9, 3)
     assert forms["look-ahead form"]["gradient_at"][1] < forms["heavy ball"]["gradient_at"][1] < 0
 
 
@@ -164,7 +167,7 @@ def test_nesterov_damps_a_direction_that_swings_the_more_the_steeper_it_is_up_to
     assert (np.diff(look_ahead.spectral_radius(x, beta)) < 0).all()
     both = x[x > (1 - np.sqrt(beta)) ** 2]  # where the heavy ball swings too
     assert (look_ahead.spectral_radius(both, beta) < heavy_ball.spectral_radius(both, beta)).all()
-    limit = picture.LIMITS["Nesterov"](beta)  # near it, the heavy ball is the calmer one
+    limit = spectrum.LIMITS["Nesterov"](beta)  # near it, the heavy ball is the calmer one
     assert look_ahead.spectral_radius(0.999 * limit, beta) > heavy_ball.spectral_radius(0.999 * limit, beta)
     assert look_ahead.spectral_radius(1.1, beta) > look_ahead.spectral_radius(1.0, beta)
 
@@ -204,16 +207,16 @@ def test_the_roots_of_the_flat_direction_meet_at_nine_elevenths():
 
 def test_the_limits_drawn_are_where_the_factors_reach_one():
     beta = np.linspace(0, 0.99, 50)
-    for name, limit in picture.LIMITS.items():
-        assert picture.FACTORS[name](limit(beta), beta) == pytest.approx(1, rel=1e-9), name
-    assert picture.LIMITS["Nesterov"](0.9) < 0.5 * picture.LIMITS["heavy ball"](0.9)
-    assert picture.LIMITS["Nesterov"](1.0) == pytest.approx(4 / 3)
+    for name, limit in spectrum.LIMITS.items():
+        assert spectrum.FACTORS[name](limit(beta), beta) == pytest.approx(1, rel=1e-9), name
+    assert spectrum.LIMITS["Nesterov"](0.9) < 0.5 * spectrum.LIMITS["heavy ball"](0.9)
+    assert spectrum.LIMITS["Nesterov"](1.0) == pytest.approx(4 / 3)
     assert check("05.predict_limit", "c")
 
 
 def test_the_limit_asked_for_is_where_the_walk_turns():
     h = np.array([0.5, 3.0, 40.0])
-    limit = picture.LIMITS["Nesterov"](0.8) / 40
+    limit = spectrum.LIMITS["Nesterov"](0.8) / 40
     assert check("05.nesterov_limit", limit)
     for lr, arrives in ((0.99 * limit, True), (1.01 * limit, False)):
         end = path(nesterov, parabola(h), np.ones(3), 4000, lr=lr, beta=0.8)[-1]
@@ -222,11 +225,11 @@ def test_the_limit_asked_for_is_where_the_walk_turns():
 
 def test_other_limits_are_told_apart():
     for value, name in (
-        (picture.LIMITS["gradient descent"](0.8) / 40, "gradient-descents"),
-        (picture.LIMITS["heavy ball"](0.8) / 40, "heavy-balls"),
+        (spectrum.LIMITS["gradient descent"](0.8) / 40, "gradient-descents"),
+        (spectrum.LIMITS["heavy ball"](0.8) / 40, "heavy-balls"),
         (look_ahead.best_lr_and_beta(0.5, 40)[0], "best-on-a-quadratic"),
-        (picture.LIMITS["Nesterov"](1.0) / 40, "beta-taken-for-one"),
-        (picture.LIMITS["Nesterov"](0.8) / 0.5, "flattest"),
+        (spectrum.LIMITS["Nesterov"](1.0) / 40, "beta-taken-for-one"),
+        (spectrum.LIMITS["Nesterov"](0.8) / 0.5, "flattest"),
     ):
         assert check("05.nesterov_limit", value).mistake == name
 
@@ -330,20 +333,20 @@ def by_definition(grad, w0, steps, lr):
 
 
 def test_nesterov_growing_walks_on_the_look_ahead_points_of_the_definition():
-    _, grad, _, L = picture.chain()
+    _, grad, _, L = chain()
     points, aheads = by_definition(grad, np.zeros(100), 90, 1 / L)
     ours = record(nesterov_growing, grad, np.zeros(100), 90, lr=1 / L)
     np.testing.assert_allclose(ours["w"], aheads, **SQUARE)
     np.testing.assert_allclose(-ours["m"][1:] / L, np.diff(points, axis=0), **SQUARE)
     # A schedule for beta is another walk, and near.
-    schedule = path(nesterov, grad, np.zeros(100), 90, lr=1 / L, beta=picture.growing)
+    schedule = path(nesterov, grad, np.zeros(100), 90, lr=1 / L, beta=growing)
     apart = np.linalg.norm(schedule[-1] - aheads[-1]) / np.linalg.norm(aheads[-1])
     assert 0.001 < apart < 0.02
 
 
 def _convex_losses():
     """Yield flat convex losses: f − minimum, gradient, start, a minimum and L."""
-    above, grad, best, L = picture.chain()
+    above, grad, best, L = chain()
     yield above, grad, np.zeros(100), best, L
     h = np.geomspace(1e-6, 1, 50)
     yield (lambda w: 0.5 * (h * w * w).sum(axis=-1)), (lambda w: h * w), np.ones(50), np.zeros(50), 1.0
@@ -392,7 +395,7 @@ def test_the_loss_itself_may_rise_while_the_energy_falls():
 
 
 def test_after_t_steps_only_the_first_t_weights_of_the_chain_have_moved():
-    _, grad, _, L = picture.chain()
+    _, grad, _, L = chain()
     for rule, knobs in (
         (gradient_descent, {}),
         (momentum, {"beta": 0.9}),
@@ -406,21 +409,21 @@ def test_after_t_steps_only_the_first_t_weights_of_the_chain_have_moved():
 
 
 def test_no_rule_is_below_the_grey_region_and_the_best_on_t_weights_is_its_border():
-    above, grad, _, _ = picture.chain()
+    above, grad, _, _ = chain()
     for t in (1, 7, 50):
         short = 2 * np.eye(t) - np.eye(t, k=1) - np.eye(t, k=-1)
         w = np.zeros(100)
         w[:t] = np.linalg.solve(short, np.eye(t)[0])
-        assert above(w) == pytest.approx(picture.unreachable(t), rel=1e-9)
+        assert above(w) == pytest.approx(unreachable(t), rel=1e-9)
     t = np.arange(1, 91)
     lrs, betas = np.linspace(0.02, 0.32, 9)[:, None, None], np.linspace(0, 0.99, 9)[:, None]
     for rule in (momentum, nesterov):
         walks = above(path(rule, grad, np.zeros((9, 9, 100)), 90, lr=lrs, beta=betas))[1:]
-        assert (walks >= picture.unreachable(t)[:, None, None] * (1 - 1e-9)).all()
+        assert (walks >= unreachable(t)[:, None, None] * (1 - 1e-9)).all()
 
 
 def test_the_chain_is_the_loss_with_this_gradient():
-    above, grad, best, L = picture.chain()
+    above, grad, best, L = chain()
     w = np.random.default_rng(0).standard_normal(100)
     steps = 1e-6 * np.eye(100)
     slope = np.array([(above(w + e) - above(w - e)) / 2e-6 for e in steps])
@@ -432,7 +435,7 @@ def test_the_chain_is_the_loss_with_this_gradient():
 
 
 def _chain_losses(lr, beta, steps=90):
-    above, grad, _, _ = picture.chain()
+    above, grad, _, _ = chain()
     betas = lambda t: np.array([[0.0], [beta], [t / (t + 3)]])  # noqa: E731
     return above(path(nesterov, grad, np.zeros((3, 100)), steps, lr=lr, beta=betas)).T
 
@@ -443,7 +446,7 @@ def test_the_picture_of_the_promise_shows_the_walks_and_the_bound():
         ("gradient descent", "constant beta", "beta = t/(t + 3)"), _chain_losses(0.2, 0.8), strict=True
     ):
         np.testing.assert_allclose(shown[label][1], losses[1:], rtol=1e-9)
-    best = picture.chain()[2]
+    best = chain()[2]
     np.testing.assert_allclose(shown["bound"][1], 10 * (best @ best) / np.arange(2, 92) ** 2)
     assert "no promise above 1/L" in seen(picture.guarantee(), lr=0.3).reading
 
@@ -452,7 +455,7 @@ def test_what_the_page_reads_in_the_picture_of_the_promise():
     descent, constant, grows = _chain_losses(0.25, 0.9)
     assert constant[30] < grows[30]
     assert constant[90] > grows[90]
-    promise = 2 * np.sum(picture.chain()[2] ** 2) * 4 / np.arange(1, 92) ** 2
+    promise = 2 * np.sum(chain()[2] ** 2) * 4 / np.arange(1, 92) ** 2
     assert (promise[1:] > 4 * grows[1:]).all()
 
     def slope(losses, a=8, b=40):
@@ -460,7 +463,7 @@ def test_what_the_page_reads_in_the_picture_of_the_promise():
 
     assert slope(descent) == pytest.approx(-0.5, abs=0.1)
     assert slope(grows) == pytest.approx(-1, abs=0.15)
-    assert slope(picture.unreachable(np.arange(91))) == pytest.approx(-1.2, abs=0.2)
+    assert slope(unreachable(np.arange(91))) == pytest.approx(-1.2, abs=0.2)
     for lr in (0.05, 0.45):
         assert slope(_chain_losses(lr, 0.5)[0]) == pytest.approx(-0.5, abs=0.1)
     assert _chain_losses(0.33, 0.9, 300)[2][-1] < 0.01
@@ -468,14 +471,14 @@ def test_what_the_page_reads_in_the_picture_of_the_promise():
 
 
 def test_growing_beta_stays_within_three_times_the_border_up_to_step_40_and_not_to_the_end():
-    above, grad, _, L = picture.chain()
-    walk = path(nesterov, grad, np.zeros(picture.CHAIN), 90, lr=1 / L, beta=picture.growing)
-    times = above(walk)[1:] / picture.unreachable(np.arange(1, 91))
+    above, grad, _, L = chain()
+    walk = path(nesterov, grad, np.zeros(CHAIN), 90, lr=1 / L, beta=growing)
+    times = above(walk)[1:] / unreachable(np.arange(1, 91))
     assert (times >= 1).all()
     assert (times[:40] < 3).all()
     assert times[-1] > 10
-    assert picture.CHAIN == 100
-    assert picture.unreachable(np.array([100]))[0] == 0
+    assert CHAIN == 100
+    assert unreachable(np.array([100]))[0] == 0
 
 
 # --- real data ---------------------------------------------------------------------------------------
@@ -495,8 +498,8 @@ def test_the_promise_comes_true_on_digits_with_all_examples_and_not_with_32(digi
     for batch in (len(net.X), 32):
         for name, rule, knobs in (
             ("descent", gradient_descent, {}),
-            ("ball", momentum, {"beta": picture.growing}),
-            ("nesterov", nesterov, {"beta": picture.growing}),
+            ("ball", momentum, {"beta": growing}),
+            ("nesterov", nesterov, {"beta": growing}),
         ):
             grad, w0 = net.batch_grad(batch, np.arange(3)), np.zeros((3, net.n))
             ws = path(rule, grad, w0, 200, lr=1.0, **knobs)[[50, 200]]
@@ -561,7 +564,7 @@ def test_restarts_give_back_what_a_growing_memory_wastes():
     grows, again, tuned = (
         [settled(ravine(path(rule, ravine.grad, ravine.start, steps, **knobs))) for steps in (200, 400)]
         for rule, knobs in (
-            (nesterov, {"lr": 1.0, "beta": picture.growing}),
+            (nesterov, {"lr": 1.0, "beta": growing}),
             (restarted, {"lr": 1.0}),
             (nesterov, {"lr": lr, "beta": beta}),
         )
@@ -576,7 +579,7 @@ def test_with_many_directions_restarts_replace_the_knowledge_of_kappa_and_no_mor
     lr, beta = look_ahead.best_lr_and_beta(1e-3, 1)
     again = loss(path(restarted, parabola(h), np.ones(200), 600, lr=1.0)[-1])
     tuned = loss(path(nesterov, parabola(h), np.ones(200), 600, lr=lr, beta=beta)[-1])
-    grows = loss(path(nesterov, parabola(h), np.ones(200), 600, lr=1.0, beta=picture.growing)[-1])
+    grows = loss(path(nesterov, parabola(h), np.ones(200), 600, lr=1.0, beta=growing)[-1])
     assert again < 1e-3 * grows
     assert again > tuned
 

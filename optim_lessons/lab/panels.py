@@ -18,17 +18,21 @@ import numpy as np
 from optim_lessons.lab.controls import Knob
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import (
+    Picture,
     floor,
     height_bands,
     height_map,
     inside,
     knob_values,
+    look,
     loss_limits,
+    new_figure,
     rule_style,
 )
 
 KNOBS = "{all_knobs}"  # a title that names the knobs and their values
 FREE = (0, np.inf)  # within which a line is drawn that may leave a log axis downwards
+ANYWHERE = (-np.inf, np.inf)  # within which a line is drawn that is never cut
 FAR = 1e3  # a line is drawn as far as this, or as 20 times its axis: a renderer cannot hold every number
 
 
@@ -304,6 +308,24 @@ class Panel:
                 title.set_text(self.title.format_map(values))
 
         return put
+
+
+def stacked(left, width, last, *sides):
+    """Return two Panels of the same steps, one above the other.  sides: y of the upper and of the lower."""
+    upper, lower = (
+        Panel((left, bottom, width, 0.345), step(last, label), side)
+        for bottom, label, side in zip((0.565, 0.125), ("", "step"), sides, strict=True)
+    )
+    return upper.add(numbers=lambda ax: ax.tick_params(labelbottom=False)), lower
+
+
+def still(panels, text, figsize=(9.6, 3.4)):
+    """Return the still picture of Panels in which nothing moves.  text: what is to be seen in it."""
+    figure = new_figure(figsize)
+    with look():
+        for panel in panels:
+            panel.draw(figure)
+    return Picture(figure, text)
 
 
 def _draw_side(ax, name, axis, side):

@@ -222,11 +222,28 @@ def set_loss(line, losses, lowest=0.0):
     line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
 
 
+def roomiest(mask, every=8):
+    """Return the index of the point of a mask with most room for a word around it, None if there is none."""
+    coarse = np.pad(mask[::every, ::every], 1)
+    depth = np.zeros(coarse.shape, int)
+    while coarse.any():
+        depth += coarse
+        # Wide letters: a step to the side counts like one up or down, twice.
+        inner = coarse.copy()
+        for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1), (1, 2), (1, -2)):
+            inner &= np.roll(coarse, shift, axis)
+        coarse = inner
+    if depth.max() < 2:
+        return None
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return (row - 1) * every, (column - 1) * every
+
+
 def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
-    runs: name → run.  rows: what stands beside the row → draw(ax, run).  adjust: as for subplots_adjust; else
-    as for subplots.
+    runs: name → run.  rows: what stands beside the row → draw(ax, run); below the last row stands what draw
+    writes there, or "step".  adjust: as for subplots_adjust; else as for subplots.
     """
     figure = new_figure(size)
     with look():
@@ -236,7 +253,7 @@ def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
             for ax, draw in zip(column, rows.values(), strict=True):
                 draw(ax, run)
             column[0].set_title(name)
-            column[-1].set_xlabel("step")
+            column[-1].set_xlabel(column[-1].get_xlabel() or "step")
         for ax, label in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(label)
     return figure
@@ -255,6 +272,15 @@ class Picture:
     def _repr_mimebundle_(self, include=None, exclude=None):
         png = figure_png(self.figure)
         return {"image/png": png, "text/plain": self.text}, {"image/png": shown(self.figure, self.text)}
+
+
+def to_diagnose(runs, rows, first, told, **layout):
+    """Return the still picture of `columns` of runs, whose text is first, then told(run) of each.
+
+    runs, rows, layout: as for `columns`.
+    """
+    each = "; ".join(f"{name}: {told(run)}" for name, run in runs.items())
+    return Picture(columns(runs, rows, **layout), f"{first} {each}.")
 
 
 def shown(figure, text):

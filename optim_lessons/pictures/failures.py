@@ -2,75 +2,60 @@
 
 import numpy as np
 
-from optim_lessons.adagrad import adagrad
-from optim_lessons.adam import adam, amsgrad
-from optim_lessons.bridge import adam_uncorrected
+from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 
 from optim_lessons.lab.panels import (  # isort: skip
-    Panel, Shown, from_above, knob, level, line, log, note, picture, plain, step,
+    ANYWHERE, Panel, Shown, from_above, knob, level, line, log, note, picture, plain, step,
 )  # fmt: skip
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, inside
 from optim_lessons.landscapes import lessard_recht_packard, plateau, quadratic, reddi, saddle
 from optim_lessons.momentum import momentum
-from optim_lessons.rmsprop import rmsprop
+from optim_lessons.pictures.gradient_descent import QUIET, ZERO
 from optim_lessons.sgd import noisy, sgd
+from optim_lessons.studies import failures as study
+from optim_lessons.studies.valley import valley_height
 
-LOOKS = {
-    "gradient descent": RULE_STYLES["gradient_descent"],
-    "SGD": RULE_STYLES["sgd"],
-    "momentum": RULE_STYLES["momentum"],
-    "AdaGrad": RULE_STYLES["adagrad"],
-    "RMSProp": RULE_STYLES["rmsprop"],
-    "Adam": RULE_STYLES["adam"],
-    "uncorrected": RULE_STYLES["adam"] | {"color": ALERT, "linestyle": "--"},
-    "AMSGrad": RULE_STYLES["amsgrad"],
-}
-GROUND, QUIET = "#7f9dbb", "#c5cdd5"
-EVERYWHERE = (-np.inf, np.inf)
+NAMES = "gradient descent", "SGD", "momentum", "AdaGrad", "RMSProp", "Adam", "AMSGrad"
+LOOKS = {name: RULE_STYLES[name.lower().replace(" ", "_")] for name in NAMES}
+LOOKS["uncorrected"] = LOOKS["Adam"] | {"color": ALERT, "linestyle": "--"}
+GROUND = "#7f9dbb"
 RAVINE = quadratic(condition=20)  # its largest curvature L is 1
 
 
 def too_large_lr(steps=100):
     """Return the picture of gradient descent in a ravine, below and above 2/L. Knob: lr."""
-    start = np.array([-4.0, 0.5])
-
-    def show(lr):
-        ws = path(gradient_descent, RAVINE.grad, start, steps, lr=lr)
-        return {"gradient descent": _from_above(RAVINE, ws)}, f"lr {lr:.4g}: the walk {_fate(ws)}."
-
-    lrs = np.linspace(1, 2.1, 56).round(2)
-    return _failure("lr", lrs, 2.02, ["gradient descent"], *_above(RAVINE, steps, 1e-5, 1e3), show)
+    rules = {"gradient descent": (gradient_descent, {})}
+    return _down_the_ravine(rules, np.array([-4.0, 0.5]), np.linspace(1, 2.1, 56), 2.02, steps)
 
 
 def too_large_lr_for_momentum(steps=100, beta=0.9):
     """Return the picture of gradient descent and momentum, each past its own limit. Knob: lr."""
     rules = {"gradient descent": (gradient_descent, {}), "momentum": (momentum, {"beta": beta})}
-    start = np.array([-4.0, 0.1])
+    return _down_the_ravine(rules, np.array([-4.0, 0.1]), np.linspace(0.2, 4, 77), 1.9, steps)
 
+
+def _down_the_ravine(rules, start, lrs, default, steps):
     def show(lr):
-        ws = {
-            name: path(rule, RAVINE.grad, start, steps, lr=lr, **knobs)
-            for name, (rule, knobs) in rules.items()
-        }
-        drawn = {name: _from_above(RAVINE, w) for name, w in ws.items()}
-        return drawn, f"lr {lr:.4g}: " + "; ".join(f"{name} {_fate(w)}" for name, w in ws.items()) + "."
+        drawn, said = {}, []
+        for name, (rule, knobs) in rules.items():
+            ws = path(rule, RAVINE.grad, start, steps, lr=lr, **knobs)
+            drawn[name] = _from_above(RAVINE, ws)
+            said.append(f"{name if len(rules) > 1 else 'the walk'} {_fate(ws)}")
+        return drawn, f"lr {lr:.4g}: {'; '.join(said)}."
 
-    lrs = np.linspace(0.2, 4, 77).round(2)
-    return _failure("lr", lrs, 1.9, list(rules), *_above(RAVINE, steps, 1e-5, 1e3), show)
+    panels = _above(RAVINE, steps, 1e-5, 1e3)
+    return _failure("lr", lrs.round(2), default, list(rules), *panels, show)
 
 
 def cycling(steps=60, wait=600):
     """Return the picture of momentum, tuned for quadratics, in a convex valley that is none. Knob: lr."""
     beta, best = 4 / 9, 1 / 9
     ground = np.linspace(-4, 4, 401)
-    slopes = lessard_recht_packard(ground)
-    heights = np.concatenate([[0], np.cumsum((slopes[1:] + slopes[:-1]) / 2 * np.diff(ground))])
-    heights -= heights.min()
-
+    heights = valley_height(ground)
     left = Panel(None, ("w", -4, 4), ("loss", -15, 200), valley=line(GROUND, (ground, heights)))
-    right = Panel(None, step(steps), ("w", -4, 4), zero=level(QUIET, 0, linewidth=1))
+    right = Panel(None, step(steps), ("w", -4, 4), zero=ZERO)
 
     def show(lr):
         ws = path(momentum, lessard_recht_packard, np.array([3.3]), wait, lr=lr, beta=beta)[:, 0]
@@ -87,75 +72,53 @@ def cycling(steps=60, wait=600):
 
 def collapse(steps=300):
     """Return the picture of AdaGrad after one steep slope, and of RMSProp. Knob: first_slope."""
-    runs = {"AdaGrad": (adagrad, {"lr": 1.0}), "RMSProp": (rmsprop, {"lr": 0.1, "beta": 0.9})}
-
     left = Panel(None, step(steps), log("step length", 1e-3, 2))
     right = Panel(None, step(steps), ("distance walked", 0, 35))
 
     def show(first_slope):
-        def grad(w, t):
-            return np.full_like(w, -first_slope if t == 0 else -1)
-
-        ws = {
-            name: path(rule, grad, np.zeros(1), steps, **knobs)[:, 0] for name, (rule, knobs) in runs.items()
-        }
+        ws = study.after_a_steep_slope(first_slope, steps)
         drawn = {name: ((np.arange(1, steps + 1), np.diff(w)), w) for name, w in ws.items()}
         walked = ", ".join(f"{name} {w[-1]:.3g}" for name, w in ws.items())
-        return (
-            drawn,
-            f"First slope {first_slope:g}, all others 1: distance walked in {steps} steps: {walked}.",
-        )
+        told = f"First slope {first_slope:g}, all others 1: distance walked in {steps} steps: {walked}."
+        return drawn, told
 
     slopes = [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
-    return _failure("first_slope", slopes, 100, list(runs), left, right, show, dots=False)
+    return _failure("first_slope", slopes, 100, ["AdaGrad", "RMSProp"], left, right, show, dots=False)
 
 
 def uncorrected(steps=4000, lr=0.1):
     """Return the picture of Adam without bias correction, beside Adam. Knob: beta2."""
     beta2s = [0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999]
-    runs = np.array(beta2s)[:, None]
-    rules = {"Adam": adam, "uncorrected": adam_uncorrected}
-    along = {name: path(r, np.ones_like, np.zeros(1), steps, lr=1.0, beta2=runs) for name, r in rules.items()}
-    lengths = {name: -np.diff(ws[..., 0], axis=0) for name, ws in along.items()}
-    down = {name: path(r, lambda w: w, np.ones(1), 100, lr=lr, beta2=runs) for name, r in rules.items()}
-
+    lengths, down = study.uncorrected(beta2s, steps, lr)
     left = Panel(None, log("step, where the slope is always 1", 1, steps), ("step length / lr", 0, 8))
-    right = Panel(
-        None, step(100, "step, in the valley ½w²"), ("w", -0.8, 1.1), zero=level(QUIET, 0, linewidth=1)
-    )
+    right = Panel(None, step(100, "step, in the valley ½w²"), ("w", -0.8, 1.1), zero=ZERO)
 
     def show(beta2):
-        i = beta2s.index(beta2)
-        t = np.arange(1, steps + 1)
-        drawn = {name: ((t, lengths[name][:, i]), down[name][:, i, 0]) for name in rules}
+        i, t = beta2s.index(beta2), np.arange(1, steps + 1)
+        drawn = {name: ((t, lengths[name][:, i]), down[name][:, i]) for name in lengths}
         ratio = lengths["uncorrected"][:, i] / lengths["Adam"][:, i]
         if ratio.max() <= 1.05:
-            return (
-                drawn,
-                f"beta2 {beta2:g}: the first step is {ratio[0]:.2f} times as long as Adam's, too short.",
-            )
-        last = np.flatnonzero(ratio > 1.05).max() + 1
-        return drawn, (
-            f"beta2 {beta2:g}: uncorrected steps are up to {ratio.max():.2f} times as long as Adam's; "
-            f"step {last:,} is the last that is more than 5% too long."
-        )
+            told = f"the first step is {ratio[0]:.2f} times as long as Adam's, too short."
+        else:
+            last = np.flatnonzero(ratio > 1.05).max() + 1
+            told = f"uncorrected steps are up to {ratio.max():.2f} times as long as Adam's; "
+            told += f"step {last:,} is the last that is more than 5% too long."
+        return drawn, f"beta2 {beta2:g}: {told}"
 
-    return _failure("beta2", beta2s, 0.999, list(rules), left, right, show, dots=False)
+    return _failure("beta2", beta2s, 0.999, list(lengths), left, right, show, dots=False)
 
 
 def too_large_eps(steps=300, lr=0.1, beta1=0.9):
     """Return the picture of Adam whose eps outweighs the root of v: it becomes momentum. Knob: eps."""
 
     def show(eps):
-        ws = path(adam, RAVINE.grad, RAVINE.start, steps, lr=lr, beta1=beta1, eps=eps)
-        same = lr * (1 - beta1) / eps
-        # A momentum that diverges is no twin: it is left out.
-        twin = path(momentum, RAVINE.grad, RAVINE.start, steps if same < 2 else 0, lr=same, beta=beta1)
-        drawn = {"Adam": _from_above(RAVINE, ws), "momentum": _from_above(RAVINE, twin)}
-        loss = f"after {steps} steps Adam's loss is {RAVINE(ws[-1]):.2g}"
+        same, ws = study.too_large_eps(RAVINE, eps, steps=steps, lr=lr, beta1=beta1)
+        drawn = {name: _from_above(RAVINE, w) for name, w in ws.items()}
+        adams, momentums = (f"{RAVINE(w[-1]):.2g}" for w in ws.values())
+        loss = f"after {steps} steps Adam's loss is {adams}"
         if same >= 2:
             return drawn, f"eps {eps:g}: {loss}."
-        return drawn, f"eps {eps:g}: {loss}, and that of momentum at lr {same:.2g} is {RAVINE(twin[-1]):.2g}."
+        return drawn, f"eps {eps:g}: {loss}, and that of momentum at lr {same:.2g} is {momentums}."
 
     sizes = [1e-8, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
     panels = _above(RAVINE, steps, 1e-6, 10)
@@ -164,36 +127,28 @@ def too_large_eps(steps=300, lr=0.1, beta1=0.9):
 
 def wrong_end(steps=300, lr=0.05):
     """Return the picture of Reddi's example: slopes 3, −1, −1, again and again. Knob: beta2."""
-    rules, box = {"Adam": adam, "AMSGrad": amsgrad}, {"project": lambda w: np.clip(w, -1, 1)}
-
-    left, right = (
-        Panel(None, ("step", 0.4, 12.6), ("", -3.3, 2.2)),
-        Panel(None, step(steps), ("w", -1.5, 1.5)),
-    )
     slopes = [-reddi(np.zeros(1), t)[0] for t in range(12)]
-    left.add(
-        bars=lambda ax: ax.bar(np.arange(1, 13), slopes, color="#dde6ec"), zero=level(QUIET, 0, linewidth=1)
-    )
+    left = Panel(None, ("step", 0.4, 12.6), ("", -3.3, 2.2))
+    left.add(bars=lambda ax: ax.bar(np.arange(1, 13), slopes, color="#dde6ec"), zero=ZERO)
     left.add(words=note(0.5, 1.45, "bars: −slope;  lines: step / lr", color="#444444"))
+    right = Panel(None, step(steps), ("w", -1.5, 1.5))
     for end, name, va in ((-1, "best", "top"), (1, "worst", "bottom")):
         right.add(**{f"{name} level": level(QUIET, end, linewidth=1)})
         right.add(**{f"the {name}": note(steps, 1.1 * end, name, ha="right", va=va, color="#444444")})
 
     def show(beta2):
-        knobs = {"lr": lr, "beta1": 0.0, "beta2": beta2} | box
-        ws = {name: path(rule, reddi, np.zeros(1), steps, **knobs)[:, 0] for name, rule in rules.items()}
+        ws = study.to_the_wrong_end(beta2, steps, lr)
         drawn = {name: ((np.arange(1, 13), np.diff(w[:13]) / lr), w) for name, w in ws.items()}
         ends = " and ".join(f"{name} ends at {w[-1]:+.2f}" for name, w in ws.items())
         return drawn, f"beta2 {beta2:g}: {ends}; the best place is -1."
 
     beta2s = [0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.99, 0.999]
-    return _failure("beta2", beta2s, 0.999, list(rules), left, right, show)
+    return _failure("beta2", beta2s, 0.999, ["Adam", "AMSGrad"], left, right, show)
 
 
 def stuck_on_a_saddle(steps=150, lr=0.5):
     """Return the picture of descent that starts exactly on a ridge. Knob: noise, of the gradient."""
     ground, start = saddle(), np.array([-1.8, 0.0])
-
     right = Panel(None, step(steps), ("loss", -0.2, 0.5))
 
     def show(noise):
@@ -210,10 +165,8 @@ def stuck_on_a_saddle(steps=150, lr=0.5):
 
 def lost_on_a_plateau(steps=150):
     """Return the picture of a start so far out that there is hardly a slope. Knob: start_x."""
-    ground = plateau()
+    ground, x = plateau(), np.linspace(-12, 4, 200)
     runs = {"Adam": (adam, 0.3), "gradient descent": (gradient_descent, 1.0)}
-
-    x = np.linspace(-12, 4, 200)
     left, right = (Panel(None, side, ("loss", -0.05, 1.1)) for side in (("w[0]", -12, 4), step(steps)))
     left.add(profile=line(GROUND, (x, ground(np.stack([x, 0 * x], axis=-1)))))
 
@@ -239,7 +192,7 @@ def _failure(knob_name, values, default, names, left, right, show, dots=True):
     right.legend = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.05), "handlelength": 2.4}
     for name in names:
         look = LOOKS[name] | {"linewidth": 1.7, "markersize": 3 * dots}
-        left.add(**{f"{name}, left": line(look, within=EVERYWHERE)})
+        left.add(**{f"{name}, left": line(look, within=ANYWHERE)})
         right.add(**{name: plain(look, label=name, within=(-np.inf, 1e6))})
 
     def shown(**knobs):

@@ -6,18 +6,19 @@ from optim_lessons.gradient_descent import best_lr, contraction, gradient_descen
 from optim_lessons.lab.live import Handle
 
 from optim_lessons.lab.panels import (  # isort: skip
-    Panel, Shown, band, dots, knob, level, line, log, note, picture, plain, step,
+    Panel, Shown, band, dots, knob, level, line, log, note, picture, plain, step, still,
 )  # fmt: skip
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, columns, look, new_figure, rule_style
+from optim_lessons.lab.plots import ALERT, rule_style, to_diagnose
+from optim_lessons.studies.spectrum import steps_per_digit
 
 LINE = rule_style(gradient_descent)
 STEEP, FLAT = "#0060a8", "#b87700"  # the steep and the flat direction of a ravine
 STEPS = 30
-
-
 LEFT, RIGHT = (0.07, 0.135, 0.42, 0.77), (0.6, 0.135, 0.37, 0.77)
 QUIET = "#c5cdd5"
+ZERO = level(QUIET, 0, linewidth=1)
+ONE = level(ALERT, 1, linewidth=1, linestyle="--")  # a factor of 1: what is above it diverges
 
 
 def parabola():
@@ -32,8 +33,8 @@ def parabola():
         factor = contraction(lr, curvature)
         said = f"1 − lr·curvature = {1 - lr * curvature:.3g}: {_in_words(1 - lr * curvature)}"
         drawn = {"curve": (w, 0.5 * curvature * w**2), "walk": (ws, 0.5 * curvature * ws**2)}
-        drawn |= {"factor": factor}
-        return Shown(said, distance=np.abs(ws), theory=np.abs(start) * factor**t, **drawn)
+        drawn |= {"distance": np.abs(ws), "theory": np.abs(start) * factor**t}
+        return Shown(said, factor=factor, **drawn)
 
     left = Panel(LEFT, ("w", -4, 4), ("loss ½·curvature·w²", -0.5, 14), "the walk")
     left.add(curve=line("#7f9dbb"), walk=line(LINE, linewidth=1.2, markersize=4))
@@ -51,33 +52,23 @@ def _in_words(factor):
     if abs(factor) == 1:
         return "each step lands on the other side, equally far away. It never ends."
     if factor < 0:
-        return (
-            f"each step lands on the other side, at {-factor:.3g} of the distance. It converges in a zig-zag."
-        )
+        at = f"{-factor:.3g} of the distance"
+        return f"each step lands on the other side, at {at}. It converges in a zig-zag."
     return f"each step leaves {factor:.3g} of the distance, on the same side. It converges."
 
 
 def factor_against_lr():
     """Return the still picture of |1 − lr·curvature| against lr, for curvature 1."""
-    figure = new_figure((9.6, 3.4))
-    with look():
-        ax = figure.add_axes((0.08, 0.16, 0.9, 0.74))
-        lr = np.linspace(0, 2.5, 301)
-        ax.plot(lr, contraction(lr, 1.0), color=LINE["color"])
-        ax.axhline(1, color=ALERT, linewidth=1, linestyle="--")
-        ax.axvspan(2, 2.5, color=ALERT, alpha=0.12)
-        for x, text in (
-            (0.5, "same side,\ncloser"),
-            (1.5, "other side,\ncloser"),
-            (2.25, "other side,\nfurther away"),
-        ):
-            ax.text(x, 0.35 if x > 2 else 1.25, text, ha="center", va="center")
-        ax.set(xlim=(0, 2.5), ylim=(0, 1.5), xlabel="lr × curvature", ylabel="factor per step")
-        ax.set_title("What is left of the distance after one step")
-    return Picture(
-        figure,
-        "The factor falls from 1 at lr × curvature = 0 to 0 at 1, rises to 1 at 2, and is above 1 beyond.",
-    )
+    lr = np.linspace(0, 2.5, 301)
+    panel = Panel((0.08, 0.16, 0.9, 0.74), ("lr × curvature", 0, 2.5), ("factor per step", 0, 1.5))
+    panel.title = "What is left of the distance after one step"
+    panel.add(factor=line(LINE["color"], (lr, contraction(lr, 1.0))), one=ONE)
+    panel.add(lost=lambda ax: ax.axvspan(2, 2.5, color=ALERT, alpha=0.12))
+    places = {"same side,\ncloser": (0.5, 1.25), "other side,\ncloser": (1.5, 1.25)}
+    for text, place in (places | {"other side,\nfurther away": (2.25, 0.35)}).items():
+        panel.add(**{text: note(*place, text, ha="center", va="center")})
+    told = "The factor falls from 1 at lr × curvature = 0 to 0 at 1, rises to 1 at 2, and is above 1 beyond."
+    return still([panel], told)
 
 
 def two_factors():
@@ -95,22 +86,18 @@ def two_factors():
         if lr >= largest_stable_lr(1.0):
             said = f"lr {lr:.3g} is not below 2/L = 2: the steep direction does not converge."
             return Shown(said, **drawn)
-        said = (
-            f"{_slower(*factors)}: {steps:.3g} steps to a tenth of the distance; at the best lr, {best:.3g}, "
-        )
-        return Shown(f"{said}it would take {steps_per_digit(best, condition):.3g}.", **drawn)
+        said = f"{_slower(*factors)}: {steps:.3g} steps to a tenth of the distance; at the best lr, "
+        return Shown(f"{said}{best:.3g}, it would take {steps_per_digit(best, condition):.3g}.", **drawn)
 
     told = "lr {lr:.3g}   condition {condition:.3g}   best lr {best:.3g}"
     left = Panel(LEFT, ("lr (L = 1)", 0, 2.2), ("factor per step", 0, 1.25), told, legend="lower right")
-    left.add(steep=line(STEEP, (lrs, contraction(lrs, 1.0)), label="steep: |1 − lr·L|"))
-    left.add(one=level(ALERT, 1, linewidth=1, linestyle="--"))
+    left.add(steep=line(STEEP, (lrs, contraction(lrs, 1.0)), label="steep: |1 − lr·L|"), one=ONE)
     left.add(flat=line(FLAT, linestyle="--", label="flat: |1 − lr·μ|"))
     left.add(steep_now=dots(STEEP), flat_now=dots(FLAT, marker="s"))
     sides = log("condition number κ", 1, 1000), log("steps to one tenth the distance", 0.3, 1e5)
     right = Panel(RIGHT, *sides, "line: the best lr; dot: this lr")
-    right.add(
-        limit=plain(LINE, (kappa, steps_per_digit(2 / (1 + 1 / kappa), kappa))), here=dots(ALERT, marker="D")
-    )
+    right.add(limit=plain(LINE, (kappa, steps_per_digit(2 / (1 + 1 / kappa), kappa))))
+    right.add(here=dots(ALERT, marker="D"))
     return picture([left, right], show, lr=knob(1.0, 0.01, 2.2), condition=knob(30.0, 1.0, 1000.0, log=True))
 
 
@@ -120,34 +107,25 @@ def _slower(steep, flat):
     return f"The {'steep' if steep > flat else 'flat'} direction is slower"
 
 
-def steps_per_digit(lr, condition):
-    """Return how many steps make the slower direction's distance ten times smaller; L is 1, inf if never."""
-    worst = np.maximum(contraction(lr, 1.0), contraction(lr, 1 / condition))
-    with np.errstate(divide="ignore"):
-        return np.where(worst < 1, np.log(10) / -np.log(np.minimum(worst, 1)), np.inf)
-
-
 def curvatures_before_and_after(raw, scaled):
     """Return the still picture of a least-squares loss's curvatures, for raw and for standardised inputs.
 
     raw, scaled: the eigenvalues of the two Hessians, one per direction.
     """
-    figure = new_figure((9.6, 3.0))
-    with look():
-        ax = figure.add_axes((0.14, 0.2, 0.83, 0.68))
+
+    def draw(ax):
         for height, (values, marker, colour) in enumerate(((scaled, "s", FLAT), (raw, "o", STEEP))):
             ax.plot(values, np.full(len(values), height), marker, color=colour, alpha=0.7, markersize=8)
             ax.text(values.max() * 3, height, f"κ = {values.max() / values.min():.1e}", va="center")
         ax.set(xscale="log", ylim=(-0.6, 1.6), xlabel="curvature of the loss along each direction")
         ax.set_xlim(right=raw.max() * 1e3)
         ax.set_yticks([0, 1], ["standardised", "raw"])
-        ax.set_title(
-            f"{len(raw)} directions of one loss: the steps are set by the rightmost, the time by the leftmost"
-        )
-    return Picture(
-        figure,
-        f"Raw inputs: curvatures over {_decades(raw)} decades. Standardised: over {_decades(scaled)}.",
-    )
+
+    panel = Panel((0.14, 0.2, 0.83, 0.68), curvatures=draw)
+    panel.title = f"{len(raw)} directions of one loss: "
+    panel.title += "the steps are set by the rightmost, the time by the leftmost"
+    told = f"Raw inputs: curvatures over {_decades(raw)} decades. Standardised: over {_decades(scaled)}."
+    return still([panel], told, (9.6, 3.0))
 
 
 def _decades(values):
@@ -156,19 +134,15 @@ def _decades(values):
 
 def loss_curves(curves, title):
     """Return the still picture of several losses against the step. curves: dict label → losses."""
-    figure = new_figure((9.6, 3.4))
-    styles = ("-", "--", "-.", ":")
-    with look():
-        ax = figure.add_axes((0.1, 0.16, 0.88, 0.74))
-        for (label, losses), style, colour in zip(
-            curves.items(), styles, (STEEP, FLAT, LINE["color"], ALERT), strict=False
-        ):
-            ax.semilogy(losses, style, color=colour, label=label)
-        ax.set(xlabel="step", ylabel="loss", title=title)
-        ax.legend()
-    return Picture(
-        figure, "; ".join(f"{label}: {c[0]:.3g} to {c[-1]:.3g}" for label, c in curves.items()) + "."
-    )
+    looks = ("-", STEEP), ("--", FLAT), ("-.", LINE["color"]), (":", ALERT)
+
+    def draw(ax):
+        for (label, losses), (dash, colour) in zip(curves.items(), looks, strict=False):
+            ax.semilogy(losses, dash, color=colour, label=label)
+        ax.set(xlabel="step", ylabel="loss")
+
+    ends = "; ".join(f"{label}: {c[0]:.3g} to {c[-1]:.3g}" for label, c in curves.items())
+    return still([Panel((0.1, 0.16, 0.88, 0.74), title=title, legend={}, curves=draw)], f"{ends}.")
 
 
 def edge_of_stability(lrs, steps, sharpnesses, losses):
@@ -190,9 +164,8 @@ def edge_of_stability(lrs, steps, sharpnesses, losses):
     left = Panel(LEFT, step(last), side, "lr {lr:g}   up to step {up_to_step}")
     left.add(all=lambda ax: ax.plot(steps, sharpnesses, color=QUIET, linewidth=1))
     left.add(limit=level(ALERT, linestyle="--"))
-    left.add(
-        name=note(None, None, None, color=ALERT, ha="right", va="bottom", clip_on=True), sharpness=plain(LINE)
-    )
+    word = note(None, None, None, color=ALERT, ha="right", va="bottom", clip_on=True)
+    left.add(name=word, sharpness=plain(LINE))
     side = log("loss", 0.8 * np.nanmin(losses), 1.2 * np.nanmax(losses))
     right = Panel((0.585, 0.135, 0.385, 0.77), step(last), side)
     right.add(all=lambda ax: ax.plot(steps, losses, color=QUIET, linewidth=1), loss=plain(LINE))
@@ -204,11 +177,9 @@ def four_runs(runs):
 
     runs: dict name → dict with "loss" and "steep", each one number per step.
     """
-    steep = {"color": STEEP, "markersize": 3, "linewidth": 1}
     rows = {"loss": lambda ax, run: ax.semilogy(run["loss"], color=LINE["color"])}
+    steep = {"color": STEEP, "markersize": 3, "linewidth": 1}
     rows |= {"steep coordinate": lambda ax, run: ax.plot(run["steep"], "o-", **steep)}
-    figure = columns(runs, rows, adjust=(0.07, 0.12, 0.99, 0.93, 0.35, 0.15), sharex=True)
-    ends = "; ".join(
-        f"{name}: loss {run['loss'][0]:.2g} to {run['loss'][-1]:.2g}" for name, run in runs.items()
-    )
-    return Picture(figure, f"Four runs. {ends}.")
+    told = lambda run: f"loss {run['loss'][0]:.2g} to {run['loss'][-1]:.2g}"  # noqa: E731
+    adjust = (0.07, 0.12, 0.99, 0.93, 0.35, 0.15)
+    return to_diagnose(runs, rows, "Four runs.", told, adjust=adjust, sharex=True)

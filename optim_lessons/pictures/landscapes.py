@@ -1,6 +1,5 @@
 """The pictures of lesson 02: differences, convexity, saddles, plateaus, Newton's step, a network's slice."""
 
-import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -9,41 +8,28 @@ from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.live import Handle
 
 from optim_lessons.lab.panels import (  # isort: skip
-    FREE, KNOBS, Panel, Shown, band, dots, from_above, image, knob, level, line, log, many, note, picture,
-    plain, step, walk,
+    ANYWHERE, FREE, KNOBS, Panel, Shown, band, dots, from_above, image, knob, level, line, log, many, note,
+    picture, plain, step, walk,
 )  # fmt: skip
-from optim_lessons.lab.path import iterate, path
-
-from optim_lessons.lab.plots import (  # isort: skip
-    ALERT, Picture, counted, height_bands, height_map, look, new_figure, rule_style,
-)  # fmt: skip
+from optim_lessons.lab.path import path
+from optim_lessons.lab.plots import ALERT, Picture, columns, counted, height_bands, height_map, rule_style
 from optim_lessons.landscapes import Landscape, hessian, himmelblau, plateau, quadratic, rosenbrock, saddle
 from optim_lessons.pictures.gradient_descent import QUIET
 from optim_lessons.sgd import noisy
 
+from optim_lessons.studies.curvature import (  # isort: skip
+    bumpy, bumpy_curvature, change_along, curvature_along, newton_direction, newton_walk, over_the_chord,
+    plane_heights, plane_losses, pure,
+)  # fmt: skip
+from optim_lessons.studies.differences import DTYPES, central, error_of_slope, one_sided, rise, unit_roundoff
+from optim_lessons.studies.escape import basin, plateau_walks, saddle_steps
+
 LINE = rule_style(gradient_descent)
 CENTRAL, ONE_SIDED = "#0060a8", "#b87700"
 NEWTON = {"color": "#7b4a12", "linestyle": "-", "marker": "h"}
+NEWTON_GROUNDS = {"ravine": quadratic(condition=30.0, angle=30.0), "saddle": saddle()}
+NEWTON_GROUNDS |= {"Rosenbrock": rosenbrock, "Himmelblau": himmelblau}
 LEFT, RIGHT = (0.075, 0.135, 0.42, 0.77), (0.6, 0.135, 0.375, 0.77)
-DTYPES = {"float64": np.float64, "float32": np.float32}
-
-
-# --- checking a gradient -----------------------------------------------------------------------------
-
-
-def central(f, w, h):
-    """Return the slope of f at w by a central difference; w and h are numbers or arrays of one dtype."""
-    return (f(w + h) - f(w - h)) / (2 * h)
-
-
-def one_sided(f, w, h):
-    """Return the slope of f at w by a one-sided difference."""
-    return (f(w + h) - f(w)) / h
-
-
-def unit_roundoff(precision):
-    """Return u, the largest relative error of one rounding: half the gap between 1 and the next number."""
-    return float(np.finfo(DTYPES[precision]).eps) / 2
 
 
 PAIRS = {  # of differences: name → rule, its colour, line and marker
@@ -60,18 +46,14 @@ def differences():
     hs, offsets = np.geomspace(1e-16, 1, 193), np.linspace(-1.6, 1.6, 321)
 
     def show(*, h, w, precision):
-        kind = DTYPES[precision]
-        point, size = kind(w), kind(h)
-        slope = np.exp(float(point))
-        unit = float(size) * slope
-        rise = lambda x: (np.exp(point + kind(x) * size) - np.exp(point)).astype(float) / unit  # noqa: E731
-        data = {"curve": (offsets, [rise(x) for x in offsets]), "central": ([-1, 1], [rise(-1), rise(1)])}
-        data |= {"one-sided": ([0, 1], [0, rise(1)])}
-        wrong, rounding = {}, unit_roundoff(precision) * (1 + abs(w))
+        (low, high), wrong = rise(w, h, (-1, 1), precision), {}
+        data = {"curve": (offsets, rise(w, h, offsets, precision))}
+        data |= {"central": ([-1, 1], [low, high]), "one-sided": ([0, 1], [0, high])}
         for name, (rule, *_) in PAIRS.items():
-            wrong[name] = float(abs(rule(np.exp, point, size) / slope - 1))
-            off = np.abs(rule(np.exp, point, hs.astype(kind)).astype(float) / slope - 1)
-            data |= {f"{name} error": (hs, off), f"{name} here": ([h], [max(wrong[name], 1.3e-14)])}
+            wrong[name] = float(error_of_slope(rule, w, h, precision))
+            data[f"{name} error"] = hs, error_of_slope(rule, w, hs, precision)
+            data[f"{name} here"] = [h], [max(wrong[name], 1.3e-14)]
+        rounding = unit_roundoff(precision) * (1 + abs(w))
         data["theory"] = [(hs, size + k * rounding / hs) for size, k in ((hs**2 / 6, 1), (hs / 2, 2))]
         why = "This is near the best h for the central difference."
         if h**2 / 6 < rounding / h / 10:
@@ -98,34 +80,16 @@ def differences():
     return picture([left, right], show, **knobs, precision=knob("float64", DTYPES))
 
 
-# --- convex or not -----------------------------------------------------------------------------------
-
-
-def bumpy(w, bumps):
-    """Return ½w² + bumps·(1 − cos 2w), the function of `chord`."""
-    return 0.5 * w**2 + bumps * (1 - np.cos(2 * w))
-
-
-def bumpy_curvature(w, bumps):
-    """Return its second derivative."""
-    return 1 + 4 * bumps * np.cos(2 * w)
-
-
 def chord():
     """Return the scene of a chord over a curve, and of the curve's curvature. a, b: the chord's ends."""
     w = np.linspace(-4, 4, 401)
 
     def show(*, bumps, a, b):
-        ends, (low, high) = np.array([a, b]), np.sort([a, b])
-        inner = np.linspace(low, high, 201)
-        share = (inner - low) / (high - low) if high > low else 0 * inner
-        over = bumpy(inner, bumps) > (1 - share) * bumpy(low, bumps) + share * bumpy(high, bumps) + 1e-9
+        ends, (inner, over) = np.array([a, b]), over_the_chord(a, b, bumps)
         data = {"curve": (w, bumpy(w, bumps)), "chord": (ends, bumpy(ends, bumps))}
         data |= {"above": (inner, np.where(over, bumpy(inner, bumps), np.nan))}
         data |= {"bend": (w, bumpy_curvature(w, bumps))}
-        told = (
-            f"The curve {'rises above this chord' if over.any() else 'stays below this chord'}. The smallest "
-        )
+        told = f"The curve {'rises above' if over.any() else 'stays below'} this chord. The smallest "
         verdict = "convex" if bumps <= 0.25 else "not convex"
         return Shown(f"{told}curvature is {1 - 4 * bumps:.3g}: the function is {verdict}.", **data)
 
@@ -140,47 +104,29 @@ def chord():
     return picture([left, right], show, handles=(Handle(0, "a", None), Handle(0, "b", None)), **knobs)
 
 
-# --- minima, saddles, plateaus -----------------------------------------------------------------------
-
-
 def grounds():
     """Return the still picture of four kinds of ground from above, with arrows downhill and curvatures."""
     box = ((-2, 2), (-1.5, 1.5))
-    cases = [
-        (_pure("minimum", [1, 1], box), "both above 0"),
-        (_pure("saddle", [1, -1], box), "one above 0,\none below"),
-        (_pure("maximum", [-1, -1], box), "both below 0"),
-        (plateau(), "nearly 0\nfar out"),
-    ]
-    figure = new_figure((9.6, 3.0))
-    with look():
-        axes = figure.subplots(1, 4)
-        figure.subplots_adjust(0.05, 0.24, 0.99, 0.9, wspace=0.28)
-        for ax, (land, text) in zip(axes, cases, strict=True):
-            height_map(ax, land)
-            xs, ys = (np.linspace(*side, 9)[1::2] for side in land.box)
-            w = np.stack(np.meshgrid(xs, ys), axis=-1)
-            down = -land.grad(w)
-            scale = 8 * np.abs(down).max()
-            ax.quiver(w[..., 0], w[..., 1], down[..., 0], down[..., 1], scale=scale, width=0.012, zorder=2)
-            ax.set(ylabel="", title=land.name.split(" with")[0], xlabel=f"curvatures {text}")
-    return Picture(
-        figure,
-        "Arrows point downhill. At a minimum all point to it, at a maximum away, at a saddle in along one "
-        "axis and out along the other; on a plateau they are too short to see.",
-    )
+    cases = {
+        "minimum": (pure("minimum", [1, 1], box), "both above 0"),
+        "saddle": (pure("saddle", [1, -1], box), "one above 0,\none below"),
+        "maximum": (pure("maximum", [-1, -1], box), "both below 0"),
+        "plateau": (plateau(), "nearly 0\nfar out"),
+    }
 
+    def draw(ax, case):
+        land, text = case
+        height_map(ax, land)
+        xs, ys = (np.linspace(*side, 9)[1::2] for side in land.box)
+        w = np.stack(np.meshgrid(xs, ys), axis=-1)
+        down = -land.grad(w)
+        scale = 8 * np.abs(down).max()
+        ax.quiver(w[..., 0], w[..., 1], down[..., 0], down[..., 1], scale=scale, width=0.012, zorder=2)
+        ax.set(ylabel="", xlabel=f"curvatures {text}")
 
-def _pure(name, curvatures, box):
-    curvatures = np.array(curvatures)
-    minima = [[0, 0]] if (curvatures > 0).all() else np.zeros((0, 2))
-    f = lambda w: 0.5 * (curvatures * w**2).sum(axis=-1)  # noqa: E731
-    return Landscape(name, f, lambda w: curvatures * w, [0, 0], minima, box)
-
-
-def saddle_steps(distance, lr, descent=0.5, far=0.5):
-    """Return how many steps the formula gives for |w[1]| to grow from `distance` to `far`."""
-    return np.log(far / distance) / np.log1p(lr * descent)
+    told = "Arrows point downhill. At a minimum all point to it, at a maximum away, at a saddle in along one "
+    told += "axis and out along the other; on a plateau they are too short to see."
+    return Picture(columns(cases, {"": draw}, (9.6, 3.0), adjust=(0.05, 0.24, 0.99, 0.9, 0.28)), told)
 
 
 def near_a_saddle(steps=500, far=0.5):
@@ -194,10 +140,9 @@ def near_a_saddle(steps=500, far=0.5):
         grad = noisy(land.grad, noise, seed) if noise else land.grad
         ws = path(gradient_descent, grad, np.array([-1.8, distance]), steps, lr=lr)
         away, formula = np.flatnonzero(np.abs(ws[:, 1]) > far), distance * (1 + 0.5 * lr) ** t
-        told = f"Still at the saddle after {steps} steps"
-        if away.size:
-            told = f"Away after {counted(away[0], 'step')}"
         needed = saddle_steps(distance, lr) if distance < far else 0
+        still = f"Still at the saddle after {steps} steps"
+        told = f"Away after {counted(away[0], 'step')}" if away.size else still
         data = {"walk": ws, "growth": np.abs(ws[:, 1]), "theory": (t[formula < 1], formula[formula < 1])}
         return Shown(f"{told}; the formula without noise says {needed:.0f}.", **data)
 
@@ -212,44 +157,14 @@ def near_a_saddle(steps=500, far=0.5):
     return picture([above, right], show, **knobs)
 
 
-def basin(w):
-    """Return the height of a plateau around a basin, for any number of weights: 1 − exp(−|w|²/32)."""
-    return -np.expm1(-(w**2).sum(axis=-1) / 32)
-
-
-def basin_grad(w):
-    """Return its gradient. It is the slope of landscapes.plateau(condition=1)."""
-    return w / 16 * np.exp(-(w**2).sum(axis=-1, keepdims=True) / 32)
-
-
-def plateau_walks(start, noise, weights=1, seed=0, steps=800, walkers=20, lr=3.0):
-    """Return the distance from the basin's centre along walks from `start`, shape (steps + 1, 1 + walkers).
-
-    The first walk is without noise. noise: standard deviation, in each of the `weights` coordinates.
-    """
-    rng = np.random.default_rng(seed)
-
-    def grad(w, t):
-        shakes = noise * rng.standard_normal((walkers, weights))
-        return basin_grad(w) + np.concatenate([np.zeros((1, weights)), shakes])
-
-    w0 = np.zeros((1 + walkers, weights))
-    w0[:, 0] = start
-    walk = itertools.islice(iterate(gradient_descent, grad, w0, lr=lr), steps + 1)
-    return np.array([np.linalg.norm(w, axis=-1) for (w,) in walk])
-
-
 def on_a_plateau(steps=800, walkers=20):
     """Return the scene of walks that start far out on a plateau: the profile, and distance against step.
 
     One walk is without noise; the others have noise of one size and different draws. lr is 3.
     start: distance from the centre.  weights: how many there are.
     """
-    edge, distance, shown = (
-        4.0,
-        np.linspace(0, 40, 201),
-        np.arange(0, steps + 1, 4),
-    )  # the slope is largest there
+    edge = 4.0  # the slope is largest there
+    distance, shown = np.linspace(0, 40, 201), np.arange(0, steps + 1, 4)
 
     def show(*, start, noise, weights, seed):
         distances = plateau_walks(start, noise, weights, seed, steps, walkers)
@@ -277,36 +192,6 @@ def on_a_plateau(steps=800, walkers=20):
     return picture([left, right], show, handles=(Handle(0, "start", None),), **knobs)
 
 
-# --- Newton's step -----------------------------------------------------------------------------------
-
-NEWTON_GROUNDS = {
-    "ravine": quadratic(condition=30.0, angle=30.0),
-    "saddle": saddle(),
-    "Rosenbrock": rosenbrock,
-    "Himmelblau": himmelblau,
-}
-
-
-def newton_walk(land, start, damping=0.0, steps=8):
-    """Return a walk of Newton's steps with (H + damping·I), shape (steps + 1, 2); NaN after a singular H."""
-    ws = np.full((steps + 1, 2), np.nan)
-    ws[0] = w = np.asarray(start, dtype=float)
-    for t in range(1, steps + 1):
-        step = newton_direction(land, w, damping)
-        if step is None:
-            break
-        ws[t] = w = w + step
-    return ws
-
-
-def newton_direction(land, w, damping=0.0):
-    """Return −(H + damping·I)⁻¹·g at w, or None where that does not exist."""
-    H = hessian(land.grad, w) + damping * np.eye(2)
-    if not np.isfinite(H).all() or np.linalg.cond(H) > 1e9:  # H itself is known to about nine digits
-        return None
-    return -np.linalg.solve(H, land.grad(w))
-
-
 def newton():
     """Return the scene of Newton's steps: from above, and the loss along the first one, model and truth."""
     reach = np.linspace(-0.5, 2, 126)
@@ -321,67 +206,32 @@ def newton():
         if move is None:
             told = f"Curvatures {curvatures}: with this damping one of them is 0, and there is no step."
             return Shown(told, low=None, high=None, **data)
-        model = reach * (g @ move) + 0.5 * reach**2 * (move @ H @ move)
-        size, change = max(np.abs(model).max(), 1e-9), land(w + move) - land(w)
-        truth = land(w + reach[:, None] * move) - land(w)
+        model, truth = change_along(land, w, move, reach)
+        promised, change = change_along(land, w, move, np.ones(1))
+        size = max(np.abs(model).max(), 1e-9)
         data |= {"truth": (reach, np.clip(truth, -50 * size, 50 * size)), "model": (reach, model)}
-        data |= {"dots": ([0, 1], [0, np.clip(change, -50 * size, 50 * size)]), "low": -1.3 * size}
-        data |= {"high": 3 * size}
-        told = (
-            f"Curvatures here: {curvatures}. The step begins {'downhill' if g @ move < 0 else 'uphill'} and "
-        )
-        told += (
-            f"changes the loss by {change:.3g}; the model promised {g @ move + 0.5 * move @ H @ move:.3g}."
-        )
-        return Shown(told, **data)
+        data |= {"dots": ([0, 1], [0, np.clip(change[0], -50 * size, 50 * size)])}
+        way = "downhill" if g @ move < 0 else "uphill"
+        told = f"Curvatures here: {curvatures}. The step begins {way} and "
+        told += f"changes the loss by {change[0]:.3g}; the model promised {promised[0]:.3g}."
+        return Shown(told, low=-1.3 * size, high=3 * size, **data)
 
     def panels(landscape):
         land = NEWTON_GROUNDS[landscape]
         left = from_above(LEFT, land, f"{land.name}; solid: 8 Newton steps, dotted: downhill", size=10)
         left.add(walk=line(NEWTON, markersize=6, linewidth=1.6, within=(-1e3, 1e3)))
-        left.add(downhill=line(ALERT, linestyle=":", linewidth=2.4, within=(-np.inf, np.inf)))
-        sides = (
-            ("how far along the first step (1: all of it)", -0.5, 2),
-            ("loss, less the loss at the start", "low", "high"),
-        )
-        right = Panel(
-            RIGHT, *sides, "start ({start_x:.3g}, {start_y:.3g})   damping {damping:g}", legend="upper center"
-        )
-        every = {"within": (-np.inf, np.inf)}
-        right.add(truth=line(LINE["color"], label="the loss", **every))
-        right.add(model=line(CENTRAL, linestyle="--", label="quadratic model", **every))
-        return [left, right.add(dots=dots(NEWTON["color"], size=8, **every))]
+        left.add(downhill=line(ALERT, linestyle=":", linewidth=2.4, within=ANYWHERE))
+        side = "how far along the first step (1: all of it)", -0.5, 2
+        right = Panel(RIGHT, side, ("loss, less the loss at the start", "low", "high"), legend="upper center")
+        right.title = "start ({start_x:.3g}, {start_y:.3g})   damping {damping:g}"
+        right.add(truth=line(LINE["color"], label="the loss", within=ANYWHERE))
+        right.add(model=line(CENTRAL, linestyle="--", label="quadratic model", within=ANYWHERE))
+        return [left, right.add(dots=dots(NEWTON["color"], size=8, within=ANYWHERE))]
 
     # On the saddle, from here Newton goes to it: higher up both curvatures are positive.
     knobs = {"start_x": knob(-1.5, -2.0, 2.0), "start_y": knob(0.3, -1.0, 1.5)}
     knobs |= {"damping": knob(0.0, [0.0, 0.1, 0.6, 1.0, 10.0, 100.0])}
     return picture(panels, show, landscape=knob("ravine", NEWTON_GROUNDS, still=True), **knobs)
-
-
-# --- a slice of a network's loss ---------------------------------------------------------------------
-
-
-def random_direction(net, w, seed=0):
-    """Return a random direction in which each layer is as long as the same layer of w (Li et al., 2018)."""
-    direction = np.random.default_rng(seed).standard_normal(net.n)
-    for part, layer in zip(net.layers(direction), net.layers(w), strict=True):
-        part *= np.linalg.norm(layer) / np.linalg.norm(part)
-    return direction
-
-
-def steepest_direction(net, w, iterations=60, h=1e-4):
-    """Return the direction of the largest curvature at w, as long as w: power iteration."""
-    u = np.random.default_rng(0).standard_normal(net.n)
-    for _ in range(iterations):
-        u = u / np.linalg.norm(u)
-        u = net.grad(w + h * u) - net.grad(w - h * u)
-    return u / np.linalg.norm(u) * np.linalg.norm(w)
-
-
-def curvature_along(net, w, direction, h=1e-4):
-    """Return the curvature of the loss at w along a direction, whose length does not matter."""
-    u = direction / np.linalg.norm(direction)
-    return float(u @ (net.grad(w + h * u) - net.grad(w - h * u)) / (2 * h))
 
 
 def network_slice(net, w, directions, points=(61, 49)):
@@ -390,31 +240,23 @@ def network_slice(net, w, directions, points=(61, 49)):
     directions: name → pair of directions, each of shape (n,). The picture's unit is the length of each.
     plane: which pair.  width: how far it reaches.  turn: the line's angle, in degrees.
     """
-    u, v = (np.linspace(-1, 1, n) for n in points)
-    fine = [np.linspace(-1, 1, 4 * n) for n in points]
-    along, light = np.linspace(-1, 1, 81), w.astype(np.float32)
-
-    def loss(a, b, plane):
-        first, second = (d.astype(np.float32) for d in directions[plane])
-        a, b = (np.asarray(x, dtype=np.float32)[..., None] for x in (a, b))
-        return net(light + a * first + b * second)
+    along = np.linspace(-1, 1, 81)
 
     @lru_cache
     def bands(plane, width):
-        heights = loss(*np.meshgrid(width * u, width * v), plane).astype(float)
-        heights = np.array([np.interp(fine[0], u, row) for row in heights])
-        heights = np.array([np.interp(fine[1], v, column) for column in heights.T]).T
+        heights = plane_heights(net, w, directions[plane], width, points)
         land = Landscape("", lambda w: heights, None, [0, 0], [[0, 0]], ((-1, 1), (-1, 1)))
-        return height_bands(land, [len(axis) for axis in fine])
+        return height_bands(land, heights.shape[::-1])
 
     def show(*, plane, width, turn):
         c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-        losses, (first, second) = loss(width * c * along, width * s * along, plane), directions[plane]
+        first, second = directions[plane]
+        losses = plane_losses(net, w, directions[plane], width * c * along, width * s * along)
         told = f"Along this line the loss goes from {losses[len(along) // 2]:.2g} in the middle to "
         told += f"{losses[0]:.2g} and {losses[-1]:.2g} at the ends. Curvature in the middle: "
+        told += f"{curvature_along(net, w, c * first + s * second):.2g}."
         data = {"map": bands(plane, width), "line": ([-c, c], [-s, s]), "losses": (along, losses)}
-        data |= {"middle": ([0], [0])}
-        return Shown(f"{told}{curvature_along(net, w, c * first + s * second):.2g}.", **data)
+        return Shown(told, middle=([0], [0]), **data)
 
     ends = -1, 1, False, [-1, 0, 1]
     left = Panel(LEFT, ("first direction, in widths", *ends), ("second direction, in widths", *ends))

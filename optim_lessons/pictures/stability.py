@@ -4,17 +4,18 @@ import numpy as np
 from matplotlib.colors import to_rgba_array
 
 from optim_lessons.lab.live import Handle
-from optim_lessons.lab.panels import Panel, Shown, band, dots, knob, level, line, log, picture, step
+from optim_lessons.lab.panels import Panel, Shown, band, dots, knob, line, log, picture, stacked
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, HEIGHTS, rule_label
-from optim_lessons.momentum import largest_root
-from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
+from optim_lessons.lab.plots import ALERT, HEIGHTS, roomiest, rule_label
+from optim_lessons.pictures.gradient_descent import FLAT, STEEP, ZERO
+
+from optim_lessons.studies.spectrum import (  # isort: skip
+    CREEPS, DIVERGES, FLIPS, LIMIT, OSCILLATES, regime, trace_and_determinant,
+)  # fmt: skip
 
 STEPS = 60
 LOWEST, HIGHEST = 1e-3, 15  # the ends of the map: lr × curvature
-LIMIT = 1 - 1e-9  # a factor per step of 1, less what rounding takes
 LEVELS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
-CREEPS, OSCILLATES, FLIPS, DIVERGES = "creeps", "oscillates", "flips", "diverges"
 
 
 def stability_map(rule, radius):
@@ -42,33 +43,29 @@ def stability_map(rule, radius):
 
     plane = Panel((0.065, 0.125, 0.475, 0.785), map=lambda ax: draw_map(ax, rule, radius))
     plane.add(bar=line("#222222", linewidth=2))
-    told = "lr {lr:.3g}   beta {beta:.3g}{shape}"
-    above = Panel((0.645, 0.565, 0.335, 0.345), step(STEPS, ""), ("w", -1.6, 1.6), told)
-    above.add(zero=level(QUIET, 0, linewidth=1), hide=lambda ax: ax.tick_params(labelbottom=False))
-    below = Panel((0.645, 0.125, 0.335, 0.345), step(STEPS), log("distance |w|", 1e-6, 1e2))
+    above, below = stacked(0.645, 0.335, STEPS, ("w", -1.6, 1.6), log("distance |w|", 1e-6, 1e2))
+    above.add(zero=ZERO).title = "lr {lr:.3g}   beta {beta:.3g}{shape}"
     for name, color, dash, marker in (("steep", STEEP, "-", "o"), ("flat", FLAT, "--", "s")):
         look = {"linestyle": dash, "marker": marker, "linewidth": 1.3, "markersize": 3}
         point = dots(color, marker=marker, size=10, markeredgecolor="white", clip_on=False, zorder=5)
         plane.add(**{f"{name} point": point})
         above.add(**{f"{name} walk": line(color, **look)})
-        below.add(
-            **{f"{name} distance": line(color, label=name, **look), f"{name} theory": band(color, alpha=0.3)}
-        )
+        below.add(**{f"{name} distance": line(color, label=name, **look)})
+        below.add(**{f"{name} theory": band(color, alpha=0.3)})
     knobs = {"lr": knob(0.1, 0.01, 5.0), "beta": knob(0.5, 0.0, 0.99)}
     knobs |= {"condition": knob(1.0, 1.0, 100.0, log=True)}
-    return picture(
-        [plane, above, below], show, figsize=(9.6, 4.6), handles=(Handle(0, "lr", "beta"),), **knobs
-    )
+    shape = {"figsize": (9.6, 4.6), "handles": (Handle(0, "lr", "beta"),)}
+    return picture([plane, above, below], show, **shape, **knobs)
 
 
 def _race_in_words(steep, flat):
     """Say which of two directions is slower, and how slow, from their factors per step."""
     both = f"Factors: steep {steep:.3f}, flat {flat:.3f}. "
     lost = [name for name, factor in (("steep", steep), ("flat", flat)) if factor >= LIMIT]
+    if lost[1:]:
+        return f"{both}Neither direction converges."
     if lost:
-        return both + (
-            "Neither direction converges." if lost[1:] else f"The {lost[0]} direction does not converge."
-        )
+        return f"{both}The {lost[0]} direction does not converge."
     digit = f"{np.log(10) / -np.log(max(steep, flat, 1e-300)):.1f} steps per digit in the long run."
     if f"{steep:.3f}" == f"{flat:.3f}":
         return f"{both}Both directions are alike: {digit}"
@@ -91,20 +88,11 @@ def draw_map(ax, rule, radius):
     ax.contour(x, beta, factor, [1], colors=ALERT, linewidths=2)
     trace, determinant = trace_and_determinant(rule, x, beta)
     ax.contour(x, beta, trace**2 / 4 - determinant, [0], colors="#222222", linestyles="--", linewidths=1.2)
-    here = regime(rule, x, beta)
+    here, words = regime(rule, x, beta), {"fontsize": 10, "style": "italic", "color": "#333333"}
     for name in (CREEPS, OSCILLATES, FLIPS, DIVERGES):
-        spot = _roomiest((here == name) & _free(x, beta, taken))
+        spot = roomiest((here == name) & _free(x, beta, taken))
         if spot is not None:
-            ax.text(
-                x[spot],
-                beta[spot],
-                name,
-                ha="center",
-                va="center",
-                fontsize=10,
-                style="italic",
-                color="#333333",
-            )
+            ax.text(x[spot], beta[spot], name, ha="center", va="center", **words)
     ax.set(xscale="log", xlim=(LOWEST, HIGHEST), ylim=(0, 1), xlabel="lr × curvature", ylabel="beta")
     ax.set_title(f"{rule_label(rule)}: factor per step (red: 1; dashed: border of oscillation)", fontsize=10)
 
@@ -118,42 +106,6 @@ def _free(x, beta, taken):
     decades = np.log10(x)
     near = [(abs(decades - np.log10(a)) < 0.15) & (abs(beta - b) < 0.03) for a, b in taken]
     return ~np.any(near, axis=0)
-
-
-def _roomiest(mask, every=8):
-    """Return the index of the point of a mask furthest from its border, or None if there is no room."""
-    coarse = np.pad(mask[::every, ::every], 1)
-    depth = np.zeros(coarse.shape, int)
-    while coarse.any():
-        depth += coarse
-        # Wide letters: a step to the side counts like one up or down, twice.
-        inner = coarse.copy()
-        for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1), (1, 2), (1, -2)):
-            inner &= np.roll(coarse, shift, axis)
-        coarse = inner
-    if depth.max() < 2:
-        return None
-    row, column = np.unravel_index(depth.argmax(), depth.shape)
-    return (row - 1) * every, (column - 1) * every
-
-
-def trace_and_determinant(rule, lr_times_curvature, beta):
-    """Return trace and determinant of the matrix that takes (w, m) to the next (w, m), read off the rule.
-
-    They are the sum and the product of its eigenvalues. Arrays broadcast.
-    """
-    one, none = np.ones_like(lr_times_curvature * beta), np.zeros_like(lr_times_curvature * beta)
-    w_from_w, m_from_w = rule(one, lr_times_curvature * one, none, lr=1.0, beta=beta)
-    w_from_m, m_from_m = rule(none, none, one, lr=1.0, beta=beta)
-    return w_from_w + m_from_m, w_from_w * m_from_m - w_from_m * m_from_w
-
-
-def regime(rule, lr_times_curvature, beta):
-    """Return how a rule moves on a parabola: "creeps", "oscillates", "flips" or "diverges"."""
-    trace, determinant = trace_and_determinant(rule, np.asarray(lr_times_curvature, float), beta)
-    moves = np.where(trace < 0, FLIPS, CREEPS)
-    moves = np.where(trace**2 / 4 < determinant, OSCILLATES, moves)
-    return np.where(largest_root(trace, determinant) >= LIMIT, DIVERGES, moves)
 
 
 def in_words(rule, lr_times_curvature, beta):
