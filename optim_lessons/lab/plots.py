@@ -109,6 +109,17 @@ def look():
         yield
 
 
+@contextlib.contextmanager
+def axes_in(size, *places):
+    """Yield a new figure and its axes, which what is drawn inside gives the course's style.
+
+    size: in inches.  places: left, bottom, width, height of each axes, in shares of the figure.
+    """
+    figure = new_figure(size)
+    with look():
+        yield figure, *(figure.add_axes(place) for place in places)
+
+
 @functools.cache
 def _style():
     style = matplotlib.rc_params_from_file(
@@ -222,7 +233,7 @@ def set_loss(line, losses, lowest=0.0):
     line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
 
 
-def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
+def columns(runs, rows, size=(9.6, 4.6), *, adjust, xlabel="step", **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
     runs: name → run.  rows: what stands beside the row → draw(ax, run).  adjust: as for subplots_adjust; else
@@ -236,7 +247,7 @@ def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
             for ax, draw in zip(column, rows.values(), strict=True):
                 draw(ax, run)
             column[0].set_title(name)
-            column[-1].set_xlabel("step")
+            column[-1].set_xlabel(xlabel)
         for ax, label in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(label)
     return figure
@@ -255,6 +266,15 @@ class Picture:
     def _repr_mimebundle_(self, include=None, exclude=None):
         png = figure_png(self.figure)
         return {"image/png": png, "text/plain": self.text}, {"image/png": shown(self.figure, self.text)}
+
+
+def to_diagnose(runs, rows, first, told, **layout):
+    """Return the still picture of `columns` of runs, whose text is first, then told(run) of each.
+
+    runs, rows, layout: as for `columns`.
+    """
+    each = "; ".join(f"{name}: {told(run)}" for name, run in runs.items())
+    return Picture(columns(runs, rows, **layout), f"{first} {each}.")
 
 
 def shown(figure, text):
