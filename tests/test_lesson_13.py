@@ -270,7 +270,7 @@ def test_the_picture_of_costs_says_no_number_and_tells_about_the_gpu(monkeypatch
 
 
 def test_the_kernel_on_the_page_computes_the_velocity_where_the_text_says():
-    text = picture.kernel_text(momentum, rosenbrock, lr=np.ones((1, 1)), beta=0.9)
+    text = sweep_times.kernel_text(momentum, rosenbrock, lr=np.ones((1, 1)), beta=0.9)
     assert "x13 = (float)h4 * r2;" in text  # beta times the velocity ...
     assert "x15 = x13 + x11;" in text  # ... plus the slope
     step = trace_step(momentum, rosenbrock.grad, 2, {"m": 0.0}, {"lr": np.ones((1, 1)), "beta": 0.9})

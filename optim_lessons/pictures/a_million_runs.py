@@ -11,24 +11,10 @@ from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, Picture, axes_in, height_map, path_line, set_path
 from optim_lessons.lab.reading import basins_reading, map_reading
 from optim_lessons.lab.scenes import about
-from optim_lessons.lab.sweep import final
 from optim_lessons.lab.tape.javascript import print_ground, print_rule
-from optim_lessons.lab.tape.kernel import print_walk
-from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.landscapes import himmelblau
 from optim_lessons.studies import boundary
-from optim_lessons.studies.maps import (
-    EDGES,
-    GROUNDS,
-    MEMORIES,
-    PAIRS,
-    RULES,
-    axis,
-    knobs_of,
-    reached,
-    runs_on,
-    starts,
-)
+from optim_lessons.studies import maps as study
 from optim_lessons.studies.sweep_times import WAYS, crossover, seconds
 
 GOOD = 1e-3  # a run that ends less than this above the minimum has arrived
@@ -38,8 +24,7 @@ STAYS = np.array([0, 60, 110], np.uint8)
 BASINS = np.array(
     [[0, 96, 168], [224, 160, 40], [0, 128, 96], [176, 81, 138], [150, 150, 150], [255, 255, 255]]
 )
-LETTERS = "ABCD"
-ENDS = (*LETTERS, "at none", "lost")
+ENDS = (*"ABCD", "at none", "lost")
 PIXEL = {"interpolation": "nearest", "zorder": 0}
 
 
@@ -59,17 +44,17 @@ def run_map():
     """
 
     def build(figure, *, rule, landscape, axes):
-        chosen, ground = RULES[rule], GROUNDS[landscape]
+        chosen, ground = study.RULES[rule], study.GROUNDS[landscape]
         left, right = figure.add_axes((0.075, 0.135, 0.4, 0.77)), figure.add_axes((0.63, 0.135, 0.355, 0.77))
-        sides = {name: axis(name, chosen, landscape) for name in ("lr", "memory", "start")}
-        across, up = PAIRS[axes]
+        sides = {name: study.axis(name, chosen, landscape) for name in ("lr", "memory", "start")}
+        across, up = study.PAIRS[axes]
         left.set(xlabel=across, xscale="log" if across == "lr" else "linear", xlim=sides[across][[0, -1]])
         left.set(ylabel=up, ylim=sides[up][[0, -1]])
         pixels = image().make(left, animated=True, gid="map", **PIXEL)
         _scale(figure.add_axes((0.485, 0.135, 0.012, 0.77)))
-        if landscape == "ravine" and axes == "lr and memory" and chosen in EDGES:
+        if landscape == "ravine" and axes == "lr and memory" and chosen in study.EDGES:
             dashed = {"color": ALERT, "linewidth": 1.2, "linestyle": "--", "animated": True}
-            left.plot(EDGES[chosen](MEMORIES), MEMORIES, **dashed)
+            left.plot(study.EDGES[chosen](study.MEMORIES), study.MEMORIES, **dashed)
         plus = {"linestyle": "", "marker": "+", "animated": True}
         cross = left.plot([], [], color="white", markersize=17, markeredgewidth=4, gid="cross", **plus)[0]
         inner = left.plot([], [], color=ALERT, markersize=15, markeredgewidth=2, gid="inner cross", **plus)[0]
@@ -80,15 +65,15 @@ def run_map():
 
         def move(*, lr, memory, start, steps):
             here = {"lr": lr, "memory": memory, "start": start}
-            third = ({*here} - {*PAIRS[axes]}).pop()
+            third = ({*here} - {*study.PAIRS[axes]}).pop()
             if shown[0] != (here[third], steps):
-                shown[:] = (here[third], steps), runs_on(axes, chosen, landscape, **here, steps=steps)
+                shown[:] = (here[third], steps), study.runs_on(axes, chosen, landscape, **here, steps=steps)
                 pixels.set_data(coloured(shown[1]))
             place = {name: np.clip(here[name], *sides[name][[0, -1]]) for name in (across, up)}
             for mark in (cross, inner):
                 mark.set_data([place[across]], [place[up]])
             w0 = np.array([start, ground.start[1]])
-            ws = path(chosen, ground.grad, w0, steps, lr=lr, **knobs_of(chosen, memory))
+            ws = path(chosen, ground.grad, w0, steps, lr=lr, **study.knobs_of(chosen, memory))
             set_path(line, ws, ground.box)
             its = ", ".join(f"{name} {here[name]:.3g}" for name in (across, up))
             its += " (beyond the map)" * any(place[name] != here[name] for name in place)
@@ -101,25 +86,25 @@ def run_map():
         return move
 
     def formulas(controls, *, rule, landscape, axes):
-        chosen, (across, up) = RULES[rule], PAIRS[axes]
-        of = {"lr": "lr", "memory": next(iter(knobs_of(chosen, 0)), None), "start": 0}
+        chosen, (across, up) = study.RULES[rule], study.PAIRS[axes]
+        of = {"lr": "lr", "memory": next(iter(study.knobs_of(chosen, 0)), None), "start": 0}
         sides = {
-            name: {"name": name, "of": its, "values": axis(name, chosen, landscape).tolist()}
+            name: {"name": name, "of": its, "values": study.axis(name, chosen, landscape).tolist()}
             for name, its in of.items()
         }
         its = {"across": sides.pop(across), "up": sides.pop(up)}
         its |= {"third": sides.popitem()[1] | {"values": None}, "good": GOOD, "low": LOW, "high": HIGH}
         its |= {"shades": SHADES(np.arange(SHADES.N), bytes=True)[:, :3].tolist(), "white": LOST.tolist()}
         its["words"] = ["all:", "cross:", "steps;", ",", "(beyond", "the", "map)"]
-        return _formulas("map of runs", chosen, GROUNDS[landscape]) | its
+        return _formulas("map of runs", chosen, study.GROUNDS[landscape]) | its
 
     still = {"rule": "momentum", "landscape": "ravine", "axes": "lr and memory"}
     moving = {"lr": 1.0, "memory": 0.5, "start": -3.0, "steps": 200}
-    ranges = {"rule": list(RULES), "landscape": list(GROUNDS), "axes": list(PAIRS)}
+    ranges = {"rule": list(study.RULES), "landscape": list(study.GROUNDS), "axes": list(study.PAIRS)}
     ranges |= {"lr": (1e-4, 10.0), "memory": (0.0, 0.99), "start": (-4.0, 4.0), "steps": (10, 200)}
 
     def on_the_map(values):
-        return (Handle(0, *PAIRS[values["axes"]]),)
+        return (Handle(0, *study.PAIRS[values["axes"]]),)
 
     return Scene(build, moving, still, ranges, size=(10.4, 4.2), handles=on_the_map, formulas=formulas)
 
@@ -154,7 +139,7 @@ def basins():
         ax.set(xlabel="w[0] at the start", ylabel="w[1] at the start")
         box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#333333"}
         middle = {"ha": "center", "va": "center", "fontsize": 10, "animated": True, "zorder": 4}
-        for letter, minimum in zip(LETTERS, himmelblau.minima, strict=True):
+        for letter, minimum in zip(ENDS, himmelblau.minima, strict=False):
             ax.text(*minimum, letter, bbox=box, **middle)
         widths = bars.barh(ENDS, np.zeros(6), color=BASINS / 255, edgecolor="#333333", animated=True)
         for name, bar in zip(ENDS, widths, strict=True):
@@ -164,8 +149,7 @@ def basins():
         settings = ax.set_title("", fontsize=10, animated=True, gid="settings")
 
         def move(*, lr, memory, steps):
-            chosen = RULES[rule]
-            ends = reached(final(chosen, himmelblau, starts(), steps, lr=lr, **knobs_of(chosen, memory)))
+            ends = study.basins(study.RULES[rule], lr, memory, steps)
             pixels.set_data(BASINS[ends].astype(np.uint8))
             shares = {name: float((ends == k).mean()) for k, name in enumerate(ENDS)}
             for bar, share in zip(widths, shares.values(), strict=True):
@@ -176,13 +160,13 @@ def basins():
         return move
 
     def formulas(controls, *, rule):
-        chosen, (xs, ys) = RULES[rule], starts().T
-        its = {"memory_of": next(iter(knobs_of(chosen, 0)), None), "label": rule, "names": list(ENDS)}
+        chosen, (xs, ys) = study.RULES[rule], study.starts().T
+        its = {"memory_of": next(iter(study.knobs_of(chosen, 0)), None), "label": rule, "names": list(ENDS)}
         its |= {"across": {"of": 0, "values": xs[:, 0].tolist()}, "up": {"of": 1, "values": ys[0].tolist()}}
         its |= {"shades": BASINS.tolist(), "words": [*f"{rule},".split(), "steps", ","]}
         return _formulas("basins", chosen, himmelblau) | its
 
-    ranges = {"rule": list(RULES), "lr": (1e-3, 1.0), "memory": (0.0, 0.99), "steps": (10, 300)}
+    ranges = {"rule": list(study.RULES), "lr": (1e-3, 1.0), "memory": (0.0, 0.99), "steps": (10, 300)}
     moving, still = {"lr": 0.01, "memory": 0.9, "steps": 200}, {"rule": "gradient descent"}
     return Scene(build, moving, still, ranges, size=(10.0, 4.6), formulas=formulas)
 
@@ -256,12 +240,6 @@ def gpu_in_one_line():
     if available:
         return f"{name}: rule, gradient and all steps are one kernel; the picture shows when it pays."
     return f"No GPU here ({name}). With one, rule, gradient and all steps of a sweep would be one kernel."
-
-
-def kernel_text(rule, landscape, **knobs):
-    """Return the loop that `final` gives to a GPU, in C; in single precision."""
-    step = trace_step(rule, landscape.grad, 2, parts(rule).state, knobs)
-    return print_walk(step, np.dtype(np.float32))[2]
 
 
 def maps(pictures, labels, sides=None, said=None):

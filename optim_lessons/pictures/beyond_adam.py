@@ -2,19 +2,14 @@
 
 import numpy as np
 
-from optim_lessons.beyond_adam import COEFFICIENTS, averaged, on_singular_value, schedule_free
+from optim_lessons.beyond_adam import COEFFICIENTS, on_singular_value
 from optim_lessons.choosing import expected_best
-from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab.fair import nearest, settled
 
 from optim_lessons.lab.panels import (  # isort: skip
     FREE, Panel, Shown, dots, from_above, knob, level, line, log, many, picture, step, upright,
 )  # fmt: skip
-from optim_lessons.lab.path import path, record
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, columns, counted
-from optim_lessons.landscapes import quadratic
-from optim_lessons.schedules import cosine
-from optim_lessons.sgd import noisy
 from optim_lessons.studies import beyond as study
 from optim_lessons.studies import protocol
 
@@ -176,8 +171,7 @@ def duel():
             data |= {rule: (budgets, its), f"ring of {rule}": ([trials], [its[trials - 1]])}
             said.append(f"{rule} {its[trials - 1]:.3f}")
             for part in ("train", "test"):
-                losses = study.duel_curves(rule, chosen_by, part).mean(axis=1)
-                data[f"{rule}, {part}"] = losses
+                losses = data[f"{rule}, {part}"] = study.duel_curves(rule, chosen_by, part).mean(axis=1)
             ends.append(f"{rule} {losses[-1]:.3f}")
         told = f"Best of {trials}, by {chosen_by}: {', '.join(said)}. The best of all {study.DUEL_TRIALS}, "
         return Shown(f"{told}test loss with fresh seeds: {', '.join(ends)}.", **data)
@@ -199,31 +193,27 @@ def duel():
 
 def sequences():
     """Return the scene of Schedule-Free's three points in a noisy ravine, beside SGD with the same lr."""
-    ravine = quadratic(condition=10, angle=30)
     looks = {"z": ("z: steps", PALE, 1), "w": ("w: gradients are taken here", "#0060a8", 1.5)}
     looks |= {"x": ("x: the mean of all z", "#b3261e", 2.5)}
 
     def show(*, lr, beta, noise, seed, steps):
-        grad = noisy(ravine.grad, noise, seed)
-        seen = record(schedule_free, grad, ravine.start, steps, lr=lr, beta=beta)
-        data = {"z": seen["w"] + seen["dz"], "w": seen["w"]}
-        data |= {"x": averaged(seen["w"], seen["dz"], seen["dx"])}
-        planned = path(gradient_descent, grad, ravine.start, steps, lr=cosine(lr, length=300))
-        losses = {f"loss at {name}": ravine(ws) for name, ws in (data | {"the plan's": planned}).items()}
+        data = study.free_and_planned(lr, beta, noise, seed, steps)
+        losses = {f"loss of {name}": study.RAVINE(ws) for name, ws in data.items()}
         data |= {name: np.nan_to_num(its, nan=1e3) for name, its in losses.items()}
         z, w, x, plan = map(settled, losses.values())
         told = f"Worst loss in the last tenth of {steps} steps: z {z:.2g}, w {w:.2g}, x {x:.2g}; SGD with "
         return Shown(f"{told}a cosine to step 300: {plan:.2g}.", **data)
 
-    above = from_above((0.07, 0.145, 0.45, 0.75), ravine, legend="lower right")
-    beside = Panel((0.62, 0.145, 0.365, 0.75), step(300), log("loss", 1e-4, 20), legend="upper right")
-    beside.title, within = "lr {lr:.3g}   beta {beta:g}   noise {noise:.2g}   steps {steps}", (1e-6, 1e3)
+    above = from_above((0.07, 0.145, 0.45, 0.75), study.RAVINE, legend="lower right")
+    told, within = "lr {lr:.3g}   beta {beta:g}   noise {noise:.2g}   steps {steps}", (1e-6, 1e3)
+    sides = step(300), log("loss", 1e-4, 20)
+    beside = Panel((0.62, 0.145, 0.365, 0.75), *sides, told, legend="upper right")
     for name, (label, colour, width) in looks.items():
         style = {"color": colour, "linestyle": "-", "linewidth": width}
         above.add(**{name: line(style, walk=True, label=label)})
-        beside.add(**{f"loss at {name}": line(style, within=within)})
-    style = {"color": "#008060", "linestyle": "--", "label": "SGD, cosine to step 300"}
-    beside.add(**{"loss at the plan's": line(style, within=within)})
+        beside.add(**{f"loss of {name}": line(style, within=within)})
+    look = {"linestyle": "--", "label": "SGD, cosine to step 300", "within": within}
+    beside.add(**{"loss of plan": line("#008060", **look)})
     knobs = {"lr": knob(0.5, 0.01, 2.0), "beta": knob(0.9), "noise": knob(0.5, 0.0, 3.0)}
     knobs |= {"seed": knob(0, 0, 20), "steps": knob(300, 10, 300)}
     return picture([above, beside], show, figsize=(10.2, 4.0), **knobs)

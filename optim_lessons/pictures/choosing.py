@@ -5,7 +5,8 @@ from textwrap import fill
 
 import numpy as np
 
-from optim_lessons.choosing import best_quantile, expected_best, good_width, paired_bootstrap, time_to_target
+from optim_lessons.choosing import best_quantile, expected_best, good_width, time_to_target
+from optim_lessons.choosing import counted as as_they_count
 from optim_lessons.lab.fair import best_of
 
 from optim_lessons.lab.panels import (  # isort: skip
@@ -13,20 +14,16 @@ from optim_lessons.lab.panels import (  # isort: skip
 )  # fmt: skip
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, axes_in, columns, counted
 from optim_lessons.pictures.gradient_descent import QUIET
-from optim_lessons.studies.guide import differences
+from optim_lessons.studies.guide import differences, paired
 from optim_lessons.studies.protocol import PROBLEMS, RULES, SCHEDULES
 
 PALE = "#9aa7b4"
 EVERYWHERE = (-np.inf, np.inf)
 NOW = {"linewidth": 1, "linestyle": ":"}
 COLOURS = {rule: RULE_STYLES[rule]["color"] for rule in RULES}
+LINES = {rule: RULE_STYLES[rule] | {"marker": ""} for rule in RULES}
 SHORT = {"gradient_descent": "descent", "momentum": "momentum", "nesterov": "Nesterov", "adagrad": "AdaGrad"}
 SHORT |= {"rmsprop": "RMSProp", "adam": "Adam", "adamw": "AdamW"}
-
-
-def style(rule):
-    """Return a rule's line, without markers, from its name."""
-    return RULE_STYLES[rule] | {"marker": ""}
 
 
 def races(problem):
@@ -62,20 +59,18 @@ def budget(table):
         trials = log("k, the budget of trials", 1, ks[-1], {k: k for k in (1, 2, 5, 10, 20, ks[-1])})
         left = Panel((0.085, 0.14, 0.47, 0.76), trials, _log_side("validation loss", low, high))
         left.title = f"mean of the best of k trials: {problem}"
-        left.add(**{rule: line(style(rule), (ks, mean)) for rule, mean in means.items()})
+        left.add(**{rule: line(LINES[rule], (ks, mean)) for rule, mean in means.items()})
         left.add(now=upright(ALERT, **NOW))
         side = _plain("validation loss of the best", low * 0.97, max(high, low * 1.1) * 1.03)
         right = _by_rule((0.665, 0.14, 0.32, 0.76), side, "k {k}, {schedule} lr: mean, and 8 cases of 10")
         for rule in RULES:
             right.add(**{f"band of {rule}": _bar(rule, linewidth=5, alpha=0.35)})
-        for rule in RULES:
             point = {"marker": RULE_STYLES[rule]["marker"], "size": 7, "within": EVERYWHERE}
             right.add(**{rule: dots(COLOURS[rule], **point)})
         return [left, right]
 
-    return picture(
-        panels, show, figsize=(10.4, 4.2), **races("digits, small network"), k=knob(8, 1, int(ks[-1]))
-    )
+    knobs = races("digits, small network") | {"k": knob(8, 1, int(ks[-1]))}
+    return picture(panels, show, figsize=(10.4, 4.2), **knobs)
 
 
 def two_rules(table, target_of):
@@ -84,16 +79,8 @@ def two_rules(table, target_of):
     target_of: a function of (table, problem), the validation loss to be reached; target multiplies it.
     """
 
-    def drawn(problem, schedule, *rules):
-        """Return the chosen rules' curves, and their paired differences with the mean and its interval."""
-        rows = {rule: table[problem, schedule, rule] for rule in rules}
-        tests = [table[problem, schedule, rule].test for rule in rules]
-        # A run that is lost counts as where it began.
-        curves = {rule: np.where(np.isfinite(row.curve), row.curve, row.start) for rule, row in rows.items()}
-        return curves, tests[0] - tests[1], *paired_bootstrap(*tests)
-
     def show(*, problem, schedule, rule, against, target):
-        curves, each, mean, low, high = drawn(problem, schedule, rule, against)
+        curves, each, mean, low, high = paired(table, problem, schedule, rule, against)
         goal, times = target_of(table, problem), []
         verdict = "a tie" if low <= 0 <= high else f"{SHORT[rule if high < 0 else against]} is ahead"
         for name in curves:
@@ -108,14 +95,14 @@ def two_rules(table, target_of):
         return Shown(told, level=target * goal, goal=goal, **data)
 
     def panels(problem, schedule, rule, against):
-        curves, each, mean, low, high = drawn(problem, schedule, rule, against)
+        curves, each, mean, low, high = paired(table, problem, schedule, rule, against)
         goal, seeds, middles = target_of(table, problem), np.arange(len(each)), []
         left = Panel((0.085, 0.14, 0.5, 0.76), legend="upper right")
         for name, losses in curves.items():
             least, middle, most = np.quantile(losses, [0, 0.5, 1], axis=1)
             shade = {"color": COLOURS[name], "alpha": 0.15, "linewidth": 0}
             area = functools.partial(_shade, low=least, high=most, **shade)
-            left.add(**{f"area of {name}": area, name: line(style(name), middle, label=SHORT[name])})
+            left.add(**{f"area of {name}": area, name: line(LINES[name], middle, label=SHORT[name])})
             middles.append(middle)
         side = "validation loss", min(np.min(middles), 0.6 * goal), max(np.max(middles), 1.5 * goal)
         left.sides = {"x": step(len(middle) - 1, "epoch"), "y": _log_side(*side)}
@@ -166,7 +153,7 @@ def widths(table, lrs):
         left.add(**{f"all {rule}": line(QUIET, (lrs, its), linewidth=1) for rule, its in swept.items()})
         right = _by_rule((0.7, 0.14, 0.28, 0.76), ("decades of good lr", 0, 5))
         for rule in RULES:
-            left.add(**{rule: line(style(rule), linewidth=2.4, within=EVERYWHERE)})
+            left.add(**{rule: line(LINES[rule], linewidth=2.4, within=EVERYWHERE)})
             right.add(**{f"bar of {rule}": _bar(rule, linewidth=9, solid_capstyle="butt")})
         return [left.add(level=level(ALERT, **NOW)), right]
 
@@ -246,9 +233,8 @@ def trials(results, part="validation_loss"):
     best = {}
     with axes_in((9.6, 3.4), (0.12, 0.16, 0.86, 0.74)) as (figure, ax):
         for name, row in _rule_rows(ax, results).items():
-            losses = results[name].history[part][-1].mean(axis=1)
-            start = float(results[name].history[part][0].mean())
-            counts = np.where(np.isfinite(losses), np.minimum(losses, start), start)
+            losses = results[name].history[part]
+            counts = as_they_count(losses[-1].mean(axis=1), float(losses[0].mean()))
             ax.plot(counts, np.full(len(counts), row), "|", color=COLOURS[name], markersize=13, alpha=0.7)
             best[name] = float(counts.min())
             ax.plot([best[name]], [row], "o", color=COLOURS[name], markersize=11, fillstyle="none")

@@ -9,7 +9,7 @@ from matplotlib.gridspec import GridSpec
 
 from optim_lessons.lab.panels import FREE, Panel, Shown, knob, line, log, note, picture, step
 from optim_lessons.lab.plots import ALERT, Picture, axes_in, columns, look, new_figure
-from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
+from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench, readings
 
 FIRST, LAST, PALE = "#0060a8", "#b87700", "#b4bec8"
 # Where each knob goes: from one end to the other, or through a list of choices.
@@ -34,18 +34,6 @@ AXES = {  # instrument -> title, limits, whether the axis is logarithmic
     "stuck": ("stuck units", (-0.05, 1.05), False),
     "size": ("length of the weights", (0.1, 1e3), True),
 }
-
-
-def readings(seen):
-    """Return what the panel draws of a run: instrument -> the (x, y) of its solid and of its dashed line."""
-    steps = np.arange(STEPS)
-    layers = {name: (seen[name][:, 0], seen[name][:, -1]) for name in ("gradient", "ratio")}
-    return {
-        "loss": ((seen["t"], seen["train"]), (seen["t"], seen["validation"])),
-        **{name: tuple((steps[: len(y)], y) for y in pair) for name, pair in layers.items()},
-        "stuck": ((seen["t"], seen["stuck"]),),
-        "size": ((seen["t"], seen["size"]),),
-    }
 
 
 def drawn(name, seen):

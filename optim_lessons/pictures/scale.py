@@ -41,8 +41,7 @@ def widths():
 
     def panels(rule):
         lrs = study.LRS[rule]
-        powers = np.log2(lrs[::4]).round().astype(int)
-        ticks = {2.0**k: f"$2^{{{k}}}$" for k in powers}
+        ticks = {lr: f"$2^{{{np.log2(lr):.0f}}}$" for lr in lrs[::4]}
         sides = log("lr", lrs[0], lrs[-1], ticks), log("training loss at the end", 0.015, HIGH)
         left = Panel((0.07, 0.145, 0.5, 0.75), *sides, legend={"loc": "lower left", "ncols": 2})
         left.title = "{rule}, {style}   factor {factor:.3g}: lr {lr:.3g}"

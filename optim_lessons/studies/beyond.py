@@ -26,12 +26,14 @@ from optim_lessons.lab import datasets
 from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp, softmax
-from optim_lessons.lab.path import path, stepper
+from optim_lessons.lab.path import path, record, stepper
 from optim_lessons.lab.races import Entrant, Problem
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.scale import bfloat16
 from optim_lessons.schedules import cosine, linear
+from optim_lessons.sgd import noisy
 from optim_lessons.studies import protocol
 from optim_lessons.weight_decay import adamw
 
@@ -370,6 +372,22 @@ def open_losses(name, way, lrs=None, seeds=OPEN_SEEDS, part=None):
             point = step(t, *point)
             mean = mean + np.float32(max(1 / (t + 1), 5 / (t + 6))) * (point[0] - mean)
     return np.array(rows)
+
+
+RAVINE = quadratic(condition=10, angle=30)
+
+
+def free_and_planned(lr, beta, noise, seed, steps):
+    """Return walks in a noisy RAVINE: Schedule-Free's points z, w and x, and SGD with a cosine to step 300.
+
+    Returns name → points; shape (steps + 1, 2).
+    """
+    grad = noisy(RAVINE.grad, noise, seed)
+    seen = record(schedule_free, grad, RAVINE.start, steps, lr=lr, beta=beta)
+    free = {"z": seen["w"] + seen["dz"], "w": seen["w"]}
+    free |= {"x": averaged(seen["w"], seen["dz"], seen["dx"])}
+    plan = path(gradient_descent, grad, RAVINE.start, steps, lr=cosine(lr, length=300))
+    return free | {"plan": plan}
 
 
 @cache

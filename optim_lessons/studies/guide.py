@@ -96,6 +96,17 @@ def standard_error(accuracy, examples):
     return math.sqrt(accuracy * (1 - accuracy) / examples)
 
 
+def paired(table, problem, schedule, *rules):
+    """Return two rules' curves, the differences of their test losses, their mean and its interval.
+
+    Curves: rule → validation losses, shape (epochs + 1, seeds); a run that is lost counts as where it began.
+    """
+    rows = {rule: table[problem, schedule, rule] for rule in rules}
+    tests = [table[problem, schedule, rule].test for rule in rules]
+    curves = {rule: np.where(np.isfinite(row.curve), row.curve, row.start) for rule, row in rows.items()}
+    return curves, tests[0] - tests[1], *paired_bootstrap(*tests)
+
+
 def differences(first, second, examples, tests=40):
     """Return the measured differences of two models in many tests, and the ends of their 95% intervals.
 

@@ -76,3 +76,8 @@ def reached(w, landscape=himmelblau, near=0.05):
 def starts(n=PIXELS, box=((-5, 5), (-5, 5))):
     """Return a lattice of starts, shape (n, n, 2)."""
     return np.stack(np.meshgrid(*(np.linspace(*side, n) for side in box)), axis=-1)
+
+
+def basins(rule, lr, memory, steps):
+    """Return which minimum of Himmelblau's ground each of the starts ends at, as `reached` says."""
+    return reached(final(rule, himmelblau, starts(), steps, lr=lr, **knobs_of(rule, memory)))

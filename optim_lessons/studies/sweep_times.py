@@ -1,12 +1,15 @@
-"""Seconds that many runs of Adam take on this machine: one after another, as one sweep, on a GPU."""
+"""What many runs of Adam cost on this machine: one after another, as one sweep, and as a GPU's one kernel."""
 
 import time
 
 import numpy as np
 
 from optim_lessons.adam import adam
+from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.path import path
 from optim_lessons.lab.sweep import final
+from optim_lessons.lab.tape.kernel import print_walk
+from optim_lessons.lab.tape.points import trace_step
 from optim_lessons.landscapes import rosenbrock
 
 
@@ -65,3 +68,9 @@ def crossover(sizes, slow, fast):
     """Return the first size from which on the second way is always the faster one, or None."""
     faster = [n for n, a, b in zip(sizes, slow, fast, strict=True) if b < a]
     return next((n for n in faster if all(m in faster for m in sizes if m >= n)), None)
+
+
+def kernel_text(rule, landscape, **knobs):
+    """Return the loop that `final` gives to a GPU, in C; in single precision."""
+    step = trace_step(rule, landscape.grad, 2, parts(rule).state, knobs)
+    return print_walk(step, np.dtype(np.float32))[2]
