@@ -18,15 +18,12 @@ import numpy as np
 from optim_lessons.lab.controls import Knob
 from optim_lessons.lab.live import Scene
 from optim_lessons.lab.plots import (
-    Picture,
     floor,
     height_bands,
     height_map,
     inside,
     knob_values,
-    look,
     loss_limits,
-    new_figure,
     rule_style,
 )
 
@@ -307,15 +304,6 @@ class Panel:
                 title.set_text(self.title.format_map(values))
 
         return put
-
-
-def still(panels, text, figsize=(9.6, 3.4)):
-    """Return the still picture of Panels in which nothing moves.  text: what is to be seen in it."""
-    figure = new_figure(figsize)
-    with look():
-        for panel in panels:
-            panel.draw(figure)
-    return Picture(figure, text)
 
 
 def _draw_side(ax, name, axis, side):

@@ -58,8 +58,8 @@ def tails():
         told = f"Loss after {study.STEPS} steps, in brackets gradient descent at its best lr: "
         return Shown(f"{told}{', '.join(said)}.", **data)
 
-    left = Panel((0.075, 0.155, 0.34, 0.73), log("class, frequent ones first", 0.9, 70))
-    left.sides["y"], left.title = log("examples", 1, 500), "tail {tail:g}: {classes} classes"
+    sides = log("class, frequent ones first", 0.9, 70), log("examples", 1, 500)
+    left = Panel((0.075, 0.155, 0.34, 0.73), *sides, "tail {tail:g}: {classes} classes")
     right = Panel((0.5, 0.155, 0.485, 0.73), step(study.STEPS), ("loss of the group", 0, 4.5))
     right.title, right.legend = "{rule}   lr {lr:.3g}{mark}", {"loc": "upper right"}
     for name, colour in GROUP_COLOURS.items():
@@ -141,8 +141,8 @@ def newton_schulz():
         told += f"{len(gradient)} between 0.68 and 1.21; before, from {first.min():.2g} to {first.max():.2g}."
         return Shown(told, **data)
 
-    left = Panel((0.07, 0.145, 0.4, 0.75), log("singular value of G / ‖G‖", 1e-4, 1))
-    left.sides["y"] = step(1.6, "what becomes of it")
+    sides = log("singular value of G / ‖G‖", 1e-4, 1), ("what becomes of it", 0, 1.6)
+    left = Panel((0.07, 0.145, 0.4, 0.75), *sides)
     left.title = "{a:g}·s {b:+g}·s³ {c:+g}·s⁵, {steps} times, {digits}"
     right = Panel((0.57, 0.145, 0.415, 0.75), step(most), log("singular values", 1e-4, 4))
     for side, panel in (("left", left), ("right", right)):
@@ -302,9 +302,7 @@ def four(steps):
         ax.plot(ranks, np.maximum(values, 1e-4), "o-", color=STYLES["Muon"]["color"])
         ax.set(yscale="log", ylim=(5e-4, 2))
 
-    adjust = 0.065, 0.19, 0.985, 0.88, 0.1
-    figure = columns(steps, {"over the largest": draw}, (10.2, 2.8), adjust=adjust, sharey=True)
-    for ax in figure.axes:
-        ax.set_xlabel("singular value")
+    layout = {"adjust": (0.065, 0.19, 0.985, 0.88, 0.1), "xlabel": "singular value", "sharey": True}
+    figure = columns(steps, {"over the largest": draw}, (10.2, 2.8), **layout)
     said = "; ".join(f"{letter} {', '.join(f'{x:.3f}' for x in values)}" for letter, values in steps.items())
     return Picture(figure, f"The singular values of four steps, over the largest: {said}.")
