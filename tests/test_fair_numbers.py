@@ -27,7 +27,6 @@ NO_CHOICE = {
         "the best of trials drawn at random, a range without order; where a curve's good stretch begins; "
         "which rule won a draw",
     ),
-    "pictures/a_million_runs.py": (1, "the nearest minimum"),
     "pictures/momentum.py": (1, "the direction that shrinks fastest"),
     "pictures/rmsprop.py": (1, "the step nearest to the minimum"),
     "pictures/schedules.py": (1, "the epoch of the lowest validation loss, in a curve that is drawn whole"),
@@ -35,6 +34,7 @@ NO_CHOICE = {
         4,
         "the epoch of the lowest loss; the pixel nearest to a slider, twice; the dots of maps drawn whole",
     ),
+    "studies/maps.py": (1, "the nearest minimum"),
     "studies/overfitting.py": (1, "the epoch at which early stopping stops"),
 }
 # Best values that pages find at an end of their range, and the words in which they speak of it.

@@ -36,6 +36,7 @@ from optim_lessons.studies.broken import (
     bench,
     faulty,
     network,
+    readings,
     sick,
     suspect,
 )
@@ -487,7 +488,7 @@ def test_the_panel_draws_the_readings_of_the_bench():
     explorer.set(lr=0.05, decay=3.0)
     seen = bench(rule="adam", lr=explorer.values["lr"], decay=3.0)
     for name in picture.AXES:
-        for i, (x, y) in enumerate(picture.readings(seen)[name]):
+        for i, (x, y) in enumerate(readings(seen)[name]):
             np.testing.assert_array_equal(explorer.shown[f"{name} {i}"][0], x)
             np.testing.assert_allclose(explorer.shown[f"{name} {i}"][1], y)
 

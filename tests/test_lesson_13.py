@@ -22,6 +22,7 @@ from optim_lessons.momentum import spectral_radius as momentum_radius
 from optim_lessons.nesterov import nesterov
 from optim_lessons.nesterov import spectral_radius as nesterov_radius
 from optim_lessons.pictures import a_million_runs as picture
+from optim_lessons.studies import boundary, maps, sweep_times
 
 
 def images(explorer):
@@ -31,21 +32,21 @@ def images(explorer):
 # --- the map --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("axes", picture.PAIRS)
-@pytest.mark.parametrize("rule", picture.RULES)
+@pytest.mark.parametrize("axes", maps.PAIRS)
+@pytest.mark.parametrize("rule", maps.RULES)
 def test_every_pixel_of_the_map_is_its_own_run(rule, axes):
-    chosen, ground = picture.RULES[rule], picture.GROUNDS["Himmelblau"]
+    chosen, ground = maps.RULES[rule], maps.GROUNDS["Himmelblau"]
     held = {"lr": 0.01, "memory": 0.6, "start": -1.0}
-    losses = picture.runs_on(axes, chosen, "Himmelblau", **held, steps=30)
-    across, up = picture.PAIRS[axes]
+    losses = maps.runs_on(axes, chosen, "Himmelblau", **held, steps=30)
+    across, up = maps.PAIRS[axes]
     # Not the corner of the largest lr: there the runs are chaotic, and a last digit decides where they end.
     for row, column in ((0, 0), (99, 30), (37, 50), (80, 12)):
         its = held | {
-            across: picture.axis(across, chosen, "Himmelblau")[column],
-            up: picture.axis(up, chosen, "Himmelblau")[row],
+            across: maps.axis(across, chosen, "Himmelblau")[column],
+            up: maps.axis(up, chosen, "Himmelblau")[row],
         }
         w0 = np.array([its["start"], ground.start[1]])
-        memory = picture.knobs_of(chosen, its["memory"])
+        memory = maps.knobs_of(chosen, its["memory"])
         ws = path(chosen, ground.grad, w0, 30, lr=its["lr"], **memory)
         loss = ground(ws[-1])
         if not loss <= ground(ws[0]):
@@ -57,8 +58,8 @@ def test_the_map_shows_these_losses_and_the_cross_its_run():
     explorer = explore(picture.run_map())
     explorer.set(lr=0.5, memory=0.3, start=-2.0, steps=40)
     left, right, _ = explorer.figure.axes
-    ravine = picture.GROUNDS["ravine"]
-    losses = picture.runs_on("lr and memory", momentum, "ravine", 0.5, 0.3, -2.0, 40)
+    ravine = maps.GROUNDS["ravine"]
+    losses = maps.runs_on("lr and memory", momentum, "ravine", 0.5, 0.3, -2.0, 40)
     np.testing.assert_array_equal(images(explorer)[0].get_array(), picture.coloured(losses))
     cross = left.lines[-1].get_xydata()[0]
     np.testing.assert_allclose(cross, [0.5, 0.3], rtol=1e-9)
@@ -79,10 +80,10 @@ def test_the_scale_beside_the_map_has_the_colours_of_the_map():
 
 
 def test_on_the_ravines_map_no_step_of_adam_is_longer_than_nine_lr_and_no_run_is_lost():
-    ground = picture.GROUNDS["ravine"]
-    sides = {name: picture.axis(name, adam, "ravine") for name in ("lr", "memory")}
+    ground = maps.GROUNDS["ravine"]
+    sides = {name: maps.axis(name, adam, "ravine") for name in ("lr", "memory")}
     w0 = np.broadcast_to(np.array([-3.0, ground.start[1]]), (len(sides["memory"]), len(sides["lr"]), 2))
-    knobs = picture.knobs_of(adam, sides["memory"][:, None, None])
+    knobs = maps.knobs_of(adam, sides["memory"][:, None, None])
     ws = path(adam, ground.grad, w0, 200, lr=sides["lr"][:, None], **knobs)
     longest = (np.abs(np.diff(ws, axis=0)).max(axis=-1) / sides["lr"]).max()
     assert 8.5 < longest < 9
@@ -98,7 +99,7 @@ def test_lost_runs_are_white_and_lower_losses_darker():
 def test_the_dashed_edge_is_where_the_spectral_radius_is_one():
     betas = np.linspace(0.01, 0.98, 9)
     radii = {momentum: momentum_radius, nesterov: nesterov_radius}
-    for rule, edge in picture._EDGES.items():
+    for rule, edge in maps.EDGES.items():
         lr = edge(betas)
         if rule in radii:
             assert (radii[rule](0.999 * lr, betas) < 1).all()
@@ -158,9 +159,9 @@ def test_the_goal_of_ten_steps_has_a_narrow_window_below_the_steepest_minimum_s_
 
 
 def test_the_four_maps_look_as_the_diagnosis_says():
-    maps = four_maps()
-    lost = {letter: np.isnan(x) for letter, x in maps.items()}
-    np.testing.assert_array_equal(maps["C"], np.broadcast_to(maps["C"][0], maps["C"].shape))  # no memory
+    four = four_maps()
+    lost = {letter: np.isnan(x) for letter, x in four.items()}
+    np.testing.assert_array_equal(four["C"], np.broadcast_to(four["C"][0], four["C"].shape))  # no memory
     first = {letter: x.argmax(axis=1) for letter, x in lost.items()}  # the first lost lr of each row
     assert (np.diff(first["A"]) <= 0).all()
     assert (np.diff(first["D"])[:-1] >= 0).all()  # at the very top 150 steps are not the long run yet
@@ -195,17 +196,17 @@ def test_the_basins_picture_is_what_path_reaches():
     explorer.set(rule="momentum", lr=0.01, memory=0.8, steps=150)
     drawn = images(explorer)[0].get_array()
     for row, column in ((3, 7), (50, 50), (80, 20), (99, 0)):
-        w0 = picture.starts()[row, column]
+        w0 = maps.starts()[row, column]
         end = path(momentum, himmelblau.grad, w0, 150, lr=0.01, beta=0.8)[-1]
-        np.testing.assert_array_equal(drawn[row, column], picture.BASINS[picture.reached(end[None])[0]])
+        np.testing.assert_array_equal(drawn[row, column], picture.BASINS[maps.reached(end[None])[0]])
     share = [float(bar.get_width()) for bar in explorer.figure.axes[1].patches]
     assert sum(share) == pytest.approx(1)
 
 
 def test_small_steps_give_four_basins_of_about_a_quarter_and_memory_breaks_their_borders():
-    w0 = picture.starts()
+    w0 = maps.starts()
     ends = {
-        beta: picture.reached(final(momentum, himmelblau, w0, 300, lr=0.01, beta=beta)) for beta in (0.0, 0.9)
+        beta: maps.reached(final(momentum, himmelblau, w0, 300, lr=0.01, beta=beta)) for beta in (0.0, 0.9)
     }
     shares = [(ends[0.0] == k).mean() for k in range(4)]
     assert 0.23 < min(shares) <= max(shares) < 0.27
@@ -228,7 +229,7 @@ def test_the_straight_line_in_the_million_runs_is_the_heavy_ball_s_limit_at_the_
 
 
 def test_the_timed_ways_do_the_same_and_a_step_of_adam_is_some_twenty_five_calls():
-    w0, lrs = picture._knobs(5)
+    w0, lrs = sweep_times.knobs_of_runs(5)
     np.testing.assert_allclose(
         final(adam, rosenbrock, w0, 20, lr=lrs), path(adam, rosenbrock.grad, w0, 20, lr=lrs)[-1], rtol=1e-3
     )
@@ -246,16 +247,16 @@ def test_the_timed_ways_do_the_same_and_a_step_of_adam_is_some_twenty_five_calls
 
 
 def test_ten_thousand_runs_together_cost_less_than_a_hundred_one_after_another():
-    one = min(picture.seconds("path: one sweep, all steps kept", 1) for _ in range(3))
-    many = min(picture.seconds("final: one sweep, the end kept", 10_000) for _ in range(3))
+    one = min(sweep_times.seconds("path: one sweep, all steps kept", 1) for _ in range(3))
+    many = min(sweep_times.seconds("final: one sweep, the end kept", 10_000) for _ in range(3))
     assert many < 100 * one  # about ten times on a quiet machine
 
 
 def test_a_crossover_is_the_first_size_from_which_on_one_way_stays_faster():
     sizes = [1, 10, 100, 1000]
-    assert picture.crossover(sizes, [1, 2, 3, 9], [5, 1, 4, 5]) == 1000
-    assert picture.crossover(sizes, [1, 2, 5, 9], [5, 1, 4, 5]) == 10
-    assert picture.crossover(sizes, [1, 2, 3, 4], [5, 5, 5, 5]) is None
+    assert sweep_times.crossover(sizes, [1, 2, 3, 9], [5, 1, 4, 5]) == 1000
+    assert sweep_times.crossover(sizes, [1, 2, 5, 9], [5, 1, 4, 5]) == 10
+    assert sweep_times.crossover(sizes, [1, 2, 3, 4], [5, 5, 5, 5]) is None
 
 
 def test_the_picture_of_costs_says_no_number_and_tells_about_the_gpu(monkeypatch):
@@ -263,13 +264,13 @@ def test_the_picture_of_costs_says_no_number_and_tells_about_the_gpu(monkeypatch
     shown = picture.cost()
     assert not re.search(r"\d", shown.text)
     assert ("No GPU here" in picture.gpu_in_one_line()) != gpu()[0]
-    measured = {way: {1: 1.0, 10: 1.0, 100: 2.0} for way in picture.WAYS}
+    measured = {way: {1: 1.0, 10: 1.0, 100: 2.0} for way in sweep_times.WAYS}
     measured["final on the GPU"] = {1: 2.0, 10: 1.5, 100: 1.0}
     assert picture._overtakes(measured, "a card") == "a card is faster from 100 runs on"
 
 
 def test_the_kernel_on_the_page_computes_the_velocity_where_the_text_says():
-    text = picture.kernel_text(momentum, rosenbrock, lr=np.ones((1, 1)), beta=0.9)
+    text = sweep_times.kernel_text(momentum, rosenbrock, lr=np.ones((1, 1)), beta=0.9)
     assert "x13 = (float)h4 * r2;" in text  # beta times the velocity ...
     assert "x15 = x13 + x11;" in text  # ... plus the slope
     step = trace_step(momentum, rosenbrock.grad, 2, {"m": 0.0}, {"lr": np.ones((1, 1)), "beta": 0.9})
@@ -280,21 +281,21 @@ def test_the_kernel_on_the_page_computes_the_velocity_where_the_text_says():
 # --- the edge -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", picture.PLACES)
+@pytest.mark.parametrize("place", boundary.PLACES)
 def test_the_point_of_the_edge_has_a_neighbour_that_goes(place):
-    x, y = picture.on_the_edge(place)
-    assert picture.stays(place, np.array([x]), np.array([y])).all()
+    x, y = boundary.on_the_edge(place)
+    assert boundary.stays(place, np.array([x]), np.array([y])).all()
     nearby = x * (1 + np.arange(1, 9) * np.finfo(float).eps)
-    assert not picture.stays(place, nearby, np.full(8, y)).all()
+    assert not boundary.stays(place, nearby, np.full(8, y)).all()
 
 
-@pytest.mark.parametrize("place", picture.PLACES)
+@pytest.mark.parametrize("place", boundary.PLACES)
 def test_the_edge_picture_shows_which_runs_of_path_stay(place):
     explorer = explore(picture.edge())
     explorer.set(place=place, zoom=2)
     drawn = images(explorer)[0].get_array()
-    xs, ys = picture.window(place, 2)
-    rule, landscape, *_ = picture.PLACES[place]
+    xs, ys = boundary.window(place, 2)
+    rule, landscape, *_ = boundary.PLACES[place]
     for row, column in ((5, 5), (64, 64), (100, 30), (30, 100)):
         end = path(rule, landscape.grad, landscape.start, 300, lr=xs[column], beta=ys[row])[-1]
         expected = picture.STAYS if np.abs(end).max() < 1e3 else picture.LOST
@@ -302,10 +303,10 @@ def test_the_edge_picture_shows_which_runs_of_path_stay(place):
 
 
 def slope(place, zoom):
-    xs, ys = picture.window(place, zoom)
-    inside = picture.stays(place, xs[None, :], ys[:, None])
+    xs, ys = boundary.window(place, zoom)
+    inside = boundary.stays(place, xs[None, :], ys[:, None])
     sizes = 2 ** np.arange(1, 6)
-    return np.polyfit(np.log(sizes), np.log([picture.mixed_boxes(inside, int(n)) for n in sizes]), 1)[0]
+    return np.polyfit(np.log(sizes), np.log([boundary.mixed_boxes(inside, int(n)) for n in sizes]), 1)[0]
 
 
 def test_zoomed_two_to_the_36_the_edge_is_a_line_in_the_ravine_and_as_rough_as_ever_elsewhere():
@@ -317,16 +318,16 @@ def test_zoomed_two_to_the_36_the_edge_is_a_line_in_the_ravine_and_as_rough_as_e
 
 def test_in_float32_the_window_falls_into_bars_from_zoom_16_on():
     for zoom, few in ((10, False), (18, True)):
-        xs, _ = picture.window("Himmelblau", zoom)
+        xs, _ = boundary.window("Himmelblau", zoom)
         assert (np.unique(xs.astype(np.float32)).size < 100) == few
 
 
 def test_boxes_that_hold_both_kinds_are_counted():
     x, y = np.meshgrid(np.arange(128), np.arange(128))
     for n in (2, 4, 8, 16, 32):
-        assert picture.mixed_boxes(x < 65, n) == 128 // n  # a straight line
-        assert picture.mixed_boxes((x + y) % 2 == 0, n) == (128 // n) ** 2  # everywhere
-        assert picture.mixed_boxes(x < 999, n) == 0
+        assert boundary.mixed_boxes(x < 65, n) == 128 // n  # a straight line
+        assert boundary.mixed_boxes((x + y) % 2 == 0, n) == (128 // n) ** 2  # everywhere
+        assert boundary.mixed_boxes(x < 999, n) == 0
 
 
 def test_the_dimension_and_its_error_are_those_of_known_powers():
@@ -334,7 +335,7 @@ def test_the_dimension_and_its_error_are_those_of_known_powers():
     rng = np.random.default_rng(0)
     for d in (1.0, 1.5, 1.8):
         mean = 2000 * (eps / eps[0]) ** (2 - d)
-        found = [picture.dimension(eps, rng.poisson(mean)) for _ in range(300)]
+        found = [boundary.dimension(eps, rng.poisson(mean)) for _ in range(300)]
         error = np.array([x - d for x, _ in found])
         assert abs(error.mean()) < 0.02
         assert np.mean(np.abs(error) < 2 * np.array([e for _, e in found])) > 0.9  # two standard errors
@@ -344,7 +345,7 @@ def test_the_dimension_is_one_in_the_ravine_and_far_from_it_elsewhere_whatever_t
     eps = 2.0 ** -np.arange(5, 18, 2)
     for place, low, high in (("ravine", 0.7, 1.3), ("Rosenbrock", 1.5, 1.75), ("Himmelblau", 1.68, 1.8)):
         for seed in (1, 2):
-            d, error = picture.dimension(eps, [picture.uncertain(place, e, seed=seed) for e in eps])
+            d, error = boundary.dimension(eps, [boundary.uncertain(place, e, seed=seed) for e in eps])
             assert low < d < high
             assert (d - 1 > 5 * error) == (place != "ravine")
 
@@ -353,14 +354,14 @@ def test_the_edge_on_himmelblau_s_ground_is_decided_within_150_steps():
     eps = 2.0 ** -np.arange(5, 18, 2)
     found = []
     for steps in (150, 300, 1200):
-        counts = [picture.uncertain("Himmelblau", e, steps=steps) for e in eps]
-        found.append(picture.dimension(eps, counts)[0])
+        counts = [boundary.uncertain("Himmelblau", e, steps=steps) for e in eps]
+        found.append(boundary.dimension(eps, counts)[0])
     assert np.ptp(found) < 0.01
 
 
 def test_single_precision_moves_pixels_of_the_edge_and_no_share():
     for place, most in (("ravine", 5), ("Rosenbrock", 40), ("Himmelblau", 200)):
-        single, double = (picture.edge_map(place, dtype) for dtype in (np.float32, float))
+        single, double = (boundary.edge_map(place, dtype) for dtype in (np.float32, float))
         moved = single != double
         assert moved.sum() <= most
         assert abs(single.mean() - double.mean()) < 0.002

@@ -44,25 +44,25 @@ def test_no_best_lr_stands_at_the_end_of_its_range():
     with every_best() as heard:
         for rule in study.TAIL_RULES:
             for tail in study.TAILS:
-                picture.tail_best(tail, rule)
-        picture.word_ways()
-        picture.matrix_best.cache_clear()
-        picture.open_best.cache_clear()
+                study.tail_best(tail, rule)
+        study.word_ways()
+        study.matrix_best.cache_clear()
+        study.open_best.cache_clear()
         for rule in study.MATRIX_RULES:
-            picture.matrix_best(rule)
+            study.matrix_best(rule)
         for problem in study.OPEN_EPOCHS:
             for way in study.WAYS:
-                picture.open_best(problem, way)
+                study.open_best(problem, way)
     assert not [str(best) for best in heard if best.at_edge]
     assert len(heard) == 4 * 7 + 4 + 5 * 6 + 2 * 4
 
 
 def test_with_each_factor_every_rule_was_tried():
-    bests = [(picture.tail_best(t, r)[0], study.TAIL_LRS[r]) for t in study.TAILS for r in study.TAIL_RULES]
-    bests += [(best, study.MATRIX_RULES[r][2]) for r in study.MATRIX_RULES for best in picture.matrix_best(r)]
+    bests = [(study.tail_best(t, r)[0], study.TAIL_LRS[r]) for t in study.TAILS for r in study.TAIL_RULES]
+    bests += [(best, study.MATRIX_RULES[r][2]) for r in study.MATRIX_RULES for best in study.matrix_best(r)]
     tried = [(best, lrs, picture.FACTORS) for best, lrs in bests]
     tried += [
-        (picture.open_best(problem, way)[0], study.OPEN_LRS, picture.END_FACTORS)
+        (study.open_best(problem, way)[0], study.OPEN_LRS, picture.END_FACTORS)
         for problem in study.OPEN_EPOCHS
         for way in study.WAYS
     ]
@@ -75,10 +75,10 @@ def test_with_each_factor_every_rule_was_tried():
 
 def test_each_group_of_classes_has_about_a_third_of_the_examples():
     for tail in study.TAILS:
-        its = picture.shares(study.counts(tail))
+        its = study.shares(study.counts(tail))
         assert its.sum() == pytest.approx(1)
         assert (np.abs(its - 1 / 3) < 0.12).all()
-    assert (np.abs(picture.shares(study.results()["words"].sum(axis=0)) - 1 / 3) < 0.02).all()
+    assert (np.abs(study.shares(study.results()["words"].sum(axis=0)) - 1 / 3) < 0.02).all()
 
 
 def test_the_counts_of_words_are_all_that_softmax_regression_on_them_needs():
@@ -91,7 +91,7 @@ def test_the_counts_of_words_are_all_that_softmax_regression_on_them_needs():
     net = softmax(np.array(X), np.array(y))
     biases = np.arange(net.n) >= 9  # the table has none: hold them at 0
     walk = path(adam, lambda w: np.where(biases, 0, net.grad(w)), np.zeros(net.n), study.STEPS, lr=0.25)
-    found = np.tensordot(picture.shares(table.sum(axis=0)), study.word_losses("Adam", table, [0.25]), 1)
+    found = np.tensordot(study.shares(table.sum(axis=0)), study.word_losses("Adam", table, [0.25]), 1)
     np.testing.assert_allclose(found[:, 0], net(walk), rtol=1e-4)
 
 
@@ -111,19 +111,19 @@ def test_the_lowest_losses_of_words_are_where_adam_ends():
 
 
 def test_on_words_gradient_descent_learns_the_frequent_ones_first_and_adam_and_lion_learn_all_alike():
-    ways = {rule: way[:, 10] for rule, way in picture.word_ways().items()}
+    ways = {rule: way[:, 10] for rule, way in study.word_ways().items()}
     for rule in ("gradient descent", "momentum"):
         assert ways[rule][0] > 2 * ways[rule][2]
     for rule in ("Lion", "Adam"):
         assert (ways[rule] > 0.83).all()
-    late = {rule: way[:, -1] for rule, way in picture.word_ways().items()}
+    late = {rule: way[:, -1] for rule, way in study.word_ways().items()}
     assert late["gradient descent"][2] < 0.8 < 0.9 < late["gradient descent"][0]
     assert (late["momentum"] > 0.96).all()
 
 
 def test_the_longer_the_tail_the_further_gradient_descent_is_behind_adam():
     def ends(rule):
-        return np.array([picture.tail_best(tail, rule)[0].score for tail in study.TAILS])
+        return np.array([study.tail_best(tail, rule)[0].score for tail in study.TAILS])
 
     quotient = ends("gradient descent") / ends("Adam")
     assert quotient[0] < 1.15
@@ -133,18 +133,18 @@ def test_the_longer_the_tail_the_further_gradient_descent_is_behind_adam():
 
 
 def test_gradient_descents_best_lr_is_a_compromise_between_frequent_and_rare_classes():
-    best, losses = picture.tail_best(1.0, "gradient descent")
+    best, losses = study.tail_best(1.0, "gradient descent")
     at_best, at_half = losses[:, -1, best.index], losses[:, -1, best.index - 1]
     assert at_half[0] < 0.6 * at_best[0]
     assert at_half[2] > 1.2 * at_best[2]
-    adams = picture.tail_best(1.0, "Adam")
+    adams = study.tail_best(1.0, "Adam")
     assert at_best[2] / adams[1][2, -1, adams[0].index] == pytest.approx(1.6, abs=0.05)
 
 
 def test_the_scene_of_tails_shows_the_stored_losses():
     explorer = explore(picture.tails())
     explorer.set(tail=1.5, rule="Adam", factor=2.0)
-    best, losses = picture.tail_best(1.5, "Adam")
+    best, losses = study.tail_best(1.5, "Adam")
     drawn = lines(explorer, 1)["rare"].get_ydata()
     np.testing.assert_allclose(drawn, np.minimum(losses[2, :, best.index + 1], 20))
 
@@ -199,7 +199,7 @@ def test_soap_does_not_see_the_axes_and_is_adam_where_they_are_its_own():
 
 
 def test_adam_feels_the_turn_and_the_rules_for_matrices_do_not():
-    ends = {rule: [best.score for best in picture.matrix_best(rule)] for rule in study.MATRIX_RULES}
+    ends = {rule: [best.score for best in study.matrix_best(rule)] for rule in study.MATRIX_RULES}
     assert ends["Adam"][0] < 1e-9
     assert min(ends["Adam"][2:]) > 1e-5
     for rule in ("Shampoo", "SOAP", "Muon", "momentum"):
@@ -211,7 +211,7 @@ def test_adam_feels_the_turn_and_the_rules_for_matrices_do_not():
 
 
 def test_momentum_is_lost_at_twice_its_best_lr_on_every_turn():
-    for turn, best in enumerate(picture.matrix_best("momentum")):
+    for turn, best in enumerate(study.matrix_best("momentum")):
         assert (study.results()["matrices momentum"][turn][-1, best.index + 2 :] == 1).all()
 
 
@@ -219,7 +219,7 @@ def test_the_scene_of_matrices_shows_the_stored_losses():
     explorer = explore(picture.matrices())
     explorer.set(turn=0.2, factor=0.5)
     for rule in study.MATRIX_RULES:
-        k = picture.matrix_best(rule)[3].index - 2
+        k = study.matrix_best(rule)[3].index - 2
         drawn = lines(explorer, 0)[rule].get_ydata()
         np.testing.assert_allclose(
             drawn, np.maximum(study.results()[f"matrices {rule}"][3][:, k], 1e-11), rtol=1e-6
@@ -282,9 +282,7 @@ def test_a_stored_trial_of_the_duel_comes_out_again():
 
 
 def test_muon_trains_faster_than_adamw_and_what_it_is_worth_on_new_digits_depends_on_the_choice():
-    found = {
-        key: (picture.duel_curves("Muon", *key)[-1], picture.duel_curves("AdamW", *key)[-1]) for key in DUEL
-    }
+    found = {key: (study.duel_curves("Muon", *key)[-1], study.duel_curves("AdamW", *key)[-1]) for key in DUEL}
     for by in ("validation", "train"):
         muons, adamws = found[by, "train"]
         assert (muons < adamws).all()
@@ -297,7 +295,7 @@ def test_muon_trains_faster_than_adamw_and_what_it_is_worth_on_new_digits_depend
 def test_by_validation_the_duel_is_level_at_every_budget_and_by_training_it_is_not():
     budgets = [1, 4, 24]
     by_validation, by_training = (
-        [expected_best(picture.duel_trials(rule, judge), budgets) for rule in ("AdamW", "Muon")]
+        [expected_best(study.duel_trials(rule, judge), budgets) for rule in ("AdamW", "Muon")]
         for judge in ("validation", "train")
     )
     assert (np.abs(by_validation[1] / by_validation[0] - 1) < 0.15).all()
@@ -309,7 +307,7 @@ def test_the_scene_of_the_duel_shows_the_expected_best():
     explorer = explore(picture.duel())
     explorer.set(trials=12, chosen_by="train")
     drawn = lines(explorer, 0)["Muon"].get_ydata()
-    assert drawn[11] == pytest.approx(expected_best(picture.duel_trials("Muon", "train"), 12))
+    assert drawn[11] == pytest.approx(expected_best(study.duel_trials("Muon", "train"), 12))
 
 
 # --- no end date ---------------------------------------------------------------------------------------
@@ -349,7 +347,7 @@ def test_a_slice_of_the_stored_ends_comes_out_again():
 
 def test_with_right_labels_schedule_free_needs_no_end_date_and_loses_nothing():
     last, half = (
-        {way: picture.fresh_losses("right labels", way)[row] for way in study.WAYS} for row in (-1, 6)
+        {way: study.fresh_losses("right labels", way)[row] for way in study.WAYS} for row in (-1, 6)
     )
     _, _, high = paired_bootstrap(last["Schedule-Free"], last["cosine"])
     assert high < 0
@@ -359,10 +357,10 @@ def test_with_right_labels_schedule_free_needs_no_end_date_and_loses_nothing():
 
 
 def test_with_wrong_labels_the_mean_of_the_walk_is_ahead_and_schedule_free_is_not():
-    tuned = {way: picture.open_best("a fifth wrong", way)[0].score for way in study.WAYS}
+    tuned = {way: study.open_best("a fifth wrong", way)[0].score for way in study.WAYS}
     assert min(tuned, key=tuned.get) == "average"
     assert tuned["Schedule-Free"] > tuned["cosine"]
-    last = {way: picture.fresh_losses("a fifth wrong", way)[-1] for way in study.WAYS}
+    last = {way: study.fresh_losses("a fifth wrong", way)[-1] for way in study.WAYS}
     assert paired_bootstrap(last["average"], last["cosine"])[2] < 0
     _, low, high = paired_bootstrap(last["Schedule-Free"], last["cosine"])
     assert low < 0 < high
@@ -371,7 +369,7 @@ def test_with_wrong_labels_the_mean_of_the_walk_is_ahead_and_schedule_free_is_no
 def test_the_scene_of_ends_shows_the_stored_losses():
     explorer = explore(picture.ends())
     explorer.set(problem="a fifth wrong", factor=2.0)
-    best, losses = picture.open_best("a fifth wrong", "cosine")
+    best, losses = study.open_best("a fifth wrong", "cosine")
     drawn = lines(explorer, 0)["cosine"].get_ydata()
     np.testing.assert_allclose(drawn, np.minimum(losses[:, best.index + 2], 10))
 
@@ -389,30 +387,30 @@ def test_a_stored_trial_of_the_race_comes_out_again():
 
 
 def test_muon_is_alone_first_on_test_on_both_networks_and_momentum_on_the_tumours():
-    assert [picture.race_firsts(problem) for problem in study.RACE_PROBLEMS] == [
+    assert [study.race_firsts(problem) for problem in study.RACE_PROBLEMS] == [
         ["momentum"], ["Muon"], ["Muon"],
     ]  # fmt: skip
-    tests = [losses.mean() for losses in picture.race_losses("tumours, scaled", "test").values()]
+    tests = [losses.mean() for losses in study.race_losses("tumours, scaled", "test").values()]
     assert 1.28 < max(tests) / min(tests) < 1.34
     for problem in study.RACE_PROBLEMS[1:]:
-        tests = {rule: losses.mean() for rule, losses in picture.race_losses(problem, "test").items()}
+        tests = {rule: losses.mean() for rule, losses in study.race_losses(problem, "test").items()}
         assert sorted(tests, key=tests.get).index("Lion") >= 6
 
 
 def test_on_text_muon_leads_with_48_trials_and_not_with_4():
-    losses = picture.race_losses("next character", "trials")
+    losses = study.race_losses("next character", "trials")
     few, many = ({rule: expected_best(its, k) for rule, its in losses.items()} for k in (4, 48))
     assert min(many, key=many.get) == "Muon"
     assert few["Muon"] > min(few.values()) + 0.05
     few = {
-        rule: expected_best(its, 4) for rule, its in picture.race_losses("tumours, scaled", "trials").items()
+        rule: expected_best(its, 4) for rule, its in study.race_losses("tumours, scaled", "trials").items()
     }
     assert set(sorted(few, key=few.get)[:2]) == {"Schedule-Free SGD", "gradient descent"}
 
 
 def test_schedule_free_is_within_a_quarter_of_the_best_on_validation():
     for problem in study.RACE_PROBLEMS:
-        best = {rule: its.min() for rule, its in picture.race_losses(problem, "trials").items()}
+        best = {rule: its.min() for rule, its in study.race_losses(problem, "trials").items()}
         for rule in ("Schedule-Free SGD", "Schedule-Free Adam"):
             assert best[rule] < 1.25 * min(best.values())
 

@@ -27,7 +27,7 @@ from optim_lessons.studies import scaling as study
 
 def power(rule, style):
     """Return the power of the best lr over the widths."""
-    return picture.power_of(study.WIDTHS, picture.best_lrs(rule, style))
+    return study.power_of(study.WIDTHS, study.best_lrs(rule, style))
 
 
 # --- the module ----------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ SAID = {"SGD": (-0.5, 0.5, 1), "Adam": (0, 1, 1), "Muon": (0, 0, 0.5)}
 @pytest.mark.parametrize("rule", SAID)
 def test_the_first_steps_effect_grows_by_the_powers_that_are_derived_and_not_under_mup(rule):
     for style, said in (("standard", SAID[rule]), ("muP", (0, 0, 0))):
-        y = picture.changes(rule, style)[1:]
-        found = [picture.power_of(study.WIDTHS[1:], layer) for layer in y.T]
+        y = study.changes(rule, style)[1:]
+        found = [study.power_of(study.WIDTHS[1:], layer) for layer in y.T]
         np.testing.assert_allclose(found, said, atol=0.26)
         assert (np.array(found) < np.array(said) + 0.06).all()
 
@@ -169,16 +169,16 @@ def test_no_best_lr_of_a_width_a_batch_or_an_end_stands_at_the_end_of_its_range(
     with every_best() as heard:
         for rule in study.LRS:
             for style in study.STYLES:
-                picture.best_lrs(rule, style)
+                study.best_lrs(rule, style)
         for rule in study.BATCH_LRS:
             for goal in study.GOALS:
-                picture.best_steps(rule, goal)
+                study.best_steps(rule, goal)
         for kind, share in (("constant", None), ("averaged", None), ("cosine", None),
                             *(("decay", share) for share in study.SHARES)):  # fmt: skip
-            for row in picture.last_losses(kind, share):
-                picture.best_lr(row, study.PEAKS)
+            for row in study.last_losses(kind, share):
+                study.best_lr(row, study.PEAKS)
         for _, _, row in study.generalised():
-            picture.best_lr(row.mean(axis=-1), study.CLAIM_LRS)
+            study.best_lr(row.mean(axis=-1), study.CLAIM_LRS)
     assert not [str(best) for best in heard if best.at_edge]
 
 
@@ -188,23 +188,23 @@ def test_the_best_lr_falls_with_the_width_in_the_standard_style_and_moves_little
     for rule in study.LRS:
         assert abs(power(rule, "muP")) < 0.2
         assert power(rule, "muP") > power(rule, "standard")
-    best = [picture.best_lr(row, study.LRS["Adam"]).value for row in picture.width_results("Adam", "muP")]
+    best = [study.best_lr(row, study.LRS["Adam"]).value for row in study.width_results("Adam", "muP")]
     assert len(set(best)) == 1
-    narrow, wide = (picture.width_results("Adam", "standard")[k] for k in (0, -1))
-    assert wide[picture.best_lr(narrow, study.LRS["Adam"]).index] > 2.5 * wide.min()
+    narrow, wide = (study.width_results("Adam", "standard")[k] for k in (0, -1))
+    assert wide[study.best_lr(narrow, study.LRS["Adam"]).index] > 2.5 * wide.min()
 
 
 def test_with_each_factor_every_rule_was_tried():
     factors = np.array(picture.widths().ranges["factor"])
     for rule, lrs in study.LRS.items():
-        narrow = picture.best_lr(picture.width_results(rule, "standard")[0], lrs).value
+        narrow = study.best_lr(study.width_results(rule, "standard")[0], lrs).value
         assert all(np.isclose(lrs, narrow * factor, rtol=1e-6).any() for factor in factors)
 
 
 def test_the_scene_of_widths_shows_the_stored_losses():
     explorer = explore(picture.widths())
     explorer.set(rule="Muon", style="muP")
-    rows = picture.width_results("Muon", "muP")
+    rows = study.width_results("Muon", "muP")
     for width, row in zip(study.WIDTHS, rows, strict=True):
         _, drawn = explorer.shown[f"width {width}"]
         np.testing.assert_allclose(drawn, np.minimum(np.nan_to_num(row, nan=picture.HIGH), picture.HIGH))
@@ -223,8 +223,8 @@ def test_a_slice_of_the_stored_batches_comes_out_again():
 @pytest.mark.parametrize(("rule", "off"), [("SGD", 1 / 6), ("Adam", 0.4)])
 def test_steps_follow_the_formula(rule, off):
     for goal, critical in zip(study.GOALS, ((90, 110), (160, 170)), strict=True):
-        steps, _ = picture.best_steps(rule, goal)
-        least, found = picture.critical_batch(study.BATCHES, steps)
+        steps, _ = study.best_steps(rule, goal)
+        least, found = study.critical_batch(study.BATCHES, steps)
         fitted = least * (1 + found / np.array(study.BATCHES))
         assert (np.abs(steps / fitted - 1) < off).all()
         assert critical[0] < found < critical[1]
@@ -234,11 +234,11 @@ def test_the_best_lr_grows_nearly_like_the_batch_for_sgd_less_for_adam_and_hardl
     sizes = np.array(study.BATCHES)
     for rule, (low, high) in {"SGD": (0.85, 0.95), "Adam": (0.65, 0.8)}.items():
         for goal in study.GOALS:
-            best = np.array(picture.best_steps(rule, goal)[1])
-            assert low < picture.power_of(sizes[sizes <= 64], best[sizes <= 64]) < high
-            assert picture.power_of(sizes[sizes >= 128], best[sizes >= 128]) < 0.3
-    small, large = (picture.batch_results("SGD", 0.1)[k] for k in (study.BATCHES.index(64), -1))
-    small, large = (picture.best_lr(row, study.BATCH_LRS["SGD"]).value for row in (small, large))
+            best = np.array(study.best_steps(rule, goal)[1])
+            assert low < study.power_of(sizes[sizes <= 64], best[sizes <= 64]) < high
+            assert study.power_of(sizes[sizes >= 128], best[sizes >= 128]) < 0.3
+    small, large = (study.batch_results("SGD", 0.1)[k] for k in (study.BATCHES.index(64), -1))
+    small, large = (study.best_lr(row, study.BATCH_LRS["SGD"]).value for row in (small, large))
     assert 16 * small == pytest.approx(45, abs=0.5)
     assert 16 * small / large == pytest.approx(8)
 
@@ -267,7 +267,7 @@ def race():
     kinds = {"constant": ("constant",), "averaged": ("averaged",), "cosine": ("cosine",)}
     kinds |= {share: ("decay", share) for share in study.SHARES}
     return {
-        name: np.array([picture.best_lr(row, study.PEAKS).score for row in picture.last_losses(*kind)])
+        name: np.array([study.best_lr(row, study.PEAKS).score for row in study.last_losses(*kind)])
         for name, kind in kinds.items()
     }
 
@@ -285,20 +285,18 @@ def test_from_step_400_on_a_decay_is_as_good_as_a_cosine_and_the_constant_lr_is_
     assert sum(study.ENDS) == 3100
     assert 1280 + sum(round(0.2 * end) for end in study.ENDS) == 1900
     peaks = [
-        np.mean([picture.best_lr(row, study.PEAKS).value for row in picture.last_losses(*kind)[2:]])
+        np.mean([study.best_lr(row, study.PEAKS).value for row in study.last_losses(*kind)[2:]])
         for kind in (("cosine",), ("decay", 0.2))
     ]
     assert peaks[0] / peaks[1] == pytest.approx(3, abs=0.3)
 
 
 def test_one_lr_for_all_ends_costs_the_fork_something_at_short_ends_only():
-    fork, cosine = np.array(picture.last_losses("decay", 0.2)), np.array(picture.last_losses("cosine"))
+    fork, cosine = np.array(study.last_losses("decay", 0.2)), np.array(study.last_losses("cosine"))
     one = fork[:, np.abs(study.PEAKS - 0.011).argmin()]
     np.testing.assert_allclose(1000 * (one - fork.min(axis=1)), [10, 5, 0, 0, 0], atol=0.3)
     assert (one[:2] < cosine[:2].min(axis=1) - 0.01).all()
-    best = [
-        picture.best_lr(picture.last_losses(kind)[-1], study.PEAKS).value for kind in ("cosine", "constant")
-    ]
+    best = [study.best_lr(study.last_losses(kind)[-1], study.PEAKS).value for kind in ("cosine", "constant")]
     assert best[0] / best[1] == pytest.approx(11, abs=0.5)
 
 
@@ -316,7 +314,7 @@ def test_the_gradient_of_a_batch_is_the_mean_of_its_parts_up_to_rounding():
 def test_the_scene_of_batches_shows_the_stored_steps():
     explorer = explore(picture.batches())
     explorer.set(rule="Adam", goal=0.2, batch=128)
-    steps, _ = picture.best_steps("Adam", 0.2)
+    steps, _ = study.best_steps("Adam", 0.2)
     np.testing.assert_allclose(explorer.shown["steps"], steps)
     np.testing.assert_allclose(explorer.shown["examples"], steps * study.BATCHES)
     assert f"Batch 128: {steps[6]:.0f} steps" in explorer.reading
@@ -357,16 +355,16 @@ def test_the_scene_of_ends_shows_the_stored_losses():
 def test_adams_step_after_a_growth_is_what_its_averages_say():
     for beta1, beta2, growth in ((0.9, 0.999, 100), (0.8, 0.99, 50)):
         said = ((1 - beta1) * growth + beta1) / np.sqrt((1 - beta2) * growth**2 + beta2)
-        assert picture.steps_after(growth, beta1, beta2)[5] == pytest.approx(said, rel=1e-6)
-    np.testing.assert_allclose(picture.steps_after(100)[:5], 1, rtol=1e-6)
-    longest = [picture.steps_after(100, beta2=beta2)[5:].max() for beta2 in (0.999, 0.99, 0.95)]
+        assert study.steps_after(growth, beta1, beta2)[5] == pytest.approx(said, rel=1e-6)
+    np.testing.assert_allclose(study.steps_after(100)[:5], 1, rtol=1e-6)
+    longest = [study.steps_after(100, beta2=beta2)[5:].max() for beta2 in (0.999, 0.99, 0.95)]
     np.testing.assert_allclose(longest, [6.57, 2.14, 1.10], atol=0.01)
 
 
 def test_a_long_walk_of_adam_has_the_same_spike():
     g = np.where(np.arange(9060) < 9000, 1.0, 100.0)
     ws = path(adam, lambda w, t: np.full(1, g[t]), np.zeros(1), len(g), lr=1.0)[:, 0]
-    np.testing.assert_allclose(-np.diff(ws)[8995:], picture.steps_after(100), rtol=1e-3)
+    np.testing.assert_allclose(-np.diff(ws)[8995:], study.steps_after(100), rtol=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -405,21 +403,21 @@ def test_the_scenes_of_spikes_and_of_rounding_show_what_is_computed():
     explorer = explore(picture.spikes())
     explorer.set(beta2=0.95, clip="10", lasts=False)
     _, drawn = explorer.shown["its"]
-    np.testing.assert_allclose(drawn, picture.steps_after(explorer.values["growth"], 0.9, 0.95, False, 10.0))
+    np.testing.assert_allclose(drawn, study.steps_after(explorer.values["growth"], 0.9, 0.95, False, 10.0))
     explorer = explore(picture.rounding())
     explorer.set(beta2=0.99)
-    np.testing.assert_allclose(explorer.shown["by chance"][1], picture.falling(0.99)["by chance"][::10])
+    np.testing.assert_allclose(explorer.shown["by chance"][1], study.falling(0.99)["by chance"][::10])
 
 
 def test_to_the_nearest_v_falls_to_its_end_below_0_996_and_sticks_half_way_in_between():
     for beta2 in (0.95, 0.98, 0.99, 0.995, 0.996):
-        assert picture.falling(beta2)["nearest"][-1] < 1e-4
-    assert 0.6 < picture.falling(0.997)["nearest"][-1] < 0.7
-    assert 0.9 < picture.falling(0.998)["nearest"][-1] < 1
+        assert study.falling(beta2)["nearest"][-1] < 1e-4
+    assert 0.6 < study.falling(0.997)["nearest"][-1] < 0.7
+    assert 0.9 < study.falling(0.998)["nearest"][-1] < 1
 
 
 def test_by_chance_v_falls_as_it_should_and_to_the_nearest_it_does_not_fall():
-    rows = picture.falling(0.999)
+    rows = study.falling(0.999)
     assert (rows["nearest"] == 1).all()
     assert rows["by chance"][1000] == pytest.approx(rows["exact"][1000], rel=0.03)
 

@@ -12,6 +12,7 @@ from optim_lessons.lab.explore import explore
 from optim_lessons.lab.sweep import final
 from optim_lessons.landscapes import himmelblau
 from optim_lessons.pictures import a_million_runs as picture
+from optim_lessons.studies import maps
 
 pytestmark = pytest.mark.browser
 
@@ -29,10 +30,10 @@ def page(browser):
     return page
 
 
-@pytest.mark.parametrize("rule", picture.RULES)
+@pytest.mark.parametrize("rule", maps.RULES)
 def test_every_pixel_of_the_map_in_the_page_is_the_run_of_final(page, rule):
-    first = list(picture.RULES).index(rule)
-    for axes, landscape in zip(picture.PAIRS, np.roll(list(picture.GROUNDS), first), strict=True):
+    first = list(maps.RULES).index(rule)
+    for axes, landscape in zip(maps.PAIRS, np.roll(list(maps.GROUNDS), first), strict=True):
         one = {"rule": [rule], "landscape": [str(landscape)], "axes": [axes]}
         explorer = explore(picture.run_map(), **one)
         ready(page, explorer)
@@ -40,26 +41,22 @@ def test_every_pixel_of_the_map_in_the_page_is_the_run_of_final(page, rule):
             words = made(page, values)[0]
             got = np.array(page.evaluate(_LOSSES, list(values.values())), float)
             names = ("lr", "memory", "start", "steps")
-            losses = picture.runs_on(
-                axes, picture.RULES[rule], str(landscape), *(values[name] for name in names)
-            )
+            losses = maps.runs_on(axes, maps.RULES[rule], str(landscape), *(values[name] for name in names))
             alike = np.isclose(got, losses.ravel(), rtol=1e-9, atol=1e-12, equal_nan=True)
             assert alike.mean() >= SAME.get(rule, 1)
             if alike.all():
                 assert words == explorer.live.frame(values).reading
 
 
-@pytest.mark.parametrize("rule", picture.RULES)
+@pytest.mark.parametrize("rule", maps.RULES)
 def test_every_start_of_the_basins_in_the_page_ends_where_final_ends(page, rule):
     explorer = explore(picture.basins(), rule=[rule], lr=(1e-3, 0.02), steps=(10, 300, 200))
     ready(page, explorer)
     for values in itertools.islice(somewhere(explorer), 3):
         made(page, values)
-        knobs = picture.knobs_of(picture.RULES[rule], values["memory"])
-        ends = final(
-            picture.RULES[rule], himmelblau, picture.starts(), values["steps"], lr=values["lr"], **knobs
-        )
-        alike = picture.reached(ends).ravel() == page.evaluate(_WHERE, list(values.values()))
+        knobs = maps.knobs_of(maps.RULES[rule], values["memory"])
+        ends = final(maps.RULES[rule], himmelblau, maps.starts(), values["steps"], lr=values["lr"], **knobs)
+        alike = maps.reached(ends).ravel() == page.evaluate(_WHERE, list(values.values()))
         assert alike.mean() >= SAME.get(rule, 1)
 
 

@@ -109,6 +109,17 @@ def look():
         yield
 
 
+@contextlib.contextmanager
+def axes_in(size, *places):
+    """Yield a new figure and its axes, which what is drawn inside gives the course's style.
+
+    size: in inches.  places: left, bottom, width, height of each axes, in shares of the figure.
+    """
+    figure = new_figure(size)
+    with look():
+        yield figure, *(figure.add_axes(place) for place in places)
+
+
 @functools.cache
 def _style():
     style = matplotlib.rc_params_from_file(
@@ -239,11 +250,11 @@ def roomiest(mask, every=8):
     return (row - 1) * every, (column - 1) * every
 
 
-def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
+def columns(runs, rows, size=(9.6, 4.6), *, adjust, xlabel="step", **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
-    runs: name → run.  rows: what stands beside the row → draw(ax, run); below the last row stands what draw
-    writes there, or "step".  adjust: as for subplots_adjust; else as for subplots.
+    runs: name → run.  rows: what stands beside the row → draw(ax, run).  xlabel: below the last row, where draw writes
+    none.  adjust: as for subplots_adjust; else as for subplots.
     """
     figure = new_figure(size)
     with look():
@@ -253,7 +264,7 @@ def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
             for ax, draw in zip(column, rows.values(), strict=True):
                 draw(ax, run)
             column[0].set_title(name)
-            column[-1].set_xlabel(column[-1].get_xlabel() or "step")
+            column[-1].set_xlabel(column[-1].get_xlabel() or xlabel)
         for ax, label in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(label)
     return figure

@@ -8,26 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
 
 from optim_lessons.lab.panels import FREE, Panel, Shown, knob, line, log, note, picture, step
-from optim_lessons.lab.plots import ALERT, Picture, look, new_figure
-from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench
+from optim_lessons.lab.plots import ALERT, Picture, axes_in, columns, look, new_figure
+from optim_lessons.studies.broken import CHANCE, EVERY, HEALTHY, STEPS, bench, readings
 
 FIRST, LAST, PALE = "#0060a8", "#b87700", "#b4bec8"
-# Where each knob goes. Words and numbers that a slider can take are the choices, from one end to the other.
+# Where each knob goes: from one end to the other, or through a list of choices.
 KNOBS = {
     "lr": (1e-4, 100.0),
     "ends": (0, STEPS),
-    "inputs": [0.01, 0.1, 0.3, 1.0, 2.0, 4.3, 10.0, 30.0, 69.0],
-    "init": [0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0],
+    "inputs": ([0.01, 0.1, 0.3, 1.0, 2.0, 4.3, 10.0, 30.0, 69.0],),
+    "init": ([0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0],),
     "depth": (1, 6),
-    "activation": ["tanh", "relu"],
-    "clip": ["0.01", "0.1", "0.3", "1", "3", "10", "30", "off"],
-    "shuffled": [0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0],
-    "decay": [0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0],
-    "fault": ["none", "hidden sign", "hidden scale", "hidden bias", "output bias"],
-    "rule": ["sgd", "adam"],
+    "activation": (["tanh", "relu"],),
+    "clip": (["0.01", "0.1", "0.3", "1", "3", "10", "30", "off"],),
+    "shuffled": ([0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0],),
+    "decay": ([0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0],),
+    "fault": (["none", "hidden sign", "hidden scale", "hidden bias", "output bias"],),
+    "rule": (["sgd", "adam"],),
     "seed": (0, 20),
 }
-RULE_NAMES = {"sgd": "SGD", "adam": "Adam"}
 AXES = {  # instrument -> title, limits, whether the axis is logarithmic
     "loss": ("loss", (0.01, 100), True),
     "gradient": ("gradient", (1e-4, 1e3), True),
@@ -37,16 +36,24 @@ AXES = {  # instrument -> title, limits, whether the axis is logarithmic
 }
 
 
-def readings(seen):
-    """Return what the panel draws of a run: instrument -> the (x, y) of its solid and of its dashed line."""
-    steps = np.arange(STEPS)
-    layers = {name: (seen[name][:, 0], seen[name][:, -1]) for name in ("gradient", "ratio")}
-    return {
-        "loss": ((seen["t"], seen["train"]), (seen["t"], seen["validation"])),
-        **{name: tuple((steps[: len(y)], y) for y in pair) for name, pair in layers.items()},
-        "stuck": ((seen["t"], seen["stuck"]),),
-        "size": ((seen["t"], seen["size"]),),
-    }
+def drawn(name, seen):
+    """Yield the lines of an instrument, x, y and look: what is measured once an epoch has a dot each time.
+
+    What lies beyond a logarithmic axis is drawn on its edge.
+    """
+    (_, limits, is_log), marker = AXES[name], "" if name in ("gradient", "ratio") else "o"
+    for (x, y), colour, dash in zip(readings(seen)[name], (FIRST, LAST), ("-", "--"), strict=False):
+        y = np.clip(np.asarray(y, float), *(limits if is_log else (-np.inf, np.inf)))
+        yield x, y, {"color": colour, "linestyle": dash, "marker": marker}
+
+
+def _axis(ax, name, label=""):
+    """Draw the axes of an instrument."""
+    title, limits, is_log = AXES[name]
+    ax.set(xlim=(0, STEPS), ylim=limits, xlabel=label, yscale="log" if is_log else "linear")
+    ax.set_title(title, fontsize=10)
+    if name in ("loss", "ratio"):
+        ax.axhline(CHANCE if name == "loss" else 1e-3, color=ALERT, linestyle=":", linewidth=1.2)
 
 
 def panel(*knobs, **base):
@@ -61,8 +68,6 @@ def panel(*knobs, **base):
         values["clip"] = "off" if np.isinf(values["clip"]) else f"{values['clip']:g}"
     fixed = {name: value for name, value in base.items() if name not in values}
 
-    healthy = readings(bench())
-
     def show(**now):
         limit = {"clip": np.inf if now["clip"] == "off" else float(now["clip"])} if "clip" in now else {}
         seen = bench(**fixed | now | limit)
@@ -71,35 +76,27 @@ def panel(*knobs, **base):
         return Shown(in_words(seen), settings=(0, 0.97, settings), **data)
 
     spec = GridSpec(2, 3, None, 0.065, 0.1, 0.985, 0.93, wspace=0.27, hspace=0.33)
-    places, panels = [spec[i].get_position(None).bounds for i in range(6)], []
-    for place, name in zip(places, AXES, strict=False):
-        panel = Panel(place, side=functools.partial(_axis, name=name, label=name not in ("loss", "gradient")))
-        for i, ((x, y), dash) in enumerate(zip(healthy[name], ("-", "--"), strict=False)):
-            panel.add(**{f"healthy {i}": line(PALE, (x, _drawn(name, y)), linestyle=dash, linewidth=2.5)})
-        limits = AXES[name][1] if AXES[name][2] else None
-        for i, (_, style, colour) in enumerate(
-            zip(healthy[name], _styles(name), (FIRST, LAST), strict=False)
-        ):
-            look = {"linestyle": style.lstrip("o"), "marker": style[0] if style[0] == "o" else "None"}
-            panel.add(**{f"{name} {i}": line(colour, linewidth=1.6, markersize=3.5, within=limits, **look)})
-        panels.append(panel)
-    key = Panel(places[5], ("", 0, 1), ("", 0, 1), off=lambda ax: ax.axis("off"))
-    for y, style, colour, words in (
+    *places, last = [spec[i].get_position(None).bounds for i in range(6)]
+    panels = []
+    for place, (name, (_, limits, is_log)) in zip(places, AXES.items(), strict=True):
+        label = "" if name in ("loss", "gradient") else "step"
+        panels.append(Panel(place, side=functools.partial(_axis, name=name, label=label)))
+        for i, (x, y, style) in enumerate(drawn(name, bench())):
+            pale = {"linestyle": style["linestyle"], "linewidth": 2.5}
+            panels[-1].add(**{f"healthy {i}": line(PALE, (x, y), **pale)})
+            style |= {"linewidth": 1.6, "markersize": 3.5}
+            panels[-1].add(**{f"{name} {i}": line(style, within=limits if is_log else None)})
+    key = Panel(last, ("", 0, 1), ("", 0, 1), off=lambda ax: ax.axis("off"))
+    for y, dash, colour, words in (
         (0.38, "-", FIRST, "training loss; first layer"),
         (0.24, "--", LAST, "validation loss; last layer"),
         (0.10, "-", PALE, "the healthy run"),
     ):
-        key.add(**{words: line(colour, ([0, 0.16], [y, y]), linestyle=style, linewidth=2)})
+        key.add(**{words: line(colour, ([0, 0.16], [y, y]), linestyle=dash, linewidth=2)})
         key.add(**{f"words, {y}": note(0.2, y, words, va="center", fontsize=9.5)})
     key.add(settings=note(None, None, None, va="top", fontsize=10.5, linespacing=1.35))
-    knobs = {name: knob(value, *_ends(name)) for name, value in values.items()}
+    knobs = {name: knob(value, *KNOBS.get(name, ())) for name, value in values.items()}
     return picture([*panels, key], show, figsize=(9.6, 5.2), **knobs)
-
-
-def _ends(name):
-    """Return where a knob goes, as `knob` takes it; what is on or off goes nowhere."""
-    ends = KNOBS.get(name, ())
-    return [ends] if isinstance(ends, list) else ends
 
 
 def deep():
@@ -110,31 +107,6 @@ def deep():
 
 def _short(value):
     return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
-def _styles(name):
-    """Return the styles of an instrument's lines: what is measured once an epoch has a dot each time."""
-    return ("-", "--") if name in ("gradient", "ratio") else ("o-", "o--")
-
-
-def _axis(ax, name, label=False):
-    title, limits, log = AXES[name]
-    ax.set_xlabel("step" * label)
-    ax.set(xlim=(0, STEPS), ylim=limits)
-    if log:
-        ax.set_yscale("log")
-    ax.set_title(title, fontsize=10)
-    if name == "loss":
-        ax.axhline(CHANCE, color=ALERT, linestyle=":", linewidth=1.2)
-    if name == "ratio":
-        ax.axhline(1e-3, color=ALERT, linestyle=":", linewidth=1.2)
-
-
-def _drawn(name, y):
-    """Return what an axis can show: what lies beyond a logarithmic one is drawn on its edge."""
-    low, high = AXES[name][1]
-    y = np.asarray(y, dtype=float)
-    return np.where(np.isnan(y), np.nan, np.clip(y, low, high)) if AXES[name][2] else y
 
 
 def in_words(seen):
@@ -160,26 +132,24 @@ def sheet(runs):
 
     runs: name -> readings of the bench.
     """
-    figure = new_figure((9.6, 9.0))
+
+    def draw(ax, seen, name):
+        for x, y, style in drawn(name, seen):
+            y = np.minimum(y, 25) if name == "loss" else y
+            alone = np.isfinite(y).sum() == 1
+            ax.plot(x, y, linewidth=1.4, markersize=6 if alone else 2.5, **style)
+        _axis(ax, name)
+        ax.tick_params(labelsize=8)
+        ax.set_title("")
+
+    labels = "loss", "gradient", "step/weights", "stuck units", "weights"
+    rows = {label: functools.partial(draw, name=name) for label, name in zip(labels, AXES, strict=True)}
+    shared = {"sharex": True, "sharey": "row", "height_ratios": (2, 1, 1, 1, 1)}
+    figure = columns(runs, rows, (9.6, 9.0), adjust=(0.085, 0.065, 0.99, 0.955, 0.08, 0.09), **shared)
     with look():
-        axes = figure.subplots(len(AXES), len(runs), sharex=True, sharey="row", height_ratios=(2, 1, 1, 1, 1))
-        figure.subplots_adjust(0.085, 0.065, 0.99, 0.955, wspace=0.08, hspace=0.09)
-        for column, (name, seen) in zip(axes.T, runs.items(), strict=True):
-            for ax, (what, pair) in zip(column, readings(seen).items(), strict=True):
-                for (x, y), style, colour in zip(pair, _styles(what), (FIRST, LAST), strict=False):
-                    y = np.minimum(_drawn(what, y), 25) if what == "loss" else _drawn(what, y)
-                    alone = np.isfinite(y).sum() == 1
-                    ax.plot(x, y, style, color=colour, linewidth=1.4, markersize=6 if alone else 2.5)
-                _axis(ax, what)
-                ax.set_title("")
-                ax.tick_params(labelsize=8)
-            column[0].set_title(name, fontsize=10.5)
-            column[-1].set_xlabel("step")
-        for ax, label in zip(
-            axes[:, 0], ("loss", "gradient", "step/weights", "stuck units", "weights"), strict=True
-        ):
-            ax.set_ylabel(label)
-    axes[0, 0].set_ylim(0.08, 30)
+        for ax, name in zip(figure.axes, runs, strict=False):
+            ax.set_title(name, fontsize=10.5)
+    figure.axes[0].set_ylim(0.08, 30)
     first = "; ".join(f"{name} {seen['train'][0]:.3g}" for name, seen in runs.items())
     return Picture(figure, f"The instruments of {len(runs)} runs. Loss at the start: {first}.")
 
@@ -189,11 +159,9 @@ def losses(curves, title):
 
     curves: label -> readings of the bench.
     """
-    figure = new_figure((9.6, 3.2))
-    colours = ("#222222", FIRST, LAST, ALERT, "#008060", "#6a3d9a")
-    with look():
-        ax = figure.add_axes((0.075, 0.16, 0.62, 0.74))
-        for (label, seen), colour, mark in zip(curves.items(), colours, "osD^vX", strict=False):
+    looks = zip(("#222222", FIRST, LAST, ALERT, "#008060", "#6a3d9a"), "osD^vX", strict=True)
+    with axes_in((9.6, 3.2), (0.075, 0.16, 0.62, 0.74)) as (figure, ax):
+        for (label, seen), (colour, mark) in zip(curves.items(), looks, strict=False):
             ax.plot(seen["t"], seen["train"], mark + "-", color=colour, label=label, markersize=5)
             ax.plot(seen["t"], seen["validation"], "--", color=colour, linewidth=1)
         ax.axhline(CHANCE, color=ALERT, linestyle=":", linewidth=1.2)
@@ -254,6 +222,5 @@ def examples(X, right, given, shown=12):
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
     same = int(np.sum(np.equal(right[:shown], given[:shown])))
-    return Picture(
-        figure, f"{shown} digits with their labels; the shuffled labels agree with {same} of them."
-    )
+    told = f"{shown} digits with their labels; the shuffled labels agree with {same} of them."
+    return Picture(figure, told)

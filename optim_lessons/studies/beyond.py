@@ -20,17 +20,20 @@ from optim_lessons.beyond_adam import (
     schedule_free_adam,
     shampoo,
 )
-from optim_lessons.choosing import draw
+from optim_lessons.choosing import best_and_ties, counted, draw
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.fair import best_of, settled
 from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp, softmax
-from optim_lessons.lab.path import path, stepper
+from optim_lessons.lab.path import path, record, stepper
 from optim_lessons.lab.races import Entrant, Problem
 from optim_lessons.lab.shipped import shipped
+from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.scale import bfloat16
 from optim_lessons.schedules import cosine, linear
+from optim_lessons.sgd import noisy
 from optim_lessons.studies import protocol
 from optim_lessons.weight_decay import adamw
 
@@ -148,6 +151,37 @@ def _walked(rule, grad, w0, steps, measure, **knobs):
     return np.moveaxis(np.array(rows), 0, 1)
 
 
+def shares(sizes):
+    """Return the share of all examples that each group of classes has."""
+    group = groups(sizes)
+    return np.array([sizes[group == k].sum() for k in range(len(GROUPS))]) / sizes.sum()
+
+
+def best_of_groups(losses, sizes, lrs):
+    """Return the `Best` lr: of the worst mean loss over all examples in the last tenth of the steps."""
+    return best_of(settled(np.tensordot(shares(sizes), losses, 1)), lr=lrs)
+
+
+def tail_best(tail, rule):
+    """Return a rule's `Best` lr on the made-up classes, and the stored losses, (groups, steps + 1, lrs)."""
+    losses = results()[f"tails {rule}"][TAILS.index(tail)]
+    return best_of_groups(losses, counts(tail), TAIL_LRS[rule]), losses
+
+
+def word_ways():
+    """Return for each rule at its best lr what part of its way each group of words has made: (3, steps + 1).
+
+    0 is the start, where all words are as likely; 1 the lowest loss that the group can have.
+    """
+    found, ways = results(), {}
+    low, sizes = lowest_word_losses(found["words"])[:, None], found["words"].sum(axis=0)
+    for rule in TAIL_RULES:
+        losses = found[f"words {rule}"]
+        its = losses[:, :, best_of_groups(losses, sizes, WORD_LRS[rule]).index]
+        ways[rule] = (its[:, :1] - its) / (its[:, :1] - low)
+    return ways
+
+
 # --- matrices with turned axes -----------------------------------------------------------------------------
 
 SIZE, SPREAD, MATRIX_STEPS = 20, 300.0, 200  # SPREAD: curvature across over curvature along, on either side
@@ -219,6 +253,13 @@ def matrix_losses(turn, rule, lrs=None, seeds=MATRIX_SEEDS):
     return np.exp(np.log(np.clip(losses, 1e-30, 1.0)).mean(axis=-1))
 
 
+@cache
+def matrix_best(rule):
+    """Return a rule's `Best` lr at every turn, by the loss at the end."""
+    found = results()[f"matrices {rule}"]
+    return [best_of(losses[-1], lr=MATRIX_RULES[rule][2]) for losses in found]
+
+
 # --- Newton and Schulz -------------------------------------------------------------------------------------
 
 
@@ -268,6 +309,17 @@ def duel_entrant(name, trials=DUEL_TRIALS):
     rule = adamw if name == "AdamW" else by_layer(muon, adamw, duel_problem().net)
     knobs = draw(DUEL_RANGES[name], trials, seed=14)
     return Entrant(rule, knobs, lambda lr, *, length: linear(lr, 0.0, length=length))
+
+
+def duel_trials(rule, judge):
+    """Return the losses of a duel's trials as they count: means over the seeds, shape (trials,)."""
+    losses = results()[f"duel {rule} {judge}"]
+    return counted(losses, np.log(10) + 0.1).mean(axis=1)
+
+
+def duel_curves(rule, judge, part):
+    """Return the fresh runs of the trial that a part has chosen: shape (epochs + 1, seeds)."""
+    return results()[f"duel {rule} by {judge}, {part}"]
 
 
 # --- no end date -------------------------------------------------------------------------------------------
@@ -322,9 +374,45 @@ def open_losses(name, way, lrs=None, seeds=OPEN_SEEDS, part=None):
     return np.array(rows)
 
 
+RAVINE = quadratic(condition=10, angle=30)
+
+
+def free_and_planned(lr, beta, noise, seed, steps):
+    """Return walks in a noisy RAVINE: Schedule-Free's points z, w and x, and SGD with a cosine to step 300.
+
+    Returns name → points; shape (steps + 1, 2).
+    """
+    grad = noisy(RAVINE.grad, noise, seed)
+    seen = record(schedule_free, grad, RAVINE.start, steps, lr=lr, beta=beta)
+    free = {"z": seen["w"] + seen["dz"], "w": seen["w"]}
+    free |= {"x": averaged(seen["w"], seen["dz"], seen["dx"])}
+    plan = path(gradient_descent, grad, RAVINE.start, steps, lr=cosine(lr, length=300))
+    return free | {"plan": plan}
+
+
+@cache
+def open_best(problem, way):
+    """Return the `Best` lr of a way by the mean loss at its end, and the stored losses, (looks, lrs)."""
+    losses = results()[f"{problem}, {way}"]
+    return best_of(losses[-1], lr=OPEN_LRS), losses
+
+
+def fresh_losses(problem, way):
+    """Return the losses of the best lr with fresh seeds, shape (looks, seeds)."""
+    return results()[f"{problem}, {way}, fresh"]
+
+
 # --- a race of all rules -----------------------------------------------------------------------------------
 
 RACE_PROBLEMS = ("tumours, scaled", "digits, small network", "next character")
+# The rules of lesson 11: name → name in its table.
+LESSON_11 = dict(
+    zip(
+        ("gradient descent", "momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AdamW"),
+        protocol.RULES,
+        strict=True,
+    )
+)
 _WEIGHTS_11 = protocol.RANGES[adamw]
 _REST_11 = {f"{name}_rest": ends for name, ends in _WEIGHTS_11.items()}
 _DECAY_11 = {"weight_decay": _WEIGHTS_11["weight_decay"]}
@@ -356,6 +444,26 @@ def race_entrant(name, problem, trials=protocol.TRIALS):
     return Entrant(
         rules[name](), draw(RACE_RANGES[name], trials), None if free else cosine, averaged if free else None
     )
+
+
+@cache
+def race_losses(problem, kind):
+    """Return for each rule its losses as they count, the seven of lesson 11 from its own rows with a cosine.
+
+    kind: "trials", means over the seeds on the validation part; "test", of the best trial with fresh seeds.
+    """
+    found, place = results(), RACE_PROBLEMS.index(problem)
+    rows = {name: protocol.results()[problem, "cosine", its] for name, its in LESSON_11.items()}
+    old = {name: kept(row.trials if kind == "trials" else row.test) for name, row in rows.items()}
+    start = float(found["race start"][place].mean())
+    new = counted(found["race tuning" if kind == "trials" else "race test"][place], start)
+    new = kept(new.mean(axis=-1) if kind == "trials" else new)
+    return old | dict(zip(RACE_RANGES, new, strict=True))
+
+
+def race_firsts(problem):
+    """Return the rules that share the first place by their test losses, as lesson 11 counts them."""
+    return best_and_ties(race_losses(problem, "test"))
 
 
 @cache

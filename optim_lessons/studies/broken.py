@@ -109,7 +109,7 @@ def bench(**knobs):
     with np.errstate(all="ignore"):
         w0 = np.float32(k["init"]) * net.init(k["seed"], np.float32)
         ws = path(rule, grad, w0, STEPS, lr=lr, **own)
-        return _readings(net, ws, k, seen)
+        return _measured(net, ws, k, seen)
 
 
 def _rule(k):
@@ -120,7 +120,7 @@ def _rule(k):
     return adamw, {"beta2": k["beta2"], "weight_decay": k["decay"]}
 
 
-def _readings(net, ws, k, seen):
+def _measured(net, ws, k, seen):
     points = ws[::EVERY]
     X, y = data()[1]
     loss, accuracy = net.measure(points, k["inputs"] * X, y)
@@ -140,6 +140,18 @@ def _readings(net, ws, k, seen):
         "first": float(np.abs(ws[1] - ws[0]).max() / k["lr"]),
         "inputs": float(net.X.std()),
         "sample": seen["g"][min(EVERY, len(seen["g"]) - 1)],
+    }
+
+
+def readings(seen):
+    """Return the curves of a run: instrument -> (x, y) of training or the first layer, and of the other."""
+    steps = np.arange(STEPS)
+    layers = {name: (seen[name][:, 0], seen[name][:, -1]) for name in ("gradient", "ratio")}
+    return {
+        "loss": ((seen["t"], seen["train"]), (seen["t"], seen["validation"])),
+        **{name: tuple((steps[: len(y)], y) for y in pair) for name, pair in layers.items()},
+        "stuck": ((seen["t"], seen["stuck"]),),
+        "size": ((seen["t"], seen["size"]),),
     }
 
 

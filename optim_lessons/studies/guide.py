@@ -96,6 +96,30 @@ def standard_error(accuracy, examples):
     return math.sqrt(accuracy * (1 - accuracy) / examples)
 
 
+def paired(table, problem, schedule, *rules):
+    """Return two rules' curves, the differences of their test losses, their mean and its interval.
+
+    Curves: rule → validation losses, shape (epochs + 1, seeds); a run that is lost counts as where it began.
+    """
+    rows = {rule: table[problem, schedule, rule] for rule in rules}
+    tests = [table[problem, schedule, rule].test for rule in rules]
+    curves = {rule: np.where(np.isfinite(row.curve), row.curve, row.start) for rule, row in rows.items()}
+    return curves, tests[0] - tests[1], *paired_bootstrap(*tests)
+
+
+def differences(first, second, examples, tests=40):
+    """Return the measured differences of two models in many tests, and the ends of their 95% intervals.
+
+    first, second: true accuracies, in points.  examples: in a test, each model on its own.  Shapes: (tests,),
+    (tests, 2).
+    """
+    shares = np.array([first, second]) / 100
+    seen = np.random.default_rng(0).binomial(examples, shares, size=(tests, 2)) / examples
+    difference = 100 * (seen[:, 1] - seen[:, 0])
+    error = 100 * np.sqrt((seen * (1 - seen)).sum(axis=1) / examples)
+    return difference, difference[:, None] + 1.96 * error[:, None] * np.array([-1, 1])
+
+
 def guide(table):
     """Return the guide in words, every number and name of it from the table."""
     lines = ["WHERE THE FIRST PLACE WENT (test loss; 14 entries for each problem: 7 rules, 2 schedules)"]

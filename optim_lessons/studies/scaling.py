@@ -11,6 +11,7 @@ from optim_lessons.adam import adam
 from optim_lessons.beyond_adam import orthogonalised
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import datasets
+from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.kept import kept
 from optim_lessons.lab.models import mlp
 from optim_lessons.lab.path import path, stepper
@@ -37,6 +38,25 @@ BATCH_LRS = {"SGD": 2.0 ** np.arange(-6, 4.1, 0.5), "Adam": 2.0 ** np.arange(-11
 BATCH_SEEDS = {"SGD": range(8), "Adam": range(4)}
 ENDS, SHARES, PEAKS = (100, 200, 400, 800, 1600), (0.05, 0.1, 0.2, 0.4), 2.0 ** np.arange(-9, -3.4, 0.5)
 WARM, LOOK = 10, 10  # steps of warm-up; a loss is noted every so many steps
+
+
+def best_lr(losses, lrs):
+    """Return the `Best` of losses over the tried lrs."""
+    return best_of(np.asarray(losses, float), lr=lrs)
+
+
+def between(losses, lrs):
+    """Return the lr at the foot of the parabola through the best loss and its neighbours, as logarithms."""
+    i = int(np.clip(best_lr(losses, lrs).index, 1, len(lrs) - 2))
+    left, here, right = np.log(np.asarray(losses, float))[i - 1 : i + 2]
+    bend = left - 2 * here + right
+    part = 0.5 * (left - right) / bend if np.isfinite(bend) and bend > 0 else 0.0
+    return float(lrs[i] * (lrs[1] / lrs[0]) ** np.clip(part, -0.5, 0.5))
+
+
+def power_of(x, y):
+    """Return the power p of y ∝ x^p: the slope of a line through the logarithms."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def digits():
@@ -132,6 +152,21 @@ def first_changes(rule, style, width, lr, seeds=range(8), batch=64):
     return np.array(found) / lr
 
 
+def width_results(rule, style):
+    """Return the stored losses of a rule in a style, shape (widths, lrs)."""
+    return results()[f"width {rule}"][STYLES.index(style)]
+
+
+def best_lrs(rule, style):
+    """Return the best lr of each width, as the parabola gives it."""
+    return [between(row, LRS[rule]) for row in width_results(rule, style)]
+
+
+def changes(rule, style, lr=0.01):
+    """Return the changes of `first_changes` at each width, shape (widths, layers)."""
+    return np.array([first_changes(rule, style, width, lr) for width in WIDTHS])
+
+
 # --- batches -----------------------------------------------------------------------------------------------
 
 
@@ -169,6 +204,25 @@ def squared_lengths(w, batch, draws=200, seed=0):
     net, rng = small_network(), np.random.default_rng((seed, batch))
     gradients = [net.grad(w, net.X[rows], net.y[rows]) for rows in rng.integers(0, EXAMPLES, (draws, batch))]
     return float(np.mean([(g * g).sum() for g in gradients]))
+
+
+def batch_results(rule, goal):
+    """Return the stored numbers of steps to a goal, shape (batches, lrs)."""
+    return results()[f"batch {rule}"][:, GOALS.index(goal)]
+
+
+def best_steps(rule, goal):
+    """Return the steps of the best lr, and that lr by the parabola, one for each batch."""
+    lrs, found = BATCH_LRS[rule], batch_results(rule, goal)
+    return np.array([best_lr(row, lrs).score for row in found]), [between(row, lrs) for row in found]
+
+
+def critical_batch(batches, steps):
+    """Return least and critical of steps = least · (1 + critical / batch), fitted to relative errors."""
+    batches = np.asarray(batches, float)
+    table = np.stack([np.ones_like(batches), 1 / batches], axis=-1) / steps[:, None]
+    least, slope = np.linalg.lstsq(table, np.ones_like(batches), rcond=None)[0]
+    return float(least), float(slope / least)
 
 
 # --- time --------------------------------------------------------------------------------------------------
@@ -215,6 +269,17 @@ def timed(schedule, end, peaks=PEAKS, seeds=range(5), began=None, keep=()):
             share = np.float32(max(1 / (t + 1 - first), 5 / (t + 6)))  # about the last fifth of all steps
             mean = (1 - share) * mean + share * point[0]
     return np.array(losses), np.array(averaged), points
+
+
+def last_losses(kind, share=None):
+    """Return the stored last losses of each end, shape (ends, peaks): constant, averaged, cosine or decay."""
+    found = results()[kind]
+    rows = [end // LOOK for end in ENDS]
+    if kind in ("constant", "averaged"):
+        return found[rows]
+    if kind == "decay":
+        found = found[:, SHARES.index(share)]
+    return np.array([its[row] for its, row in zip(found, rows, strict=True)])
 
 
 # --- generalising -------------------------------------------------------------------------------------------
@@ -271,6 +336,23 @@ def bad_batch(rule, cure, seed=0):
 
     chosen, lr = (gradient_descent, 0.3) if rule == "sgd" else (adam, 0.01)
     return net(path(chosen, grad, net.init(seed, np.float32), broken.STEPS, lr=lr))
+
+
+AFTER = 60
+LONG = 10**6  # steps before: nothing is left of the bias correction
+
+
+def steps_after(growth, beta1=0.9, beta2=0.999, lasts=True, clip=np.inf):
+    """Return Adam's steps in units of lr, from 5 before the gradient grows from 1 to `growth` at once.
+
+    lasts: whether it stays there, or comes back after one batch.  clip: the longest gradient that gets in.
+    """
+    w, m, v, t, walk = 0.0, 1.0, 1.0, LONG, [0.0]
+    for k in range(-5, AFTER):
+        g = min(growth if k == 0 or (lasts and k > 0) else 1.0, clip)
+        w, m, v, t = adam(w, g, m, v, t, lr=1.0, beta1=beta1, beta2=beta2)
+        walk.append(w)
+    return -np.diff(walk)
 
 
 _SCALES = 4 / 64  # bytes for a float32 scale, shared by a block of 64
@@ -338,6 +420,19 @@ def adam_that_keeps(w, g, m, v, t, lr, keep_m, keep_v, beta1=0.9, beta2=0.999, e
     v = keep_v(beta2 * v + (1 - beta2) * g**2)
     w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
     return w, m, v, t
+
+
+def falling(beta2, steps=2000, seed=0):
+    """Return v while the gradients are 0: exact, and in bfloat16 to the nearest and by chance."""
+    chances = np.random.default_rng(seed).random((steps, 200))
+    v = {"exact": np.ones(1), "nearest": np.ones(1), "by chance": np.ones(200)}
+    rows = {name: [1.0] for name in v}
+    for u in chances:
+        v = {name: beta2 * value for name, value in v.items()}
+        v["nearest"], v["by chance"] = bfloat16(v["nearest"]), bfloat16(v["by chance"], u)
+        for name, row in rows.items():
+            row.append(float(v[name].mean()))
+    return {name: np.array(row) for name, row in rows.items()}
 
 
 @cache

@@ -230,12 +230,16 @@ def sweep():
 
 def crossover():
     """Find the number of runs from which on a sweep of 200 steps is faster on the card than here."""
-    from optim_lessons.pictures import a_million_runs as picture
+    from optim_lessons.studies import sweep_times
 
     cpu, card = "final: one sweep, the end kept", "final on the GPU"
     sizes = [10**k for k in range(6)]
-    times = {way: [picture.seconds(way, n) for n in sizes] for way in (cpu, card)}
-    report["crossover"] = {"sizes": sizes, **times, "from": picture.crossover(sizes, times[cpu], times[card])}
+    times = {way: [sweep_times.seconds(way, n) for n in sizes] for way in (cpu, card)}
+    report["crossover"] = {
+        "sizes": sizes,
+        **times,
+        "from": sweep_times.crossover(sizes, times[cpu], times[card]),
+    }
     print(report["crossover"])
 
 

@@ -10,7 +10,8 @@ from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.path import grid, path
 from optim_lessons.lab.sweep import final
 from optim_lessons.landscapes import rosenbrock
-from optim_lessons.pictures.a_million_runs import coloured, losses_of
+from optim_lessons.pictures.a_million_runs import coloured
+from optim_lessons.studies.maps import losses_of
 
 LRS, BETAS, STEPS = np.geomspace(1e-3, 1, 100), np.linspace(0, 0.99, 100), 200
 

@@ -106,7 +106,7 @@ export class RunMap extends Runs {
   }
 }
 
-const AT_A_MINIMUM = 0.05, AWAY = 1e3; // pictures/a_million_runs.py, reached
+const AT_A_MINIMUM = 0.05, AWAY = 1e3; // studies/maps.py, reached
 
 export class Basins extends Runs {
   key({ lr, memory, steps }) {

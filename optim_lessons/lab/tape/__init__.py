@@ -9,5 +9,5 @@ grounds.py     the tape of a landscape, with its own knobs left open
 javascript.py  prints a rule and a landscape for a page
 
 Leans on: lab/knobs.
-Leaned on by: pictures.
+Leaned on by: studies, pictures.
 """
