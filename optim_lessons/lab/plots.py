@@ -253,8 +253,8 @@ def roomiest(mask, every=8):
 def columns(runs, rows, size=(9.6, 4.6), *, adjust, xlabel="step", **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
-    runs: name → run.  rows: what stands beside the row → draw(ax, run).  xlabel: below the last row, where draw writes
-    none.  adjust: as for subplots_adjust; else as for subplots.
+    runs: name → run.  rows: what stands beside the row → draw(ax, run).  xlabel: below the last row, where
+    draw writes none.  adjust: as for subplots_adjust; else as for subplots.
     """
     figure = new_figure(size)
     with look():
