@@ -45,8 +45,8 @@ def test_cost_of_a_walk_beside_the_bare_loop(benchmark, walk):
     w0, steps, knobs, turns, limit = WALKS[walk]
     walked = adam, rosenbrock.grad, w0, steps
     np.testing.assert_array_equal(path(*walked, **knobs), bare(*walked, **knobs))
-    if benchmark.disabled:  # run as a test among others it needs no exact number
-        turns, limit = turns // 3, 1.7
+    if benchmark.disabled:  # run as a test among others it measures nothing
+        turns, limit = 1, np.inf
     benchmark.pedantic(path, walked, knobs, rounds=3)
     times = [(seconds(path, *walked, **knobs), seconds(bare, *walked, **knobs)) for _ in range(turns)]
     ratio = median(ours for ours, _ in times) / median(theirs for _, theirs in times)
