@@ -109,6 +109,17 @@ def look():
         yield
 
 
+@contextlib.contextmanager
+def axes_in(size, *places):
+    """Yield a new figure and its axes, which what is drawn inside gives the course's style.
+
+    size: in inches.  places: left, bottom, width, height of each axes, in shares of the figure.
+    """
+    figure = new_figure(size)
+    with look():
+        yield figure, *(figure.add_axes(place) for place in places)
+
+
 @functools.cache
 def _style():
     style = matplotlib.rc_params_from_file(
@@ -222,7 +233,17 @@ def set_loss(line, losses, lowest=0.0):
     line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
 
 
-def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
+def fan(ax, x, runs, middle=np.mean, axis=0, edge=0, **style):
+    """Draw the middle of several runs against x, and a pale band from the lowest to the highest of them.
+
+    axis: of the runs.  edge: width of the band's edge, None for the usual one.
+    """
+    ax.plot(x, middle(runs, axis=axis), **style)
+    pale = {"color": style["color"], "alpha": 0.15, "linewidth": edge}
+    ax.fill_between(x, runs.min(axis=axis), runs.max(axis=axis), **pale)
+
+
+def columns(runs, rows, size=(9.6, 4.6), *, adjust, xlabel="step", **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 
     runs: name → run.  rows: what stands beside the row → draw(ax, run).  adjust: as for subplots_adjust; else
@@ -236,7 +257,7 @@ def columns(runs, rows, size=(9.6, 4.6), *, adjust, **shared):
             for ax, draw in zip(column, rows.values(), strict=True):
                 draw(ax, run)
             column[0].set_title(name)
-            column[-1].set_xlabel("step")
+            column[-1].set_xlabel(xlabel)
         for ax, label in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(label)
     return figure
