@@ -278,6 +278,15 @@ class Picture:
         return {"image/png": png, "text/plain": self.text}, {"image/png": shown(self.figure, self.text)}
 
 
+def to_diagnose(runs, rows, first, told, **layout):
+    """Return the still picture of `columns` of runs, whose text is first, then told(run) of each.
+
+    runs, rows, layout: as for `columns`.
+    """
+    each = "; ".join(f"{name}: {told(run)}" for name, run in runs.items())
+    return Picture(columns(runs, rows, **layout), f"{first} {each}.")
+
+
 def shown(figure, text):
     """Return how a page shows a figure's still: its size there, and the text for who cannot see it."""
     return {"alt": text, "width": round(figure.bbox.width), "height": round(figure.bbox.height)}

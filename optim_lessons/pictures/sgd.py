@@ -12,7 +12,7 @@ from optim_lessons.lab.panels import (  # isort: skip
     picture, plain, step, upright, walk,
 )  # fmt: skip
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, axes_in, columns, counted, floor
+from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, axes_in, counted, floor, to_diagnose
 from optim_lessons.landscapes import quadratic
 from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
 from optim_lessons.sgd import batch_gradient, batches, lr_for_batch, noise_ball, noisy, sgd, steps_for_batch
@@ -309,10 +309,9 @@ def four_runs(runs, epochs=5):
         ax.set_yticks([], minor=True)
         ax.grid(axis="x", color="#dde3e8")
 
-    share = {"adjust": (0.07, 0.16, 0.99, 0.89, 0.1), "xlabel": "epoch", "sharey": True}
-    figure = columns(runs, {"loss on all examples": draw}, (9.6, 3.4), **share)
-    ends = "; ".join(f"{name}: {losses[0]:.2g} to {losses[-1]:.2g}" for name, losses in runs.items())
-    return Picture(figure, f"Four runs. {ends}.")
+    told = lambda losses: f"{losses[0]:.2g} to {losses[-1]:.2g}"  # noqa: E731
+    layout = {"size": (9.6, 3.4), "adjust": (0.07, 0.16, 0.99, 0.89, 0.1), "xlabel": "epoch", "sharey": True}
+    return to_diagnose(runs, {"loss on all examples": draw}, "Four runs.", told, **layout)
 
 
 def losses_against_cost(curves, title):
