@@ -1,19 +1,16 @@
 """The pictures of lesson 08: two averages, their correction, eps, the turned ravine, Reddi's example."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from optim_lessons.adam import adam, amsgrad
-from optim_lessons.lab import datasets, models
+from optim_lessons.lab import datasets
 from optim_lessons.lab.fair import best_of
-from optim_lessons.lab.kept import kept
 
 from optim_lessons.lab.panels import (  # isort: skip
     FREE, Axis, Panel, Shown, from_above, knob, level, line, log, loss_panel, note, picture, plain, ring,
     step, walk,
 )  # fmt: skip
-from optim_lessons.lab.path import path, record
+from optim_lessons.lab.path import path
 
 from optim_lessons.lab.plots import (  # isort: skip
     ALERT, RULE_STYLES, Picture, axes_in, counted, fan, floor, height_map, path_line, rule_label, rule_style,
@@ -23,16 +20,11 @@ from optim_lessons.lab.scenes import reading
 from optim_lessons.landscapes import quadratic, rosenbrock, saddle
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
-from optim_lessons.sgd import sgd
+from optim_lessons.studies import nonconvergence, rotation
 from optim_lessons.studies.bias_correction import LONG, averages, long_run, stretch
-
-from optim_lessons.studies.nonconvergence import (  # isort: skip
-    CALM, REDDI_BETAS, REDDI_STEPS, largest_effective_lr, last_mean, long_walk, reddi_run,
-)  # fmt: skip
-from optim_lessons.studies.rotation import (  # isort: skip
-    ANGLES, BUILT_FROM, PATIENCE, TROUBLED, reached, steps_by_angle, steps_of_momentum, steps_to_tenth,
-    two_troubles, wide_ravine,
-)  # fmt: skip
+from optim_lessons.studies.epsilon import DIGIT_STEPS, EVERY, digits_model, digits_walk, rosenbrock_walks
+from optim_lessons.studies.nonconvergence import CALM, REDDI_BETAS, REDDI_STEPS, last_mean, reddi_run
+from optim_lessons.studies.rotation import ANGLES, BUILT_FROM, PATIENCE, steps_to_tenth
 
 COLOUR = rule_style(adam)["color"]
 STEEP, FLAT = "#0060a8", "#b87700"  # the steep and the flat direction of a ravine, as in lesson 01
@@ -72,11 +64,11 @@ def two_walls(along, across):
 
 def four_rules():
     """Return the still picture of what Adam is built from: four rules, each at its best lr, on one ground."""
-    ground, said = two_troubles(), []
+    ground, said = rotation.two_troubles(), []
     places = ((0.065 + 0.236 * i, 0.16, 0.215, 0.7) for i in range(len(BUILT_FROM)))
     with axes_in((10.6, 3.4), *places) as (figure, *axes):
         for ax, rule in zip(axes, BUILT_FROM, strict=True):
-            best, ws = reached(rule, ground)
+            best, ws = rotation.reached(rule, ground)
             height_map(ax, ground)
             path_line(ax, rule).set_data(*ws.T)
             score = f"below {above(best.score):.0e}"
@@ -85,7 +77,7 @@ def four_rules():
         for ax in axes[1:]:
             ax.set_ylabel("")
             ax.tick_params(labelleft=False)
-    told = f"What is left of the loss, at worst in the last ten of {TROUBLED} steps"
+    told = f"What is left of the loss, at worst in the last ten of {rotation.TROUBLED} steps"
     return Picture(figure, f"{told}: {', '.join(said)}.")
 
 
@@ -162,22 +154,17 @@ def eps_scale():
 
     Momentum runs at lr·(1 − beta1)/eps with beta = beta1.
     """
-    land = rosenbrock
 
     def show(*, lr, beta1, beta2, eps, steps):
-        knobs, t = {"lr": lr, "beta1": beta1, "beta2": beta2}, np.arange(1, steps + 1)
-        tiny = path(adam, land.grad, land.start, steps, eps=1e-8, **knobs)
-        seen = record(adam, land.grad, land.start, steps, eps=eps, **knobs)
-        same = lr * (1 - beta1) / eps
-        ball = path(momentum, land.grad, land.start, steps, lr=same, beta=beta1)
-        size = np.sqrt(seen["v"][1:] / (1 - beta2**t)[:, None])
-        told = f"√v̂ runs from {_range(size)}; eps is {eps:.3g}. The path is {_apart(seen['w'], tiny)} from "
-        told += f"the one at eps 1e-8, and {_apart(seen['w'], ball)} from momentum at lr {same:.2g}."
-        sizes = {f"size{i}": (t, size[:, i]) for i in (0, 1)}
-        return Shown(told, tiny=tiny, walk=seen["w"], ball=ball, eps_level=eps, **sizes)
+        walks, size = rosenbrock_walks(lr, beta1, beta2, eps, steps)
+        tiny, ball = (_apart(walks["walk"], walks[name]) for name in ("tiny", "ball"))
+        told = f"√v̂ runs from {_range(size)}; eps is {eps:.3g}. The path is {tiny} from the one at eps 1e-8, "
+        told += f"and {ball} from momentum at lr {lr * (1 - beta1) / eps:.2g}."
+        sizes = {f"size{i}": (np.arange(1, steps + 1), size[:, i]) for i in (0, 1)}
+        return Shown(told, eps_level=eps, **walks, **sizes)
 
     legend = {"loc": "lower left", "fontsize": 9}
-    left = from_above((0.08, 0.135, 0.44, 0.77), land, f"{TOLD}  steps {{steps}}", legend=legend)
+    left = from_above((0.08, 0.135, 0.44, 0.77), rosenbrock, f"{TOLD}  steps {{steps}}", legend=legend)
     left.add(tiny=walk(adam, color=PALE, label="Adam at eps 1e-8", linewidth=5, marker="", alpha=0.9))
     left.add(walk=walk(adam, markersize=2.5, label="Adam at this eps"))
     left.add(ball=walk(momentum, linewidth=2.2, marker="", label="momentum at lr(1 − beta1)/eps"))
@@ -207,20 +194,17 @@ def turned():
     """
 
     def show(*, angle, lr, beta1, condition):
-        land = wide_ravine(condition, angle)
+        land = rotation.wide_ravine(condition, angle)
         ws = path(adam, land.grad, land.start, PATIENCE, lr=lr, beta1=beta1)
-        counts, now, ball = (
-            steps_by_angle(condition, lr, beta1),
-            steps_to_tenth(ws),
-            steps_of_momentum(condition),
-        )
+        now, ball = steps_to_tenth(ws), rotation.steps_of_momentum(condition)
+        counts = rotation.steps_by_angle(condition, lr, beta1)
         told = f"At {angle} degrees Adam needs {_count(now)} to a tenth of the distance; along the axes "
         told += f"{_count(counts[0])}, at 45 degrees {_count(counts[15])}. "
         told += f"Momentum: {_count(ball)} at any angle."
         data = {"ground": land, "walk": ws, "counts": (ANGLES, counts), "ball": ([0, 90], [ball] * 2)}
         return Shown(told, here=([angle], [now]), **data)
 
-    left = from_above((0.08, 0.135, 0.44, 0.77), wide_ravine(100.0, 0), moving=True, walk=walk(adam))
+    left = from_above((0.08, 0.135, 0.44, 0.77), rotation.wide_ravine(100.0, 0), moving=True, walk=walk(adam))
     left.title = "angle {angle}   lr {lr:.3g}   beta1 {beta1:g}   condition {condition:.3g}"
     angles = Axis("angle of the ravine (degrees)", 0, 90, ticks=range(0, 91, 15))
     counts = "steps to a tenth of the distance", 0, PATIENCE * 1.25
@@ -266,19 +250,6 @@ def reddi_walk():
     return picture([left, right], show, **knobs)
 
 
-DIGIT_STEPS, EVERY = 100, 5
-
-
-@lru_cache
-def _digits(model):
-    """Return a model of the digits, its gradient on batches, its start, and the loss of SGD at lr 1."""
-    data = datasets.digits()
-    net = models.softmax(*data.train) if model == "softmax" else models.mlp(*data.train, sizes=(64, 32, 10))
-    slope, start = net.batch_grad(32, 0), kept(net.init(0))
-    losses = net(path(sgd, slope, start, DIGIT_STEPS, lr=1.0)[::EVERY], *data.validation)
-    return net, slope, start, kept(losses)
-
-
 def digits_run():
     """Return the scene of Adam on real digits: loss against step, and eps among the √v̂ of all weights.
 
@@ -288,20 +259,19 @@ def digits_run():
     steps = np.arange(0, DIGIT_STEPS + 1, EVERY)
 
     def show(*, model, lr, beta1, beta2, eps):
-        net, slope, start, sgds = _digits(model)
-        seen = record(adam, slope, start, DIGIT_STEPS, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
-        ws, held_out = seen["w"], datasets.digits().validation
-        losses = net(ws[::EVERY], *held_out)
-        size = np.sort(np.sqrt(seen["v"][-1] / (1 - beta2**DIGIT_STEPS)))
-        data = {"Adam": (steps, losses), "sizes": (np.linspace(0, 100, net.n), size), "eps_level": eps}
-        if not np.isfinite(ws[-1]).all():
+        net, _, _, sgds = digits_model(model)
+        losses, size, last = digits_walk(model, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
+        data = {"Adam": (steps, losses), "eps_level": eps}
+        data |= {"sizes": (np.linspace(0, 100, net.n), np.sort(size))}
+        if not np.isfinite(last).all():
             return Shown("The weights left the finite numbers.", **data)
+        right = net.accuracy(last, *datasets.digits().validation)
         told = f"After {DIGIT_STEPS} steps: validation loss {losses[-1]:.3g} (SGD at lr 1: {sgds[-1]:.3g}), "
-        told += f"{net.accuracy(ws[-1], *held_out):.1%} right. eps is above √v̂ in "
-        return Shown(f"{told}{np.mean(size < eps):.0%} of the weights.", **data)
+        told += f"{right:.1%} right. eps is above √v̂ in {np.mean(size < eps):.0%} of the weights."
+        return Shown(told, **data)
 
     def panels(model):
-        net, _, _, sgds = _digits(model)
+        net, _, _, sgds = digits_model(model)
         left = Panel((0.08, 0.135, 0.42, 0.77), step(DIGIT_STEPS), log("validation loss", 0.1, 10))
         left.title, left.legend = TOLD.replace("  ", "   "), {"loc": "upper right", "ncols": 2}
         left.add(sgd=line(RULE_STYLES["sgd"], (steps, sgds), label="SGD at lr 1", markersize=4))
@@ -325,11 +295,13 @@ def settling():
     ends = np.arange(block, CALM + 1, block)
 
     def show(*, lr, beta1, beta2, eps, noise):
-        ws, size = long_walk(lr, beta1, beta2, eps, noise)
+        ws, size = nonconvergence.long_walk(lr, beta1, beta2, eps, noise)
         data = {"walk": np.abs(ws), "effective": lr / (size + eps)}
         data = {name: (ends, its.reshape(-1, block).max(axis=1)) for name, its in data.items()}
         data |= {"ball": ([0, CALM], [np.sqrt(lr * noise / 2)] * 2)} if noise else {}
-        return Shown(in_words(np.abs(ws), noise, lr), limit=largest_effective_lr(beta1), **data)
+        return Shown(
+            in_words(np.abs(ws), noise, lr), limit=nonconvergence.largest_effective_lr(beta1), **data
+        )
 
     t, thin = Axis("step", 0, CALM, ticks=[0, 4000, 8000, 12000]), {"linewidth": 1.4}
     left = Panel((0.085, 0.135, 0.41, 0.77), t, log("distance |w|", 1e-12, 1e3), TOLD + "  noise {noise:.2g}")

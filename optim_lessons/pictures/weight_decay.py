@@ -1,5 +1,7 @@
 """The pictures of lesson 10: learning by heart, two kinds of pull, maps of decay, and its rivals."""
 
+from functools import partial
+
 import matplotlib
 import numpy as np
 
@@ -9,11 +11,11 @@ from optim_lessons.lab.live import Handle
 from optim_lessons.lab.panels import (  # isort: skip
     Axis, Panel, Shown, dots, image, knob, level, line, log, picture, ring, step, upright,
 )  # fmt: skip
-from optim_lessons.lab.plots import ALERT, Picture, axes_in, counted, rule_label
+from optim_lessons.lab.plots import ALERT, Picture, axes_in, counted, rule_label, to_diagnose
 
 from optim_lessons.studies.overfitting import (  # isort: skip
-    DECAYS, EPOCHS, LOOKS, LRS, PASSES, PULLED, RIVALS, SHOWN, VARIANTS, few_digits, learn, measured, pulled,
-    results,
+    DECAYS, EPOCHS, LOOKS, LRS, PASSES, PULLED, RIVALS, SHOWN, VARIANTS, along_the_valley, few_digits, learn,
+    measured, pulled, results,
 )  # fmt: skip
 from optim_lessons.weight_decay import adamw
 
@@ -107,20 +109,17 @@ def pulls():
         told = "Steps until half of each weight is gone (no, small, large gradients): with L2 in Adam "
         return Shown(f"{told}{said[0]}; with AdamW {said[1]}.", **data)
 
-    titles = (
-        "Adam with L2   lr {lr:.3g}   l2 {weight_decay:.3g}",
-        ("AdamW   lr {lr:.3g}   weight_decay {weight_decay:.3g}   large {large:.3g}"),
-    )
-    panels = []
-    for rule, left, label, title in zip((adam, adamw), (0.065, 0.565), ("weight", ""), titles, strict=True):
-        panel = Panel((left, 0.145, 0.41, 0.755), step(PULLED), (label, -0.05, 1.3), title)
+    left = Panel((0.065, 0.145, 0.41, 0.755), step(PULLED), ("weight", -0.05, 1.3))
+    left.title = "Adam with L2   lr {lr:.3g}   l2 {weight_decay:.3g}"
+    right = Panel((0.565, 0.145, 0.41, 0.755), step(PULLED), ("", -0.05, 1.3))
+    right.title = "AdamW   lr {lr:.3g}   weight_decay {weight_decay:.3g}   large {large:.3g}"
+    for rule, panel in ((adam, left), (adamw, right)):
         panel.legend = {"loc": "upper right", "ncols": 1}
         panel.add(zero=level(PALE, 0, linewidth=1))
         for name, style in PULLED_STYLES.items():
             panel.add(**{f"{rule_label(rule)}, {name}": line(style, label=name, within=(-2, 3))})
-        panels.append(panel)
     knobs = {"lr": knob(0.01, 1e-3, 0.05), "weight_decay": knob(0.3, 0.02, 2.0)}
-    return picture(panels, show, **knobs, large=knob(10.0, 1.5, 30.0))
+    return picture([left, right], show, **knobs, large=knob(10.0, 1.5, 30.0))
 
 
 CHOICES = [int(e) for e in SHOWN if e]
@@ -142,10 +141,9 @@ def maps():
         i, j = int(np.abs(LRS - lr).argmin()), int(np.abs(DECAYS - decay).argmin())
         data = {f"ring {v}": ([x[i]], [y[j]]), "now": epochs}
         for a, losses in enumerate(found["validation"][:, k]):
-            rows = np.nan_to_num(losses, nan=np.inf)
-            good = rows.min(axis=-1) < 1.15 * rows.min()
+            good, best = along_the_valley(losses)
             data[f"map {a}"] = np.ma.masked_invalid(np.minimum(losses, TOP)).T
-            data[f"best {a}"] = x[good], y[rows.argmin(axis=-1)][good]
+            data[f"best {a}"] = x[good], y[best]
         data |= {name: (np.maximum(SHOWN, 0.8), found[name][v, :, i, j]) for name in ("train", "validation")}
         pair = [found[name][v, k, i, j] for name in ("train", "validation")]
         here = f"training loss {pair[0]:.2f}, validation loss {pair[1]:.2f}"
@@ -202,27 +200,26 @@ def four_pictures(runs):
 
     runs: letter → {"train": ..., "validation": ..., "size": ...}, one value for each of LOOKS and the start.
     """
-    epochs, lefts = np.r_[0.8, LOOKS], [0.06 + 0.24 * i for i in range(len(runs))]
-    places = [(left, *rest) for left in lefts for rest in ((0.5, 0.2, 0.42), (0.13, 0.2, 0.25))]
-    with axes_in((10.2, 4.6), *places) as (figure, *axes):
-        tops, feet = axes[::2], axes[1::2]
-        for top, foot, (letter, run) in zip(tops, feet, runs.items(), strict=True):
-            top.plot(epochs, run["train"], label="training", **TRAIN)
-            top.plot(epochs, run["validation"], label="validation", **VALIDATION)
-            foot.plot(epochs, run["size"], color="#222222")
-            top.set(xscale="log", ylim=(0, 2.7), title=letter)
-            foot.set(xscale="log", ylim=(0, 0.4), xlabel="epoch")
-        for ax in axes:
-            ax.set_xticks([1, 10, 100], ["1", "10", "100"])
-            ax.minorticks_off()
-        for ax in axes[2:]:
+    styles = {"train": TRAIN | {"label": "training"}, "validation": VALIDATION | {"label": "validation"}}
+    styles |= {"size": {"color": "#222222"}}
+
+    def draw(ax, run, names, top):
+        for name in names:
+            ax.plot(np.r_[0.8, LOOKS], run[name], **styles[name])
+        ax.set(xscale="log", ylim=(0, top))
+        ax.set_xticks([1, 10, 100], ["1", "10", "100"])
+        ax.minorticks_off()
+        if not ax.get_subplotspec().is_first_col():
             ax.set_yticklabels([])
-        tops[0].set_ylabel("loss")
-        feet[0].set_ylabel("size of w")
-        tops[0].legend(loc="lower left", fontsize=9)
-    said = "; ".join(
-        f"{letter}: training {run['train'][-1]:.1f}, validation {run['validation'][-1]:.1f}, "
-        f"size {run['size'][-1]:.1f}"
-        for letter, run in runs.items()
-    )
-    return Picture(figure, f"At the end: {said}.")
+        elif "train" in names:
+            ax.legend(loc="lower left", fontsize=9)
+
+    def told(run):
+        train, validation, size = (f"{run[name][-1]:.1f}" for name in styles)
+        return f"training {train}, validation {validation}, size {size}"
+
+    rows = {"loss": partial(draw, names=("train", "validation"), top=2.7)}
+    rows |= {"size of w": partial(draw, names=("size",), top=0.4)}
+    layout = {"size": (10.2, 4.6), "adjust": (0.06, 0.13, 0.98, 0.92, 0.2, 0.24 / 0.67), "xlabel": "epoch"}
+    heights = {"height_ratios": (0.42, 0.25)}
+    return to_diagnose(runs, rows, "At the end:", told, **layout, gridspec_kw=heights)
