@@ -10,7 +10,6 @@ from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.panels import (  # isort: skip
     FREE, KNOBS, Mark, Panel, Shown, knob, level, line, log, note, picture, plain, step, upright,
 )  # fmt: skip
-from optim_lessons.lab.path import path, record
 
 from optim_lessons.lab.plots import (  # isort: skip
     ALERT, Picture, columns, fan, knob_values, look, rule_label, rule_style, to_diagnose,
@@ -19,7 +18,7 @@ from optim_lessons.momentum import momentum
 from optim_lessons.studies.long_run import BURST_AT, STEPS, effective_lr, follow, moving_minimum
 
 from optim_lessons.studies.online_learning import (  # isort: skip
-    EXAMPLES, LRS, feature_stream, regret_bound, regrets, stream_slope,
+    EXAMPLES, LRS, feature_stream, on_stream, regret_bound, regrets,
 )  # fmt: skip
 
 GROUND = "#8593a0"  # what is not a walk: a minimum that moves, a slope to compare with
@@ -37,17 +36,14 @@ def rare_and_frequent():
     t, marked = np.arange(1, EXAMPLES + 1), np.unique(np.geomspace(1, EXAMPLES, 12).astype(int)) - 1
 
     def show(*, lr, eps, frequency, against, its_lr, seed):
-        x, y = feature_stream(frequency, seed)
-        slope = stream_slope(x, y)
-        run = record(adagrad, slope, np.zeros(2), EXAMPLES, lr=lr, eps=eps)
-        ws, v = run["w"], run["v"][1:]
-        other = path(rivals[against], slope, np.zeros(2), EXAMPLES, lr=its_lr)
-        lrs = np.where(v > 0, np.clip(effective_lr(v, lr=lr, eps=eps), 1e-9, 1e9), np.nan)
+        stream = feature_stream(frequency, seed)
+        ws, lrs = on_stream(adagrad, *stream, lr=lr, eps=eps)
+        other, _ = on_stream(rivals[against], *stream, lr=its_lr)
         data = {f"{name}, w[{i}]": np.nan_to_num(its[:, i], nan=3.0)
                 for name, its in (("AdaGrad", ws), (against, other)) for i in (0, 1)}  # fmt: skip
         data |= {"lr of AdaGrad": (t, lrs[:, 0]), "rare lr": (t, lrs[:, 1])}
         data |= {f"lr of {against}": ([1, EXAMPLES], [its_lr * (10 if against == "momentum" else 1)] * 2)}
-        data |= {"marks": (t[marked], lrs[marked, 1]), "seen": np.flatnonzero(x[:, 1])}
+        data |= {"marks": (t[marked], lrs[marked, 1]), "seen": np.flatnonzero(stream[0][:, 1])}
         knobs = {"lr": lr, "eps": eps, "frequency": frequency, against: its_lr, "seed": seed}
         said = f"The rare feature came {len(data['seen'])} times. Mean distance from 1 over the last 500 "
         said += f"examples: AdaGrad {_distance(ws)}; {against} {_distance(other)}."

@@ -5,17 +5,16 @@ from functools import lru_cache
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.debugging import dead
 from optim_lessons.lab import models
 from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.panels import Panel, Shown, knob, line, log, picture, step
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import ALERT, RULE_STYLES, Picture, axes_in, counted
-from optim_lessons.schedules import constant, linear, then, warm_up
+from optim_lessons.schedules import constant, then
 from optim_lessons.sgd import noisy, sgd
 
 from optim_lessons.studies.annealing import (  # isort: skip
-    CURVATURES, LONG, START, STEPS, built, expected, expected_loss, powers,
+    CURVATURES, LONG, NET_STEPS, START, STEPS, built, early_steps, expected, expected_loss, powers,
 )  # fmt: skip
 
 STYLES = {
@@ -187,7 +186,6 @@ def peaks_against_loss(peaks, losses, title):
     return Picture(figure, f"Each at its best peak, best first: {', '.join(words)}.")
 
 
-NET_STEPS = 136  # 4 epochs in batches of 32
 NET_MARKS = np.arange(0, NET_STEPS + 1, 8)
 
 
@@ -199,15 +197,12 @@ def first_steps(net):
     """
     rules = {"Adam": adam, "SGD": sgd}
     few = models.mlp(net.X[::4], net.y[::4], sizes=net.sizes, activation=net.activation)
-    starts, t = {}, np.arange(1, NET_STEPS + 1)
+    t = np.arange(1, NET_STEPS + 1)
 
     @lru_cache(maxsize=32)
     def run(rule, lr, warm, seed):
-        w0 = starts.setdefault(seed, net.init(seed, np.float32))
-        lrs = warm_up(linear(lr, 0.0, length=NET_STEPS - warm), warm)
-        ws = path(rules[rule], net.batch_grad(32, seed), w0, NET_STEPS, lr=lrs)
-        steps = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
-        return few(ws[NET_MARKS]), steps, *(float(dead(net.hidden(w)[0])) for w in (ws[10], ws[-1]))
+        ws, *measured = early_steps(net, rules[rule], lr, warm, seed)
+        return few(ws[NET_MARKS]), *measured
 
     def show(*, rule, lr, warm_up, seed):
         runs = {"at once": run(rule, lr, 0, seed), "with warm-up": run(rule, lr, warm_up, seed)}

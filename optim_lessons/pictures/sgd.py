@@ -18,7 +18,8 @@ from optim_lessons.pictures.gradient_descent import FLAT, QUIET, STEEP
 from optim_lessons.sgd import batch_gradient, batches, lr_for_batch, noise_ball, noisy, sgd, steps_for_batch
 
 from optim_lessons.studies.minibatches import (  # isort: skip
-    START, STEPS, dealt, drawn_gradients, least_squares, mean_and_square, off_by, walkers,
+    START, STEPS, dealt, drawn_gradients, least_squares, mean_and_square, most_of_them, off_by,
+    walkers,
 )  # fmt: skip
 
 FULL = RULE_STYLES["gradient_descent"] | {"label": "full gradient"}
@@ -113,22 +114,16 @@ def ball():
     The ravine has the curvatures 1 and 1/condition; theory and walkers start at (−4, 1.5). steps: the moment
     shown on the left.
     """
-    start, angle = np.array([-4.0, 1.5]), np.linspace(0, 2 * np.pi, 100)
-    circle = np.sqrt(-2 * np.log(0.05)) * np.array([np.cos(angle), np.sin(angle)])
+    start = np.array([-4.0, 1.5])
 
     def show(*, lr, noise, condition, steps, seed):
         h = np.array([1 / condition, 1.0])
         ws = walkers(h, start, lr=lr, noise=noise, seed=seed)
         middle, squares = mean_and_square(h, start, lr=lr, noise=noise)
-        reach = np.sqrt(np.maximum(squares - middle**2, 0))
-        ring = middle[steps][:, None] + reach[steps][:, None] * circle
-        data = {
-            "exact": 0.5 * squares @ h,
-            "way": 0.5 * middle**2 @ h,
-            "mean": 0.5 * (ws**2 @ h).mean(axis=1),
-        }
-        told = _ball_in_words(lr, noise, h, start, steps)
-        return Shown(told, walkers=ws[steps], ring=tuple(ring), now=steps, **data)
+        data = {"exact": 0.5 * squares @ h, "way": 0.5 * middle**2 @ h}
+        data |= {"walkers": ws[steps], "mean": 0.5 * (ws**2 @ h).mean(axis=1), "now": steps}
+        ring = most_of_them(middle[steps], squares[steps])
+        return Shown(_ball_in_words(lr, noise, h, start, steps), ring=tuple(ring), **data)
 
     left = Panel(LEFT, ("w[0], flat", -5, 5), ("w[1], steep", -3, 3))
     left.title = "lr {lr:.3g}   noise {noise:.3g}   condition {condition:.3g}   step {steps}   seed {seed}"
@@ -319,15 +314,12 @@ def losses_against_cost(curves, title):
 
     curves: dict label → (examples, losses), two arrays of one shape; "full gradient" has its own style.
     """
-    looks = zip((STEEP, FLAT, "#008060"), ("--", "-.", ":"), strict=True)
+    dashes = {STEEP: "--", FLAT: "-.", "#008060": ":"}
+    looks = ({"color": colour, "linestyle": dash} for colour, dash in dashes.items())
     with axes_in((9.6, 3.6), (0.1, 0.16, 0.88, 0.74)) as (figure, ax):
         for label, (examples, losses) in curves.items():
-            own = (
-                FULL
-                if label == "full gradient"
-                else dict(zip(("color", "linestyle"), next(looks), strict=True))
-            )
-            ax.semilogy(examples, losses, **own | {"label": label})
+            look = FULL if label == "full gradient" else next(looks)
+            ax.semilogy(examples, losses, **look | {"label": label})
         ax.set(xlabel="examples looked at", ylabel="loss", title=title)
         ax.legend()
     ends = "; ".join(f"{label}: {last_tenth(losses).mean():.3g}" for label, (_, losses) in curves.items())

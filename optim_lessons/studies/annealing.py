@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from optim_lessons.debugging import dead
+from optim_lessons.lab.path import path
 from optim_lessons.schedules import constant, cosine, exponential, inverse_time, linear, step, then, warm_up
 
 CURVATURES, START, STEPS = np.array([0.05, 1.0]), np.array([-4.0, 1.5]), 300  # of the noisy ravine
 LONG = 20_000  # steps of `powers`
+NET_STEPS = 136  # of the network: 4 epochs in batches of 32
 
 
 def shape(name, lr, length):
@@ -66,3 +69,15 @@ def expected_loss(lrs, curvatures, start, noise):
 def powers(lr, power, length):
     """Return the lr of 20,000 steps: lr/(1 + t/length)^power."""
     return lr / (1 + np.arange(LONG) / length) ** power
+
+
+def early_steps(net, rule, lr, warm, seed):
+    """Train a ReLU network for 136 steps: a rise in `warm` of them to lr, then a straight fall to 0.
+
+    Returns its path, the length of each step per weight, and the shares of dead units after 10 steps and at
+    the end.
+    """
+    lrs = warm_up(linear(lr, 0.0, length=NET_STEPS - warm), warm)
+    ws = path(rule, net.batch_grad(32, seed), net.init(seed, np.float32), NET_STEPS, lr=lrs)
+    lengths = np.sqrt((np.diff(ws, axis=0) ** 2).mean(axis=-1))
+    return ws, lengths, *(float(dead(net.hidden(w)[0])) for w in (ws[10], ws[-1]))

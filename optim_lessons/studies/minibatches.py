@@ -55,6 +55,13 @@ def mean_and_square(curvatures, start, *, lr, noise, steps=STEPS):
     return (1 - lr * curvatures) ** t[:, None] * start, np.stack(squares, axis=-1)
 
 
+def most_of_them(mean, square):
+    """Return the ellipse that 95% of the walkers stand in, from the means of w and w²: shape (2, 100)."""
+    angle = np.linspace(0, 2 * np.pi, 100)
+    circle = np.sqrt(-2 * np.log(0.05)) * np.array([np.cos(angle), np.sin(angle)])
+    return mean[:, None] + np.sqrt(np.maximum(square - mean**2, 0))[:, None] * circle
+
+
 def dealt(net, size, order, seed=0):
     """Return a model's gradient on batches, a function of (w, t), in one of ORDERS or "sorted by class"."""
     by_class = np.argsort(net.y, kind="stable")

@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from optim_lessons.lab.kept import kept
-from optim_lessons.lab.path import path
+from optim_lessons.lab.path import path, record
+from optim_lessons.studies.long_run import effective_lr
 
 EXAMPLES = 1000  # of the rare and the frequent feature
 LRS = np.geomspace(1e-3, 1e2, 41)  # whose regrets are compared
@@ -31,6 +32,18 @@ def stream_slope(x, y):
         return x[t] * ((x[t] * w).sum(axis=-1, keepdims=True) - y[t])
 
     return slope
+
+
+def on_stream(rule, x, y, **knobs):
+    """Walk a rule from 0 along such a stream; return its w, and the effective lr of each weight.
+
+    The second has shape (examples, 2), and is NaN before a weight has had a gradient; None without v.
+    """
+    run = record(rule, stream_slope(x, y), np.zeros(2), len(x), **knobs)
+    if "v" not in run:
+        return run["w"], None
+    v = run["v"][1:]
+    return run["w"], np.where(v > 0, np.clip(effective_lr(v, **knobs), 1e-9, 1e9), np.nan)
 
 
 @lru_cache(maxsize=128)
