@@ -231,8 +231,8 @@ def reddi_walk():
         ends = last_mean(reddi_run(adam, lr, beta1, REDDI_BETAS, C))
         last = {name: last_mean(ws) for name, ws in walks.items()}
         told = f"The slope is {C:.3g} at every third step and −1 at the others: on average "
-        told += f"{(C - 2) / 3:.2g}. "
-        told += f"Adam ends at {last['Adam']:.3f}, AMSGrad at {last['AMSGrad']:.3f}; the best place is −1."
+        told += f"{(C - 2) / 3:.2g}. Adam ends at {last['Adam']:.3f}, AMSGrad at {last['AMSGrad']:.3f}; "
+        told += "the best place is −1."
         return Shown(told, ends=(REDDI_BETAS, ends), here=([beta2], [last["Adam"]]), **walks)
 
     left = Panel((0.07, 0.135, 0.43, 0.77), step(REDDI_STEPS), ("w", -1.2, 1.55))
@@ -299,9 +299,8 @@ def settling():
         data = {"walk": np.abs(ws), "effective": lr / (size + eps)}
         data = {name: (ends, its.reshape(-1, block).max(axis=1)) for name, its in data.items()}
         data |= {"ball": ([0, CALM], [np.sqrt(lr * noise / 2)] * 2)} if noise else {}
-        return Shown(
-            in_words(np.abs(ws), noise, lr), limit=nonconvergence.largest_effective_lr(beta1), **data
-        )
+        limit = nonconvergence.largest_effective_lr(beta1)
+        return Shown(in_words(np.abs(ws), noise, lr), limit=limit, **data)
 
     t, thin = Axis("step", 0, CALM, ticks=[0, 4000, 8000, 12000]), {"linewidth": 1.4}
     left = Panel((0.085, 0.135, 0.41, 0.77), t, log("distance |w|", 1e-12, 1e3), TOLD + "  noise {noise:.2g}")
