@@ -30,12 +30,9 @@ NO_CHOICE = {
     "pictures/momentum.py": (1, "the direction that shrinks fastest"),
     "pictures/rmsprop.py": (1, "the step nearest to the minimum"),
     "pictures/schedules.py": (1, "the epoch of the lowest validation loss, in a curve that is drawn whole"),
-    "pictures/weight_decay.py": (
-        4,
-        "the epoch of the lowest loss; the pixel nearest to a slider, twice; the dots of maps drawn whole",
-    ),
+    "pictures/weight_decay.py": (3, "the epoch of the lowest loss; the pixel nearest to a slider, twice"),
     "studies/maps.py": (1, "the nearest minimum"),
-    "studies/overfitting.py": (1, "the epoch at which early stopping stops"),
+    "studies/overfitting.py": (2, "the epoch at which early stopping stops; the dots of maps drawn whole"),
 }
 # Best values that pages find at an end of their range, and the words in which they speak of it.
 ADMITTED = {

@@ -19,7 +19,7 @@ NEEDS = {  # what a function that keeps its results is called with here
     "on_the_edge": ("ravine",),
     "squares_after": (3,),
     "wide_ravine": (100, 30),
-    "_digits": ("softmax",),
+    "digits_model": ("softmax",),
     "matrix_best": ("Muon",),
     "open_best": ("right labels", "cosine"),
     "race_losses": ("digits, small network", "trials"),

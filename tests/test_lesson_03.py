@@ -36,6 +36,7 @@ from optim_lessons.sgd import (
     sgd,
     steps_for_batch,
 )
+from optim_lessons.studies import minibatches
 
 PATIENTS = datasets.diabetes().all
 P, Q = PATIENTS.X[:, [2, 8]], PATIENTS.y
@@ -194,7 +195,7 @@ def test_sgd_leaves_the_minimum_and_stays_near_at_the_height_of_the_formula(net,
     each = gradients(net, minimum)
     assert np.linalg.norm(each.mean(axis=0)) < 1e-9
     trace = each.var(axis=0).sum()
-    ws = path(sgd, picture.dealt(net, 16, "with replacement"), minimum, 3000, lr=0.1)
+    ws = path(sgd, minibatches.dealt(net, 16, "with replacement"), minimum, 3000, lr=0.1)
     above = net(ws[200::20]) - net(minimum)
     assert above.min() > 0
     assert above.mean() == pytest.approx(0.1 * trace / (4 * 16), rel=0.15)
@@ -216,7 +217,7 @@ def test_the_errors_of_a_reshuffled_epoch_add_up_to_nothing_where_w_stands_still
 
 def test_best_lr_and_gain_of_one_step_are_those_of_the_derivation():
     # Least squares is a quadratic, so the mean over all draws is exact: one example at a time, then by 1/B.
-    land, n = picture.least_squares(P, Q), len(P)
+    land, n = minibatches.least_squares(P, Q), len(P)
     w, H = np.array([-0.6, 1.1]), P.T @ P / n
     each = np.array([batch_gradient(w, P, Q, [i]) for i in range(n)])
     g = each.mean(axis=0)
@@ -250,7 +251,7 @@ def test_critical_batch_is_the_solution_of_the_two_equations():
 def test_eleven_steps_and_a_critical_batch_of_128_describe_the_digits_but_for_the_full_gradient(net):
     sizes, lrs = np.array([4, 64, 128, 512, 1077]), 2.0 ** np.arange(-6, 2.5, 0.5)
     with every_best() as heard:
-        found = [picture.steps_to_target(net, 0.24, int(size), lrs) for size in sizes]
+        found = [minibatches.steps_to_target(net, 0.24, int(size), lrs) for size in sizes]
     assert not any(best.at_edge for best in heard)
     steps, best = np.transpose(found)
     off = np.abs(np.log(steps_for_batch(sizes, 11, 128) / steps))
@@ -357,10 +358,10 @@ def test_both_walks_are_drawn_as_the_rule_goes_and_the_axis_counts_what_it_says(
 
 def test_the_walkers_of_the_ball_are_runs_of_the_rule_and_their_mean_loss_is_drawn():
     explorer = explore(picture.ball(), steps=120, seed=2)
-    ws = picture.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.5, seed=2)
+    ws = minibatches.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.5, seed=2)
     np.testing.assert_array_equal(explorer.shown["walkers"], ws[120])
     alone = path(sgd, lambda w: np.array([0.25, 1.0]) * w, np.array([-4.0, 1.5]), 300, lr=0.2)
-    quiet = picture.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.0, seed=2)
+    quiet = minibatches.walkers(np.array([0.25, 1.0]), np.array([-4.0, 1.5]), lr=0.2, noise=0.0, seed=2)
     np.testing.assert_allclose(quiet[:, 7], alone, rtol=1e-12)  # at another place, sums may round otherwise
     mean = 0.5 * (ws**2 @ np.array([0.25, 1.0])).mean(axis=1)
     np.testing.assert_allclose(explorer.shown["mean"], mean)
@@ -368,7 +369,7 @@ def test_the_walkers_of_the_ball_are_runs_of_the_rule_and_their_mean_loss_is_dra
 
 def test_the_ring_holds_95_of_100_walkers():
     h, start, steps = np.array([0.25, 1.0]), np.array([-4.0, 1.5]), 80
-    ws = picture.walkers(h, start, lr=0.2, noise=0.5, seed=0, count=5000)[steps]
+    ws = minibatches.walkers(h, start, lr=0.2, noise=0.5, seed=0, count=5000)[steps]
     explorer = explore(picture.ball(), steps=steps)
     ring = np.stack(explorer.shown["ring"], axis=-1)
     centre, half = (ring.max(axis=0) + ring.min(axis=0)) / 2, np.ptp(ring, axis=0) / 2
@@ -399,7 +400,7 @@ def test_the_ravine_shows_both_walks_and_the_exact_mean():
     np.testing.assert_array_equal(explorer.shown["clean"], clean)
     np.testing.assert_array_equal(explorer.shown["shaken"], shaken)
     h, knobs = np.array([0.01, 1.0]), {"lr": 1.9, "noise": 0.2, "seed": 0}
-    many = picture.walkers(h, land.start, **knobs, steps=100, count=4000)
+    many = minibatches.walkers(h, land.start, **knobs, steps=100, count=4000)
     mean = 0.5 * (many**2 @ np.array([0.01, 1.0])).mean(axis=1)
     # Standard error of the mean of 4,000 losses: about 2%.
     np.testing.assert_allclose(explorer.shown["exact"], mean, rtol=0.1)
@@ -451,7 +452,7 @@ def test_the_mean_of_the_walk_keeps_a_sixth_of_what_sorted_data_cost_and_hardly_
 ):
     left = {}
     for order in ("sorted by class", "reshuffled"):
-        late = path(sgd, picture.dealt(net, 16, order), minimum, 20 * 68, lr=0.1)[10 * 68 + 1 :]
+        late = path(sgd, minibatches.dealt(net, 16, order), minimum, 20 * 68, lr=0.1)[10 * 68 + 1 :]
         height = (net(late[::20]) - net(minimum)).mean()
         left[order] = net(late.mean(axis=0)) - net(minimum)
         assert left[order] < height  # averaging helps in each order
@@ -461,7 +462,9 @@ def test_the_mean_of_the_walk_keeps_a_sixth_of_what_sorted_data_cost_and_hardly_
 
 
 def test_a_tenth_epoch_of_sorted_data_is_at_its_worst_at_its_end(net, minimum):
-    right = net.accuracy(path(sgd, picture.dealt(net, 16, "sorted by class"), minimum, 10 * 68, lr=0.5)[-68:])
+    right = net.accuracy(
+        path(sgd, minibatches.dealt(net, 16, "sorted by class"), minimum, 10 * 68, lr=0.5)[-68:]
+    )
     assert right[-1] == pytest.approx(right.min(), abs=0.005)
     assert right.max() > right.min() + 0.03
     assert right.max() < net.accuracy(minimum) - 0.05

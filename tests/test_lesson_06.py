@@ -20,6 +20,7 @@ from optim_lessons.landscapes import quadratic
 from optim_lessons.momentum import momentum
 from optim_lessons.pictures import adagrad as picture
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies import long_run, online_learning
 
 LRS = np.geomspace(1e-3, 1e2, 41)
 
@@ -31,7 +32,7 @@ def distances(rule, frequency, lrs, seeds=range(10)):
     """Return the median over seeds of the root mean square distance from 1, shape (lrs, 2)."""
     errors = []
     for seed in seeds:
-        slope = picture.stream_slope(*picture.feature_stream(frequency, seed))
+        slope = online_learning.stream_slope(*online_learning.feature_stream(frequency, seed))
         ws = path(rule, slope, np.zeros(2), 1000, lr=lrs[:, None])
         errors.append(np.sqrt(((ws[500:] - 1) ** 2).mean(axis=0)))
     return np.nan_to_num(np.median(errors, axis=0), nan=np.inf)
@@ -58,7 +59,7 @@ def test_no_lr_on_the_slider_beats_adagrad_on_both_weights_in_the_picture():
     ours = [np.abs(w[-500:] - 1).mean() for w in ws]
     for against in ("gradient descent", "momentum"):
         for lr in explorer.controls["its_lr"].stops:
-            slope = picture.stream_slope(*picture.feature_stream(0.02, 0))
+            slope = online_learning.stream_slope(*online_learning.feature_stream(0.02, 0))
             rule = {"gradient descent": gradient_descent, "momentum": momentum}[against]
             walk = path(rule, slope, np.zeros(2), 1000, lr=lr)
             theirs = np.abs(walk[-500:] - 1).mean(axis=0)
@@ -81,7 +82,7 @@ def test_the_effective_lrs_differ_by_the_root_of_the_ratio_of_frequencies():
         return np.array([1.0, float(t % 100 == 0)])
 
     v = record(adagrad, every_hundredth, np.zeros(2), 10_000)["v"][1:]
-    last = picture.effective_lr(v, lr=0.1)[-1]
+    last = long_run.effective_lr(v, lr=0.1)[-1]
     assert last[1] / last[0] == pytest.approx(10)
     assert check("06.rare_ratio", last[1] / last[0])
 
@@ -91,8 +92,8 @@ def test_the_picture_of_two_features_draws_the_paths_and_the_effective_lrs(again
     explorer = explore(picture.rare_and_frequent())
     explorer.set(lr=0.5, eps=0.1, frequency=0.05, against=against, its_lr=0.02, seed=3)
     values = explorer.values
-    x, y = picture.feature_stream(0.05, 3)
-    slope = picture.stream_slope(x, y)
+    x, y = online_learning.feature_stream(0.05, 3)
+    slope = online_learning.stream_slope(x, y)
     ours = record(adagrad, slope, np.zeros(2), 1000, lr=values["lr"], eps=values["eps"])
     rule = {"gradient descent": gradient_descent, "momentum": momentum}[against]
     theirs = path(rule, slope, np.zeros(2), 1000, lr=0.02)
@@ -107,7 +108,7 @@ def test_the_picture_of_two_features_draws_the_paths_and_the_effective_lrs(again
 
 
 def test_a_large_eps_makes_it_gradient_descent_with_lr_over_eps():
-    slope = picture.stream_slope(*picture.feature_stream(0.05, 0))
+    slope = online_learning.stream_slope(*online_learning.feature_stream(0.05, 0))
     large = path(adagrad, slope, np.zeros(2), 1000, lr=100.0, eps=1e4)
     np.testing.assert_allclose(large, path(gradient_descent, slope, np.zeros(2), 1000, lr=0.01), atol=5e-3)
 
@@ -180,10 +181,10 @@ def test_one_lr_for_all_weights_never_has_the_better_bound():
 def test_adagrads_valley_ignores_the_scale_and_descents_moves_with_it():
     for steps in (30, 100, 300, 1000):
         for seed in range(3):
-            ours = [picture.regrets(adagrad, steps, scale, seed) for scale in (0.01, 1.0, 100.0)]
+            ours = [online_learning.regrets(adagrad, steps, scale, seed) for scale in (0.01, 1.0, 100.0)]
             np.testing.assert_allclose(ours[0], ours[1], atol=1e-6)
             np.testing.assert_allclose(ours[2], ours[1], atol=1e-6)
-            descent, scaled = (picture.regrets(gradient_descent, steps, s, seed) for s in (1.0, 10.0))
+            descent, scaled = (online_learning.regrets(gradient_descent, steps, s, seed) for s in (1.0, 10.0))
             np.testing.assert_allclose(
                 scaled[:-8], descent[8:], atol=1e-6
             )  # 8 values of lr make a factor of 10
@@ -191,11 +192,11 @@ def test_adagrads_valley_ignores_the_scale_and_descents_moves_with_it():
 
 def test_adagrads_best_lr_stays_within_a_few_times_of_one_and_its_floor_is_lower():
     for steps in (30, 100, 300, 1000):
-        ours = np.median([picture.regrets(adagrad, steps, 1.0, seed) for seed in range(21)], axis=0)
+        ours = np.median([online_learning.regrets(adagrad, steps, 1.0, seed) for seed in range(21)], axis=0)
         theirs = np.median(
-            [picture.regrets(gradient_descent, steps, 1.0, seed) for seed in range(21)], axis=0
+            [online_learning.regrets(gradient_descent, steps, 1.0, seed) for seed in range(21)], axis=0
         )
-        assert 0.3 <= picture.LRS[ours.argmin()] <= 3
+        assert 0.3 <= online_learning.LRS[ours.argmin()] <= 3
         assert ours.min() < theirs.min()
         width = [(values < 2 * values.min()).sum() for values in (ours, theirs)]
         assert abs(width[0] - width[1]) <= 3  # of 8 in a factor of 10
@@ -230,7 +231,7 @@ def test_a_feature_in_another_unit_is_walked_the_same_in_that_unit(scale):
     A tiny eps stands for none: before the rare feature has come, that would be 0/0.
     """
     units = np.array([1.0, scale])
-    slope = picture.stream_slope(*picture.feature_stream(0.3, 1))
+    slope = online_learning.stream_slope(*online_learning.feature_stream(0.3, 1))
 
     def rescaled(u, t):
         return units * slope(u * units, t)
@@ -256,14 +257,14 @@ def test_on_a_ravine_along_the_axes_the_walk_does_not_know_the_condition_number(
 
 def test_the_effective_lrs_of_a_ravine_along_the_axes_are_as_one_over_its_curvatures():
     run = record(adagrad, quadratic(condition=100).grad, np.ones(2), 20, lr=0.2, eps=0.0)
-    last = picture.effective_lr(run["v"][1:], lr=0.2)[-1]
+    last = long_run.effective_lr(run["v"][1:], lr=0.2)[-1]
     assert last[0] / last[1] == pytest.approx(100)  # as Newton's step with the diagonal of the Hessian
 
 
 def test_in_a_ravine_turned_by_45_degrees_both_effective_lrs_are_nearly_equal():
     ravine = quadratic(condition=100, angle=45)
     run = record(adagrad, ravine.grad, ravine.start, 150, lr=1.0)
-    last = picture.effective_lr(run["v"][1:], lr=1.0)[-1]
+    last = long_run.effective_lr(run["v"][1:], lr=1.0)[-1]
     assert 0.8 < last[0] / last[1] < 1.25
 
 
@@ -285,7 +286,7 @@ def test_steps_until_the_distance_stays_a_thousand_times_smaller_at_the_best_lr(
 def test_an_lr_far_above_the_distance_leaps_out_and_back_and_then_steps_as_newton():
     ravine = quadratic(condition=100)
     run = record(adagrad, ravine.grad, ravine.start, 3, lr=1000.0)
-    np.testing.assert_allclose(picture.effective_lr(run["v"][1:], lr=1000.0)[2], [100, 1], rtol=0.01)
+    np.testing.assert_allclose(long_run.effective_lr(run["v"][1:], lr=1000.0)[2], [100, 1], rtol=0.01)
     assert np.linalg.norm(run["w"][3]) < 0.02
 
 
@@ -346,12 +347,12 @@ def test_most_gradients_of_a_network_are_far_below_the_start_of_v_in_optax_and_k
 def test_the_long_run_draws_the_path_of_any_rule_and_its_effective_lr(rule):
     explorer = explore(picture.long_run(rule), lr=0.03)
     explorer.set(season=200, burst=20.0, noise=0.2)
-    c, added = picture.moving_minimum(200, explorer.values["noise"], 20.0)
-    assert added[picture.BURST_AT] > 19
+    c, added = long_run.moving_minimum(200, explorer.values["noise"], 20.0)
+    assert added[long_run.BURST_AT] > 19
     knobs = {
         name: explorer.values[name] for name in explorer.values if name not in ("season", "noise", "burst")
     }
-    run = record(rule, lambda w, t: w - c[t] + added[t], np.zeros(1), picture.STEPS, **knobs)
+    run = record(rule, lambda w, t: w - c[t] + added[t], np.zeros(1), long_run.STEPS, **knobs)
     np.testing.assert_allclose(explorer.shown["minimum"], c)
     np.testing.assert_allclose(explorer.shown["walk"], run["w"][:, 0], atol=1e-9)
     if "v" in run:
@@ -360,30 +361,30 @@ def test_the_long_run_draws_the_path_of_any_rule_and_its_effective_lr(rule):
             v = v / (1 - 0.999 ** np.arange(1, len(v) + 1))
         expected = knobs["lr"] / (np.sqrt(v) + knobs["eps"])
     else:
-        expected = np.full(picture.STEPS, knobs["lr"])
+        expected = np.full(long_run.STEPS, knobs["lr"])
     np.testing.assert_allclose(explorer.shown["effective"][1], expected, rtol=1e-9)
 
 
 def test_adagrad_loses_the_minimum_and_is_hardly_nearer_than_standing_still():
-    still = np.abs(picture.moving_minimum()[0][-300:]).mean()
+    still = np.abs(long_run.moving_minimum()[0][-300:]).mean()
     assert still == pytest.approx(2 / np.pi, abs=0.01)
     assert 0.9 * still < last_season(0.3) < still
 
 
 def test_each_doubling_of_lr_gives_about_four_times_the_life():
-    c, added = picture.moving_minimum(steps=100_000)
+    c, added = long_run.moving_minimum(steps=100_000)
     lives = []
     for lr in (0.25, 0.5, 1.0, 2.0, 4.0):
-        _, v = picture.follow(adagrad, c, added, lr=lr)
-        lives.append(np.argmax(picture.effective_lr(v, lr=lr) < 0.04) + 1)
+        _, v = long_run.follow(adagrad, c, added, lr=lr)
+        lives.append(np.argmax(long_run.effective_lr(v, lr=lr) < 0.04) + 1)
     ratios = np.divide(lives[1:], lives[:-1])
     assert ((ratios > 3.7) & (ratios < 4.3)).all()
 
 
 def test_a_burst_goes_into_v_in_one_step_and_never_comes_out():
-    c, added = picture.moving_minimum(burst=100.0)
-    _, v = picture.follow(adagrad, c, added, lr=0.3)
-    assert v[picture.BURST_AT] - v[picture.BURST_AT - 1] == pytest.approx(1e4, rel=0.03)
+    c, added = long_run.moving_minimum(burst=100.0)
+    _, v = long_run.follow(adagrad, c, added, lr=0.3)
+    assert v[long_run.BURST_AT] - v[long_run.BURST_AT - 1] == pytest.approx(1e4, rel=0.03)
     assert (np.diff(v) >= 0).all()
 
 

@@ -21,8 +21,9 @@ from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.path import path, record
 from optim_lessons.landscapes import d2l, quadratic
 from optim_lessons.pictures import rmsprop as picture
-from optim_lessons.pictures.adagrad import moving_minimum
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies import forgetting, long_run
+from optim_lessons.studies.long_run import moving_minimum
 
 ONE = np.ones(1)
 
@@ -180,18 +181,18 @@ def test_without_memory_the_step_is_lr_with_the_sign_of_the_gradient():
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99])
 def test_the_drift_of_nine_and_one_is_that_of_a_long_walk(beta):
-    slopes = np.resize(picture.SLOPES, 6000)
-    ws, _ = picture.fed(rmsprop, slopes, lr=1.0, beta=beta, eps=0.0)
-    assert ws[-1] - ws[-11] == pytest.approx(float(picture.drift(beta)), rel=1e-6)
+    slopes = np.resize(forgetting.SLOPES, 6000)
+    ws, _ = forgetting.fed(rmsprop, slopes, lr=1.0, beta=beta, eps=0.0)
+    assert ws[-1] - ws[-11] == pytest.approx(float(forgetting.drift(beta)), rel=1e-6)
 
 
 def test_drifts_of_the_page():
-    assert picture.SLOPES.mean() == pytest.approx(0, abs=1e-17)
-    assert picture.drift(0.0) == pytest.approx(-8)
-    assert picture.drift(0.9) == pytest.approx(-0.68, abs=0.005)
-    assert picture.drift(0.9) / picture.drift(0.99) == pytest.approx(10, abs=0.5)
-    assert picture.drift(0.99) / picture.drift(0.999) == pytest.approx(10, abs=0.5)
-    early, _ = picture.fed(rmsprop, np.resize(picture.SLOPES, 300), lr=1.0, beta=0.99, eps=0.0)
+    assert forgetting.SLOPES.mean() == pytest.approx(0, abs=1e-17)
+    assert forgetting.drift(0.0) == pytest.approx(-8)
+    assert forgetting.drift(0.9) == pytest.approx(-0.68, abs=0.005)
+    assert forgetting.drift(0.9) / forgetting.drift(0.99) == pytest.approx(10, abs=0.5)
+    assert forgetting.drift(0.99) / forgetting.drift(0.999) == pytest.approx(10, abs=0.5)
+    early, _ = forgetting.fed(rmsprop, np.resize(forgetting.SLOPES, 300), lr=1.0, beta=0.99, eps=0.0)
     assert early[[10, 20]] == pytest.approx([-38, -40.5], abs=0.5)
     assert early[20:].max() == pytest.approx(-40, abs=1.5)  # and there it stays
 
@@ -210,14 +211,14 @@ def test_at_a_constant_lr_the_walk_ends_in_a_jitter_of_half_lr_less_eps_over_cur
     beta, lr, eps, curvature
 ):
     ws = path(rmsprop, lambda w: curvature * w, ONE, 8000, lr=lr, beta=beta, eps=eps)[-200:, 0]
-    size = picture.amplitude(lr, eps, curvature)
+    size = forgetting.amplitude(lr, eps, curvature)
     assert size > 0
     np.testing.assert_allclose(np.abs(ws), size, rtol=2e-3)
     assert (np.sign(ws[1:]) == -np.sign(ws[:-1])).all()
 
 
 def test_in_the_jitter_the_effective_lr_is_two_over_the_curvature():
-    _, v = picture.on_parabola(0.02, 0.9, 1e-3, 5.0)
+    _, v = forgetting.on_parabola(0.02, 0.9, 1e-3, 5.0)
     assert 0.02 / (np.sqrt(v[-1]) + 1e-3) == pytest.approx(2 / 5, rel=1e-6)
 
 
@@ -228,9 +229,9 @@ def test_with_eps_above_half_of_lr_times_curvature_it_settles():
 
 def test_a_walk_that_came_too_near_is_not_back_after_3000_steps_whatever_its_last_digit():
     w0 = 1 + 2e-16 * np.arange(-100, 100)
-    walk = record(rmsprop, lambda w: w, w0, picture.STEPS, lr=0.01, beta=0.99, eps=0.004)
+    walk = record(rmsprop, lambda w: w, w0, long_run.STEPS, lr=0.01, beta=0.99, eps=0.004)
     ws, v = walk["w"], walk["v"]
-    assert picture.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
+    assert forgetting.amplitude(0.01, 0.004, 1.0) == pytest.approx(0.001)
     assert 0 < np.abs(ws[-300:]).max() < 1e-40
     assert (0.01 / (np.sqrt(v[-1]) + 0.004) > 2).all()  # above the limit: it is on its way out
     assert 0.3 < np.mean(np.abs(ws[-1]) < 1e-320) < 0.8  # about half of them
@@ -390,10 +391,10 @@ def test_a_walk_that_is_still_coming_closer_is_not_said_to_have_come_back():
 
 def test_nine_and_one_is_drawn_as_the_rule_walks():
     shown = seen(picture.nine_and_one(), beta=0.95)
-    slopes = np.resize(picture.SLOPES, 300)
+    slopes = np.resize(forgetting.SLOPES, 300)
     ws = path(rmsprop, lambda w, t: slopes[t : t + 1], np.zeros(1), 300, lr=1.0, beta=0.95, eps=0.0)[:, 0]
     np.testing.assert_allclose(shown["walk"], ws, rtol=1e-12)
-    assert f"drifts {-float(picture.drift(0.95)):.2g} lr" in shown.reading
+    assert f"drifts {-float(forgetting.drift(0.95)):.2g} lr" in shown.reading
 
 
 def test_one_eps_is_above_a_fifth_of_the_weights_early_and_above_nearly_all_in_the_end():

@@ -20,6 +20,11 @@ from optim_lessons.momentum import best_lr_and_beta, momentum
 from optim_lessons.nesterov import nesterov
 from optim_lessons.pictures import adam as picture
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies import bias_correction, rotation
+
+from optim_lessons.studies.nonconvergence import (  # isort: skip
+    REDDI_BETAS, REDDI_STEPS, box, largest_effective_lr, long_walk,
+)  # fmt: skip
 
 BETAS = [(0.9, 0.999), (0.9, 0.99), (0.5, 0.9), (0.0, 0.9), (0.9, 0.95), (0.9, 0.9)]
 
@@ -71,11 +76,11 @@ def test_without_correction_every_step_is_longer_by_the_same_factor_whatever_the
     g = np.random.default_rng(2).standard_normal(500)
     knobs = {"beta1": beta1, "beta2": beta2}
     ratio = fed(g, adam_uncorrected, **knobs) / fed(g, **knobs)
-    np.testing.assert_allclose(ratio, picture.stretch(beta1, beta2, 500), rtol=1e-6)
+    np.testing.assert_allclose(ratio, bias_correction.stretch(beta1, beta2, 500), rtol=1e-6)
 
 
 def test_step_2374_is_the_last_that_is_more_than_five_per_cent_too_long():
-    too_long = picture.stretch(0.9, 0.999, 6000)
+    too_long = bias_correction.stretch(0.9, 0.999, 6000)
     assert np.flatnonzero(too_long > 1.05)[-1] + 1 == 2374
     assert np.log(1 - 1 / 1.05**2) / np.log(0.999) == pytest.approx(2374.3, abs=0.05)
     assert too_long[999] == pytest.approx(1.26, abs=0.005)
@@ -92,7 +97,7 @@ def test_the_first_uncorrected_step_is_one_tenth_over_the_root_of_a_thousandth()
 
 def test_with_equal_memories_a_root_is_all_that_is_left_of_a_missing_correction():
     t = np.arange(1, 51)
-    np.testing.assert_allclose(picture.stretch(0.9, 0.9, 50), np.sqrt(1 - 0.9**t), rtol=1e-12)
+    np.testing.assert_allclose(bias_correction.stretch(0.9, 0.9, 50), np.sqrt(1 - 0.9**t), rtol=1e-12)
 
 
 # --- what a step is made of ---------------------------------------------------------------------------
@@ -144,7 +149,7 @@ def test_the_bound_at_the_usual_memories_is_7_27_lr_and_the_printed_one_is_passe
     assert steps[0] == pytest.approx(printed, rel=1e-6)
     assert steps.max() == pytest.approx(6.57, abs=0.005)
     assert steps.argmax() + 1 == 12
-    np.testing.assert_allclose(steps, picture.stretch(0.9, 0.999, 30), rtol=1e-6)
+    np.testing.assert_allclose(steps, bias_correction.stretch(0.9, 0.999, 30), rtol=1e-6)
 
 
 def test_at_most_lr_is_a_theorem_for_equal_memories_alone():
@@ -219,11 +224,11 @@ def test_over_the_three_grounds_adam_never_gets_lost():
 
 def test_adam_leaves_less_than_a_thirtieth_of_what_each_of_its_halves_leaves_on_the_ground_made_for_it():
     left = {}
-    for rule in picture.BUILT_FROM:
-        best, ws = picture.reached(rule)
+    for rule in rotation.BUILT_FROM:
+        best, ws = rotation.reached(rule)
         assert not best.at_edge
         left[rule] = best.score
-        ground = picture.two_troubles()
+        ground = rotation.two_troubles()
         assert best.score == (ground(ws[-10:]) / ground(ground.start)).max()
     assert left[gradient_descent] > 10 * left[momentum]
     assert left[momentum] < left[rmsprop] < left[gradient_descent]
@@ -234,18 +239,18 @@ def test_adam_leaves_less_than_a_thirtieth_of_what_each_of_its_halves_leaves_on_
     ("rule", "betas"), [(momentum, (0.8, 0.95, 0.97)), (rmsprop, (0.5, 0.8, 0.95, 0.99))]
 )
 def test_with_other_memories_neither_half_comes_near_adam_on_that_ground(rule, betas):
-    ground, lrs = picture.two_troubles(), np.geomspace(0.003, 60, 60)
+    ground, lrs = rotation.two_troubles(), np.geomspace(0.003, 60, 60)
     for beta in betas:
         ws = path(rule, ground.grad, ground.start, 100, lr=lrs[:, None], beta=beta)
         best = best_of(settled(ground(ws)) / ground(ground.start), lr=lrs)
         assert not best.at_edge
-        assert best.score > 10 * picture.reached(adam)[0].score
+        assert best.score > 10 * rotation.reached(adam)[0].score
 
 
 def test_the_picture_of_the_four_rules_shows_these_walks():
     shown = picture.four_rules()
-    for ax, rule in zip(shown.figure.axes, picture.BUILT_FROM, strict=True):
-        np.testing.assert_array_equal(ax.lines[-1].get_xydata(), picture.reached(rule)[1])
+    for ax, rule in zip(shown.figure.axes, rotation.BUILT_FROM, strict=True):
+        np.testing.assert_array_equal(ax.lines[-1].get_xydata(), rotation.reached(rule)[1])
     assert (
         "gradient descent below 5e-02, momentum below 2e-03, RMSProp below 1e-02, Adam below 1e-04"
         in shown.text
@@ -253,7 +258,7 @@ def test_the_picture_of_the_four_rules_shows_these_walks():
 
 
 def test_the_ground_with_two_troubles_is_a_turned_ravine_in_other_units():
-    ground, turned = picture.two_troubles(), quadratic(condition=20, angle=45)
+    ground, turned = rotation.two_troubles(), quadratic(condition=20, angle=45)
     w = np.array([[1.0, 20.0], [-3.0, 7.0]])
     np.testing.assert_allclose(ground(w), turned(w / [1, 20]))
     steps = 1e-6 * np.eye(2)
@@ -294,7 +299,7 @@ def test_the_first_step_is_lr_in_each_coordinate_whose_gradient_is_far_above_eps
 
 def test_under_a_weak_signal_the_mean_step_is_short_and_the_single_steps_are_not():
     for noise in (10.0, 30.0):
-        step = picture.long_run(0.9, 0.999, noise, seed=0)["step"][1000:]
+        step = bias_correction.long_run(0.9, 0.999, noise, seed=0)["step"][1000:]
         assert abs(step.mean()) < 0.1
         assert np.sqrt(np.mean(step**2)) == pytest.approx(np.sqrt(0.1 / 1.9), rel=0.1)
     assert np.sqrt(0.1 / 1.9) == pytest.approx(0.23, abs=0.005)
@@ -368,10 +373,10 @@ def test_turning_the_ravine_costs_adam_a_factor_of_eight_and_momentum_nothing():
     counts = {}
     for angle in (0, 45):
         ground = quadratic(condition=100, angle=angle)
-        counts[angle] = int(picture.steps_to_tenth(path(adam, ground.grad, ground.start, 400, lr=0.1)))
+        counts[angle] = int(rotation.steps_to_tenth(path(adam, ground.grad, ground.start, 400, lr=0.1)))
         lr, beta = best_lr_and_beta(0.01, 1.0)
         ball = path(momentum, ground.grad, ground.start, 400, lr=lr, beta=beta)
-        assert picture.steps_to_tenth(ball) == 26
+        assert rotation.steps_to_tenth(ball) == 26
     assert counts == {0: 45, 45: 369}
 
 
@@ -380,7 +385,7 @@ def test_tuned_adam_pays_for_the_angle_with_15_steps_and_an_lr_13_times_as_large
     for angle in (0, 45):
         ground = quadratic(condition=100, angle=angle)
         ws = path(adam, ground.grad, ground.start, 800, lr=rates[:, None])
-        best[angle] = best_of(picture.steps_to_tenth(ws), lr=rates)
+        best[angle] = best_of(rotation.steps_to_tenth(ws), lr=rates)
     assert not any(one.at_edge for one in best.values())
     assert [one.score for one in best.values()] == [25, 40]
     assert best[45].value / best[0].value == pytest.approx(13, abs=1)
@@ -388,18 +393,18 @@ def test_tuned_adam_pays_for_the_angle_with_15_steps_and_an_lr_13_times_as_large
 
 @pytest.mark.parametrize(("condition", "lr", "beta1"), [(100.0, 0.1, 0.9), (30.0, 0.7, 0.0)])
 def test_the_counts_by_angle_are_those_of_single_walks(condition, lr, beta1):
-    counts = picture.steps_by_angle(condition, lr, beta1)
-    for i in range(0, len(picture.ANGLES), 5):
-        ground = quadratic(condition=condition, angle=float(picture.ANGLES[i]))
-        ws = path(adam, ground.grad, ground.start, picture.PATIENCE, lr=lr, beta1=beta1)
-        assert counts[i] == picture.steps_to_tenth(ws)
+    counts = rotation.steps_by_angle(condition, lr, beta1)
+    for i in range(0, len(rotation.ANGLES), 5):
+        ground = quadratic(condition=condition, angle=float(rotation.ANGLES[i]))
+        ws = path(adam, ground.grad, ground.start, rotation.PATIENCE, lr=lr, beta1=beta1)
+        assert counts[i] == rotation.steps_to_tenth(ws)
 
 
 def test_steps_to_tenth_counts_until_the_distance_stays_below():
     ws = np.array([10.0, 0.5, 2.0, 0.9, 0.8])[:, None] * [1.0, 0.0]
-    assert picture.steps_to_tenth(ws) == 3
-    assert picture.steps_to_tenth(ws[:3]) == 3  # not yet: one more than it has steps
-    assert picture.steps_to_tenth(np.full((3, 2), np.nan)) == 3
+    assert rotation.steps_to_tenth(ws) == 3
+    assert rotation.steps_to_tenth(ws[:3]) == 3  # not yet: one more than it has steps
+    assert rotation.steps_to_tenth(np.full((3, 2), np.nan)) == 3
 
 
 # --- Reddi's example ----------------------------------------------------------------------------------
@@ -434,7 +439,7 @@ def test_adam_changes_its_direction_in_reddis_example_at_a_beta2_that_does_not_d
         1200,
         lr=lr,
         beta1=0.0,
-        project=picture.box,
+        project=box,
         **grid(beta2=[turn - 0.02, turn + 0.02]),
     )[-1, :, 0]
     assert ends[0] > 0.05
@@ -461,7 +466,7 @@ def test_amsgrads_v_max_never_shrinks_and_its_divisor_does_while_the_correction_
 
 
 def test_what_repairs_reddis_example():
-    knobs = {"lr": 0.05, "project": picture.box}
+    knobs = {"lr": 0.05, "project": box}
     ends = {
         name: path(rule, reddi, np.zeros(1), 300, **knobs, beta1=beta1, beta2=beta2)[-1, 0]
         for name, rule, beta1, beta2 in (
@@ -485,7 +490,7 @@ def test_what_repairs_reddis_example():
 def test_the_long_walk_is_adams_path():
     for noise in (0.0, 0.7):
         z = noise * np.random.default_rng(0).standard_normal(300)
-        ws, size = picture.long_walk(0.1, 0.9, 0.999, 1e-8, noise, steps=300)
+        ws, size = long_walk(0.1, 0.9, 0.999, 1e-8, noise, steps=300)
         if noise == 0:
             assert (np.abs(ws) > 0).all()
         walk = record(adam, lambda w, t, z=z: w + z[t], np.ones(1), 300, lr=0.1)
@@ -495,7 +500,7 @@ def test_the_long_walk_is_adams_path():
 
 
 def test_adam_arrives_rests_and_is_thrown_out_when_the_effective_lr_passes_38():
-    ws, size = picture.long_walk(0.1, 0.9, 0.999, 1e-8, 0.0)
+    ws, size = long_walk(0.1, 0.9, 0.999, 1e-8, 0.0)
     distance = np.abs(ws)
     arrived = int(np.argmax(distance < 1e-9))
     assert arrived + 1 == 343
@@ -504,12 +509,12 @@ def test_adam_arrives_rests_and_is_thrown_out_when_the_effective_lr_passes_38():
     crossing = int(np.argmax(0.1 / (size + 1e-8) > 38))
     # Below the limit the distance still falls, above it grows: it is smallest where the two meet.
     assert arrived + int(np.argmin(distance[arrived:thrown])) == pytest.approx(crossing, abs=30)
-    assert picture.largest_effective_lr(0.9) == pytest.approx(38)
+    assert largest_effective_lr(0.9) == pytest.approx(38)
 
 
 @pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])
 def test_averaged_momentum_converges_below_that_limit_and_diverges_above(beta1):
-    limit = picture.largest_effective_lr(beta1, curvature=2.0)
+    limit = largest_effective_lr(beta1, curvature=2.0)
     for share, converges in ((0.99, True), (1.01, False)):
         ws = path(momentum, lambda w: 2.0 * w, np.ones(1), 3000, lr=share * limit * (1 - beta1), beta=beta1)
         assert (np.abs(ws[-1, 0]) < 1) == converges
@@ -517,7 +522,7 @@ def test_averaged_momentum_converges_below_that_limit_and_diverges_above(beta1):
 
 def test_an_eps_above_lr_over_38_keeps_it_at_rest():
     for eps, stays in ((0.95 * 0.1 / 38, False), (1.05 * 0.1 / 38, True)):
-        ws, _ = picture.long_walk(0.1, 0.9, 0.999, eps, 0.0, steps=60_000)
+        ws, _ = long_walk(0.1, 0.9, 0.999, eps, 0.0, steps=60_000)
         assert (np.abs(ws[1000:]).max() < 1e-6) == stays
 
 
@@ -604,7 +609,7 @@ def test_on_the_digits_eps_is_felt_near_the_sizes_of_the_gradients_and_a_larger_
 
 def test_the_averages_of_the_two_walls_are_adams():
     g = np.random.default_rng(1).standard_normal(40)
-    m_hat, size = picture.averages(g)
+    m_hat, size = bias_correction.averages(g)
     np.testing.assert_allclose(m_hat / size, fed(g), rtol=1e-9)
 
 
@@ -660,9 +665,9 @@ def test_the_turned_ravine_shows_the_path_and_its_count():
     explorer = explore(picture.turned(), lr=(0.01, 3.0, 0.1))
     explorer.set(angle=30, lr=0.2)
     ground = quadratic(condition=100.0, angle=30)
-    ws = path(adam, ground.grad, ground.start, picture.PATIENCE, lr=0.2)
+    ws = path(adam, ground.grad, ground.start, rotation.PATIENCE, lr=0.2)
     np.testing.assert_array_equal(explorer.shown["walk"], ws)
-    count = int(picture.steps_to_tenth(ws))
+    count = int(rotation.steps_to_tenth(ws))
     assert f"At 30 degrees Adam needs {count} steps" in explorer.reading
 
 
@@ -673,11 +678,11 @@ def test_reddis_picture_shows_both_walks_and_every_end():
     def slope(w, t):
         return reddi(w, t, C=5.0)
 
-    knobs = {"lr": 0.05, "beta1": 0.0, "project": picture.box}
+    knobs = {"lr": 0.05, "beta1": 0.0, "project": box}
     for label, rule in (("Adam", adam), ("AMSGrad", amsgrad)):
-        ws = path(rule, slope, np.zeros(1), picture.REDDI_STEPS, beta2=0.2, **knobs)
+        ws = path(rule, slope, np.zeros(1), REDDI_STEPS, beta2=0.2, **knobs)
         np.testing.assert_array_equal(explorer.shown[label], ws[:, 0])
-    one = path(adam, slope, np.zeros(1), picture.REDDI_STEPS, beta2=picture.REDDI_BETAS[20], **knobs)[-30:, 0]
+    one = path(adam, slope, np.zeros(1), REDDI_STEPS, beta2=REDDI_BETAS[20], **knobs)[-30:, 0]
     assert explorer.shown["ends"][1][20] == pytest.approx(one.mean(), abs=1e-12)
 
 
@@ -702,7 +707,7 @@ def test_the_digits_show_adams_losses_on_the_images_held_out():
 
 def test_settling_draws_the_largest_of_each_twenty_steps():
     explorer = explore(picture.settling())
-    ws, _ = picture.long_walk(0.1, 0.9, 0.999, 1e-8, 0.0)
+    ws, _ = long_walk(0.1, 0.9, 0.999, 1e-8, 0.0)
     np.testing.assert_array_equal(explorer.shown["walk"][1], np.abs(ws).reshape(-1, 20).max(axis=1))
     assert "comes within 1e-9 at step 343" in explorer.reading
     explorer.set(eps=0.01)

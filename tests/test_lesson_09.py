@@ -12,6 +12,7 @@ from optim_lessons.adam import adam
 from optim_lessons.course.check import check
 from optim_lessons.course.exercises import EXERCISES
 from optim_lessons.course.exercises.lesson_09 import _RUNS, four_runs, loss_after, trapezoid, warm_cosine
+from optim_lessons.debugging import dead
 from optim_lessons.gradient_descent import gradient_descent, sharpness
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
@@ -21,9 +22,10 @@ from optim_lessons.lab.train import train
 from optim_lessons.pictures import schedules as picture
 from optim_lessons.schedules import constant, cosine, inverse_time, linear, then, warm_up
 from optim_lessons.sgd import noise_ball, noisy, sgd
+from optim_lessons.studies import annealing
 
 SHAPES = list(picture.STYLES)
-RAVINE = {"curvatures": picture.CURVATURES, "start": picture.START, "noise": 0.5}
+RAVINE = {"curvatures": annealing.CURVATURES, "start": annealing.START, "noise": 0.5}
 
 
 @cache
@@ -43,9 +45,9 @@ def best_ends(steps, noise, names=SHAPES, kappa=20, climb=np.inf):
     peaks = np.geomspace(0.001, 300, 150)
     ends = {}
     for name in names:
-        lrs = picture.shape(name, peaks, steps)(np.arange(steps)[:, None]) + np.zeros((steps, len(peaks)))
+        lrs = annealing.shape(name, peaks, steps)(np.arange(steps)[:, None]) + np.zeros((steps, len(peaks)))
         with np.errstate(all="ignore"):
-            losses = picture.expected_loss(lrs, [1 / kappa, 1.0], [4.0, 1.5], noise)
+            losses = annealing.expected_loss(lrs, [1 / kappa, 1.0], [4.0, 1.5], noise)
         allowed = (losses <= climb * losses[0]).all(axis=0)
         ends[name] = best_of(np.where(allowed, losses[-1], np.inf), lr=peaks)
         assert not ends[name].at_edge, (name, kappa, noise, steps)
@@ -58,9 +60,9 @@ def best_ends(steps, noise, names=SHAPES, kappa=20, climb=np.inf):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_way_and_noise_add_up_to_what_many_walkers_do(name):
-    lr = picture.shape(name, 0.6, 80)
+    lr = annealing.shape(name, 0.6, 80)
     ws = path(sgd, noisy(lambda w: 0.7 * w, 0.5), np.full(40_000, 2.0), 80, lr=lr)
-    way, shaken = picture.expected(lr(np.arange(80)) + np.zeros(80), 0.7, 2.0, 0.5)
+    way, shaken = annealing.expected(lr(np.arange(80)) + np.zeros(80), 0.7, 2.0, 0.5)
     # Four standard errors of a mean of 40,000 squares.
     np.testing.assert_allclose((ws**2).mean(axis=1), way + shaken, rtol=0.03)
     still = path(sgd, lambda w: 0.7 * w, np.array([2.0]), 80, lr=lr)
@@ -69,14 +71,14 @@ def test_way_and_noise_add_up_to_what_many_walkers_do(name):
 
 def test_several_schedules_at_once_give_what_each_gives_alone():
     lrs = np.random.default_rng(0).uniform(0, 1.5, (50, 3))
-    together = picture.expected(lrs, 0.8, 2.0, 0.5)
+    together = annealing.expected(lrs, 0.8, 2.0, 0.5)
     for i in range(3):
-        for both, alone in zip(together, picture.expected(lrs[:, i], 0.8, 2.0, 0.5), strict=True):
+        for both, alone in zip(together, annealing.expected(lrs[:, i], 0.8, 2.0, 0.5), strict=True):
             np.testing.assert_allclose(both[:, i], alone, rtol=1e-13)
 
 
 def test_a_constant_lr_ends_in_the_noise_ball():
-    _, shaken = picture.expected(np.full(2000, 0.3), 0.5, 2.0, 0.7)
+    _, shaken = annealing.expected(np.full(2000, 0.3), 0.5, 2.0, 0.7)
     assert shaken[-1] == pytest.approx(noise_ball(0.3, 0.5, 0.7) ** 2, rel=1e-12)
 
 
@@ -89,7 +91,7 @@ def test_one_over_t_makes_the_walk_the_mean_of_its_noise_and_forgets_the_start()
     means = -np.cumsum(noise) / np.arange(1, 501) / 0.5
     for ws in walks:
         np.testing.assert_allclose(ws[1:, 0], means, atol=1e-12)
-    way, shaken = picture.expected(inverse_time(2.0, length=1)(np.arange(500)), 0.5, 3.0, 1.0)
+    way, shaken = annealing.expected(inverse_time(2.0, length=1)(np.arange(500)), 0.5, 3.0, 1.0)
     np.testing.assert_allclose(shaken[1:], 1 / (0.25 * np.arange(1, 501)), rtol=1e-12)
     assert not way[1:].any()
 
@@ -119,7 +121,7 @@ def test_the_usual_wrong_step_counts_get_their_own_names():
 
 def test_after_a_drop_the_loss_falls_to_a_tenth_but_not_at_once():
     lrs = np.r_[np.full(500, 0.02), np.full(4000, 0.002)]
-    _, shaken = picture.expected(lrs, 1.0, 0.0, 1.0)
+    _, shaken = annealing.expected(lrs, 1.0, 0.0, 1.0)
     assert shaken[501] > 0.99 * shaken[500]
     assert shaken[700] > 0.4 * shaken[500]
     assert shaken[-1] == pytest.approx(0.1 * shaken[500], rel=0.02)
@@ -136,7 +138,7 @@ def test_a_finite_sum_of_lrs_leaves_about_a_third_of_the_way():
 
 @pytest.mark.parametrize("power", [0.4, 0.7, 1.0])
 def test_powers_from_above_zero_to_one_arrive_slowly_or_not(power):
-    way, shaken = picture.expected(picture.powers(0.8, power, 10), 1.0, 10.0, 1.0)
+    way, shaken = annealing.expected(annealing.powers(0.8, power, 10), 1.0, 10.0, 1.0)
     total = way + shaken
     assert way[-1] < 1e-6
     assert total[-1] < 0.6 * total[len(total) // 8]  # and it goes on falling
@@ -146,15 +148,15 @@ def test_powers_from_above_zero_to_one_arrive_slowly_or_not(power):
 def test_powers_above_one_never_arrive_however_long_the_walk(power):
     lr, length = 0.1, 10
     all_ever = lr * (1 + length / (power - 1))  # more than the sum of all lrs to the end of time
-    lrs = picture.powers(lr, power, length)
+    lrs = annealing.powers(lr, power, length)
     assert lrs.sum() < all_ever
-    way, _ = picture.expected(lrs, 1.0, 10.0, 0.0)
+    way, _ = annealing.expected(lrs, 1.0, 10.0, 0.0)
     assert way[-1] > 100 * np.exp(-2 * 1.06 * all_ever) > 1  # as 1 - x > exp(-1.06 x) up to 0.1
 
 
 def test_with_a_small_c_the_way_falls_like_t_to_the_minus_h_c():
-    lrs = picture.powers(0.02, 1.0, 10)  # c = 0.2
-    way, _ = picture.expected(lrs, 1.0, 10.0, 0.0)
+    lrs = annealing.powers(0.02, 1.0, 10)  # c = 0.2
+    way, _ = annealing.expected(lrs, 1.0, 10.0, 0.0)
     slope = np.log(way[20_000] / way[2_000]) / np.log(10)
     assert slope == pytest.approx(-2 * 0.2, abs=0.01)  # of w², the red line; the distance has half of it
 
@@ -172,7 +174,7 @@ def test_after_a_billion_steps_of_one_over_t_more_than_a_hundredth_of_the_way_is
 
 
 def test_in_the_explored_ravine_five_shapes_come_within_a_factor_of_two_and_the_constant_does_not():
-    best = best_ends(picture.STEPS, 0.5, picture.NAMES)
+    best = best_ends(annealing.STEPS, 0.5, picture.NAMES)
     ends = {name: best[name].score for name in picture.NAMES}
     assert max(best[name].value for name in picture.NAMES) < 1.9  # the slider ends there
     least = min(ends.values())
@@ -182,11 +184,11 @@ def test_in_the_explored_ravine_five_shapes_come_within_a_factor_of_two_and_the_
 
 def test_in_the_ravine_warm_up_only_costs_and_without_noise_nothing_beats_the_constant_lr():
     def end(noise=0.5, **knobs):
-        lr = picture.built(
+        lr = annealing.built(
             **{"schedule": "cosine", "lr": 0.5, "warm": 0, "length": 300, "floor": 0.0} | knobs
         )
         lrs = lr(np.arange(300)) + np.zeros(300)
-        return picture.expected_loss(lrs, **RAVINE | {"noise": noise})[-1]
+        return annealing.expected_loss(lrs, **RAVINE | {"noise": noise})[-1]
 
     for warm in (20, 60, 100):
         assert end(warm=warm, length=300 - warm) > end()
@@ -198,12 +200,12 @@ def test_the_greedy_lr_is_inverse_time_and_no_change_of_one_lr_improves_it():
     h, sigma, w0, steps = 0.5, 1.3, 2.0, 60
     first = h * w0**2 / (h**2 * w0**2 + sigma**2)
     lrs = inverse_time(first, length=1 / (h * first))(np.arange(steps))
-    total = sum(picture.expected(lrs, h, w0, sigma))
+    total = sum(annealing.expected(lrs, h, w0, sigma))
     np.testing.assert_allclose(lrs, h * total[:-1] / (h**2 * total[:-1] + sigma**2), rtol=1e-12)
     np.testing.assert_allclose(1 / total, 1 / w0**2 + np.arange(steps + 1) * h**2 / sigma**2, rtol=1e-12)
     for t, factor in itertools.product((0, 1, 30, 59), (0.9, 1.1)):
         changed = lrs * np.where(np.arange(steps) == t, factor, 1)
-        assert sum(picture.expected(changed, h, w0, sigma))[-1] > total[-1]
+        assert sum(annealing.expected(changed, h, w0, sigma))[-1] > total[-1]
 
 
 @cache
@@ -270,16 +272,16 @@ def test_without_noise_the_constant_lr_is_best_unless_the_walk_may_climb_and_com
 def test_the_ravines_picture_draws_the_schedule_the_exact_mean_and_one_walk():
     explorer = explore(picture.noisy_ravine())
     explorer.set(schedule="step", lr=0.8, warm_up=20, length=150, floor=0.05, noise=0.4, seed=3)
-    lr = picture.built("step", lr=0.8, warm=20, length=150, floor=0.05)
-    lrs = [float(lr(t)) for t in range(picture.STEPS)]
+    lr = annealing.built("step", lr=0.8, warm=20, length=150, floor=0.05)
+    lrs = [float(lr(t)) for t in range(annealing.STEPS)]
     np.testing.assert_allclose(explorer.shown["lrs"], lrs, rtol=1e-12)
-    grad = noisy(lambda w: picture.CURVATURES * w, 0.4, 3)
-    ws = path(sgd, grad, picture.START, picture.STEPS, lr=lr)
-    np.testing.assert_allclose(explorer.shown["walk"], 0.5 * ws**2 @ picture.CURVATURES, rtol=1e-9)
-    exact = picture.expected_loss(np.array(lrs), **RAVINE | {"noise": 0.4})
+    grad = noisy(lambda w: annealing.CURVATURES * w, 0.4, 3)
+    ws = path(sgd, grad, annealing.START, annealing.STEPS, lr=lr)
+    np.testing.assert_allclose(explorer.shown["walk"], 0.5 * ws**2 @ annealing.CURVATURES, rtol=1e-9)
+    exact = annealing.expected_loss(np.array(lrs), **RAVINE | {"noise": 0.4})
     np.testing.assert_allclose(explorer.shown["mean"], exact, rtol=1e-12)
-    h, w0 = np.tile(picture.CURVATURES, 5000), np.tile(picture.START, 5000)
-    crowd = path(sgd, noisy(lambda w: h * w, 0.4), w0, picture.STEPS, lr=lr)
+    h, w0 = np.tile(annealing.CURVATURES, 5000), np.tile(annealing.START, 5000)
+    crowd = path(sgd, noisy(lambda w: h * w, 0.4), w0, annealing.STEPS, lr=lr)
     np.testing.assert_allclose(0.5 * (crowd**2 @ h) / 5000, exact, rtol=0.08)
 
 
@@ -295,15 +297,15 @@ def test_the_two_parts_that_the_ravines_reading_names_add_up_to_its_loss(name, l
 
 
 def test_after_a_drop_of_lr_the_loss_takes_many_steps_to_fall():
-    lrs = np.where(np.arange(picture.STEPS) < 100, 0.5, 0.05)
-    loss = picture.expected_loss(lrs, **RAVINE | {"noise": 0.5})
+    lrs = np.where(np.arange(annealing.STEPS) < 100, 0.5, 0.05)
+    loss = annealing.expected_loss(lrs, **RAVINE | {"noise": 0.5})
     assert loss[101] > 0.9 * loss[100]
     assert loss[300] == pytest.approx(loss[100] / 4, rel=0.1)
 
 
 def test_the_picture_of_powers_draws_way_and_noise():
     explorer = explore(picture.how_fast(), power=0.8, lr=0.3, length=50)
-    way, shaken = picture.expected(picture.powers(0.3, 0.8, 50), 1.0, 10.0, 1.0)
+    way, shaken = annealing.expected(annealing.powers(0.3, 0.8, 50), 1.0, 10.0, 1.0)
     for name, values in (("way", way), ("noise", shaken), ("both", way + shaken)):
         np.testing.assert_allclose(explorer.shown[name][1], values[picture.SHOWN])
 
@@ -312,7 +314,7 @@ def test_the_digits_picture_draws_what_sgd_does_under_the_schedule():
     net, lowest = soft()
     explorer = explore(picture.digits(net, lowest))
     explorer.set(schedule="cosine", lr=0.6, warm_up=20, length=180, floor=0.02, seed=2)
-    lr = picture.built("cosine", lr=0.6, warm=20, length=180, floor=0.02)
+    lr = annealing.built("cosine", lr=0.6, warm=20, length=180, floor=0.02)
     w0 = np.zeros(net.n, np.float32)
     ws = path(sgd, net.batch_grad(16, 2), w0, picture.DIGIT_STEPS, lr=lr)
     above = net(ws[picture.MARKS]) - lowest
@@ -336,7 +338,7 @@ def test_a_dead_unit_has_no_gradient():
     net, w = patient(), patient().init(0)
     first = net.layers(w)[0]
     first[-1, :3] = -1e6  # three biases that no image overcomes
-    assert picture.dead_units(net, w) >= 3 / 32
+    assert dead(net.hidden(w)[0]) >= 3 / 32
     assert not net.layers(net.grad(w))[0][:, :3].any()
 
 
@@ -369,7 +371,7 @@ def test_the_best_peak_of_a_schedule_is_two_to_four_times_the_best_constant_lr()
     peaks, best = np.geomspace(0.05, 2, 15), {}
     for name in ("constant", "linear", "cosine", "flat, then linear"):
         g = grid(seed=range(8), lr=peaks)
-        lr = picture.shape(name, g["lr"], 204)
+        lr = annealing.shape(name, g["lr"], 204)
         w0 = np.zeros(net.n, np.float32)
         run = train(sgd, net, epochs=3, batch=16, w0=w0, progress=False, seed=g["seed"], lr=lr)
         found = best_of((net(run.w) - lowest).mean(axis=0), lr=peaks)

@@ -18,7 +18,7 @@ from optim_lessons.studies import overfitting
 from optim_lessons.studies.overfitting import DECAYS, EPOCHS, LRS, RIVALS, SHOWN, VARIANTS, results
 from optim_lessons.weight_decay import adamw
 
-FEW = picture.few_digits()
+FEW = overfitting.few_digits()
 NAMES = list(VARIANTS)
 
 
@@ -54,8 +54,8 @@ def test_a_live_training_is_the_one_that_train_makes():
         decayed = models.mlp(FEW.X, FEW.y, sizes=(64, 32, 10), l2=0.02) if knob == "l2" else net
         own = {} if knob == "l2" else {"weight_decay": 0.02}
         run = train(rule, decayed, **knobs, **own)
-        seen = picture.measured(FEW, picture.learn(FEW, 0.003, 0.02, variant))
-        looks = [0, *(e for e in picture.LOOKS if e <= 30)]
+        seen = overfitting.measured(FEW, overfitting.learn(FEW, 0.003, 0.02, variant))
+        looks = [0, *(e for e in overfitting.LOOKS if e <= 30)]
         for name in ("train", "validation"):
             np.testing.assert_allclose(
                 seen[name][: len(looks)], run.history[f"{name}_loss"][looks], rtol=1e-3
@@ -63,8 +63,8 @@ def test_a_live_training_is_the_one_that_train_makes():
 
 
 def test_the_lies_are_answered_right_first_and_learned_by_heart_by_epoch_30():
-    seen = picture.measured(FEW, picture.learn(FEW, 0.01))
-    epochs = np.r_[0, picture.LOOKS]
+    seen = overfitting.measured(FEW, overfitting.learn(FEW, 0.01))
+    epochs = np.r_[0, overfitting.LOOKS]
     assert epochs[seen["validation"].argmin()] == 7
     assert 0.7 <= seen["truth"].max() <= 0.8
     assert seen["truth"][epochs == 5] > 0.6
@@ -72,15 +72,15 @@ def test_the_lies_are_answered_right_first_and_learned_by_heart_by_epoch_30():
     assert seen["told"][epochs == 5] < 0.2
     assert seen["train"][-1] < 0.02
     assert seen["validation"][-1] > seen["validation"].min() + 0.25
-    clean = picture.few_digits(wrong=0.0)
-    honest = picture.measured(clean, picture.learn(clean, 0.01))
+    clean = overfitting.few_digits(wrong=0.0)
+    honest = overfitting.measured(clean, overfitting.learn(clean, 0.01))
     assert honest["validation"][-1] < honest["validation"].min() + 0.03
     assert honest["train"][-1] < 0.01
 
 
 @pytest.mark.parametrize("lr", [0.003, 0.03])
 def test_a_larger_lr_only_gets_there_sooner(lr):
-    lowest = {x: picture.measured(FEW, picture.learn(FEW, x))["validation"].min() for x in (0.01, lr)}
+    lowest = {x: overfitting.measured(FEW, overfitting.learn(FEW, x))["validation"].min() for x in (0.01, lr)}
     assert abs(lowest[lr] - lowest[0.01]) < 0.08
 
 
@@ -118,12 +118,12 @@ def test_momentums_penalty_is_a_decay_beside_the_step_times_one_over_one_minus_b
 def test_a_penalty_in_adam_decays_noisy_weights_by_lambda_over_sigma():
     t = np.arange(401)
     for size in (5.0, 10.0, 20.0):
-        ws = picture.pulled(adam, 0.01, 0.3, (size,), steps=400)[:, 0]
+        ws = overfitting.pulled(adam, 0.01, 0.3, (size,), steps=400)[:, 0]
         np.testing.assert_allclose(ws, np.exp(-0.01 * 0.3 / size * t), atol=0.02)
 
 
 def test_adamw_decays_all_weights_alike_whatever_their_gradients():
-    ws = picture.pulled(adamw, 0.01, 0.3, (0.0, 1.0, 10.0), steps=400)
+    ws = overfitting.pulled(adamw, 0.01, 0.3, (0.0, 1.0, 10.0), steps=400)
     alike = (1 - 0.003) ** np.arange(401)
     np.testing.assert_allclose(ws, alike[:, None] * np.ones(3), atol=1e-9)
 
@@ -221,7 +221,7 @@ def test_a_slice_of_the_map_and_of_the_race_comes_out_again():
 def test_the_valley_is_level_for_l2_and_adamw_and_climbs_with_lr_without_the_factor_lr():
     well = slice(2, 11)  # lr from 0.001 to 0.1
     for name in NAMES:
-        best = picture.best_decays(name)[well]
+        best = overfitting.best_decays(name)[well]
         if name == "decay · lr":
             halves = np.log(2) / (LRS[well] * best)
             assert halves.max() < 330 < overfitting.problem().steps
@@ -229,7 +229,7 @@ def test_the_valley_is_level_for_l2_and_adamw_and_climbs_with_lr_without_the_fac
         if name == "decay":
             best = best / LRS[well]
         assert best.max() / best.min() < 2.5  # of a grid whose neighbours are a factor of 2.15 apart
-    tilted = picture.best_decays("decay")[well]
+    tilted = overfitting.best_decays("decay")[well]
     assert tilted[-1] / tilted[0] == pytest.approx(100, rel=0.2)
 
 
@@ -258,7 +258,7 @@ def test_runs_are_lost_where_lr_times_decay_exceeds_two():
 
 
 def test_no_decay_alone_brings_the_loss_to_where_it_had_been_early_on():
-    early = picture.measured(FEW, picture.learn(FEW, 0.01))["validation"].min()
+    early = overfitting.measured(FEW, overfitting.learn(FEW, 0.01))["validation"].min()
     assert early == pytest.approx(0.72, abs=0.005)
     assert min(end_of(name).min() for name in NAMES) > early + 0.03
 
@@ -394,21 +394,21 @@ def test_a_cautious_decay_helps_a_step_and_never_works_against_one():
 def test_the_live_training_shows_what_was_measured():
     explorer = explore(picture.by_heart())
     explorer.set(images=120, wrong=0.1, lr=0.02)
-    few = picture.few_digits(120, 0.1)
-    seen = picture.measured(few, picture.learn(few, 0.02))
+    few = overfitting.few_digits(120, 0.1)
+    seen = overfitting.measured(few, overfitting.learn(few, 0.02))
     for name in ("train", "validation", "told", "truth", "accuracy"):
         np.testing.assert_array_equal(explorer.shown[name][1], seen[name])
     explorer = explore(picture.decayed())
     explorer.set(weight_decay=float(DECAYS[16]), variant="decay · lr", lr=0.02)
-    seen = picture.measured(FEW, picture.learn(FEW, 0.02, DECAYS[16]))
+    seen = overfitting.measured(FEW, overfitting.learn(FEW, 0.02, DECAYS[16]))
     np.testing.assert_array_equal(explorer.shown["validation"][1], seen["validation"])
 
 
 def test_a_training_that_is_best_at_its_first_look_is_told_so_in_english():
     explorer = explore(picture.decayed())
     explorer.set(lr=0.1, weight_decay=0.0)
-    losses = picture.measured(FEW, picture.learn(FEW, 0.1, 0.0))["validation"]
-    assert picture.LOOKS[losses.argmin() - 1] == 1
+    losses = overfitting.measured(FEW, overfitting.learn(FEW, 0.1, 0.0))["validation"]
+    assert overfitting.LOOKS[losses.argmin() - 1] == 1
     assert "after 1 epoch." in explorer.reading
 
 
@@ -417,7 +417,7 @@ def test_the_pulls_show_the_mean_of_what_the_rules_do():
     explorer.set(lr=0.02, weight_decay=0.2, large=4.0)
     knobs = {name: explorer.values[name] for name in ("lr", "weight_decay")}
     for name, rule in (("Adam", adam), ("AdamW", adamw)):
-        ws = picture.pulled(rule, sizes=(0.0, 1.0, explorer.values["large"]), **knobs)
+        ws = overfitting.pulled(rule, sizes=(0.0, 1.0, explorer.values["large"]), **knobs)
         for label, w in zip(picture.PULLED_STYLES, ws.T, strict=True):
             np.testing.assert_array_equal(explorer.shown[f"{name}, {label}"], w)
 

@@ -250,6 +250,16 @@ def roomiest(mask, every=8):
     return (row - 1) * every, (column - 1) * every
 
 
+def fan(ax, x, runs, middle=np.mean, axis=0, edge=0, **style):
+    """Draw the middle of several runs against x, and a pale band from the lowest to the highest of them.
+
+    axis: of the runs.  edge: width of the band's edge, None for the usual one.
+    """
+    ax.plot(x, middle(runs, axis=axis), **style)
+    pale = {"color": style["color"], "alpha": 0.15, "linewidth": edge}
+    ax.fill_between(x, runs.min(axis=axis), runs.max(axis=axis), **pale)
+
+
 def columns(runs, rows, size=(9.6, 4.6), *, adjust, xlabel="step", **shared):
     """Return a figure with a column for each run, under its name, and a row for each thing drawn of it.
 

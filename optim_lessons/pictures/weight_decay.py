@@ -1,19 +1,21 @@
 """The pictures of lesson 10: learning by heart, two kinds of pull, maps of decay, and its rivals."""
 
+from functools import partial
+
+import matplotlib
 import numpy as np
 
 from optim_lessons.adam import adam
-from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.live import Handle
 
 from optim_lessons.lab.panels import (  # isort: skip
     Axis, Panel, Shown, dots, image, knob, level, line, log, picture, ring, step, upright,
 )  # fmt: skip
-from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, counted, look, new_figure, rule_label
+from optim_lessons.lab.plots import ALERT, Picture, axes_in, counted, rule_label, to_diagnose
 
 from optim_lessons.studies.overfitting import (  # isort: skip
-    DECAYS, EPOCHS, LOOKS, LRS, PASSES, RIVALS, SHOWN, VARIANTS, few_digits, learn, measured, results,
+    DECAYS, EPOCHS, LOOKS, LRS, PASSES, PULLED, RIVALS, SHOWN, VARIANTS, along_the_valley, few_digits, learn,
+    measured, pulled, results,
 )  # fmt: skip
 from optim_lessons.weight_decay import adamw
 
@@ -85,27 +87,11 @@ def _learned(seen):
     )
 
 
-PULLED = 600  # steps of the pull
-COPIES = 200  # of each weight: their mean is drawn
 PULLED_STYLES = {  # the widest first, so that three equal lines are seen as three
     "no gradient": {"color": "#222222", "linestyle": ":", "linewidth": 7.0, "alpha": 0.55},
     "gradient of size 1": {"color": "#008060", "linestyle": "--", "linewidth": 4.0},
     "large gradients": {"color": "#d55e00", "linestyle": "-", "linewidth": 1.8},
 }
-
-
-def pulled(rule, lr, weight_decay, sizes, steps=PULLED, seed=0):
-    """Return the mean path of weights that start at 1 and whose gradients are noise of these sizes.
-
-    rule: adamw, which decays them; or adam, which gets weight_decay·w as a part of the gradient.
-    """
-    rng = np.random.default_rng(seed)
-    z = rng.standard_normal((steps, COPIES // 2, 1)) * np.asarray(sizes)
-    z = np.concatenate([z, -z], axis=1)  # each noise and its mirror image: the mean is steadier
-    pull = 0.0 if rule is adamw else weight_decay
-    knobs = {"weight_decay": weight_decay} if rule is adamw else {}
-    ws = path(rule, lambda w, t: z[t] + pull * w, np.ones(z.shape[1:]), steps, lr=lr, eps=1e-12, **knobs)
-    return ws.mean(axis=1)
 
 
 def pulls():
@@ -123,27 +109,17 @@ def pulls():
         told = "Steps until half of each weight is gone (no, small, large gradients): with L2 in Adam "
         return Shown(f"{told}{said[0]}; with AdamW {said[1]}.", **data)
 
-    titles = (
-        "Adam with L2   lr {lr:.3g}   l2 {weight_decay:.3g}",
-        ("AdamW   lr {lr:.3g}   weight_decay {weight_decay:.3g}   large {large:.3g}"),
-    )
-    panels = []
-    for rule, left, label, title in zip((adam, adamw), (0.065, 0.565), ("weight", ""), titles, strict=True):
-        panel = Panel((left, 0.145, 0.41, 0.755), step(PULLED), (label, -0.05, 1.3), title)
+    left = Panel((0.065, 0.145, 0.41, 0.755), step(PULLED), ("weight", -0.05, 1.3))
+    left.title = "Adam with L2   lr {lr:.3g}   l2 {weight_decay:.3g}"
+    right = Panel((0.565, 0.145, 0.41, 0.755), step(PULLED), ("", -0.05, 1.3))
+    right.title = "AdamW   lr {lr:.3g}   weight_decay {weight_decay:.3g}   large {large:.3g}"
+    for rule, panel in ((adam, left), (adamw, right)):
         panel.legend = {"loc": "upper right", "ncols": 1}
         panel.add(zero=level(PALE, 0, linewidth=1))
         for name, style in PULLED_STYLES.items():
             panel.add(**{f"{rule_label(rule)}, {name}": line(style, label=name, within=(-2, 3))})
-        panels.append(panel)
     knobs = {"lr": knob(0.01, 1e-3, 0.05), "weight_decay": knob(0.3, 0.02, 2.0)}
-    knobs |= {"large": knob(10.0, 1.5, 30.0)}
-    return picture(panels, show, **knobs)
-
-
-def best_decays(variant, epochs=EPOCHS):
-    """Return for each lr of the map the decay with the lowest validation loss after so many epochs."""
-    losses = results()["validation"][list(VARIANTS).index(variant), list(SHOWN).index(epochs)]
-    return np.array([best_of(row, weight_decay=DECAYS).value for row in losses])
+    return picture([left, right], show, **knobs, large=knob(10.0, 1.5, 30.0))
 
 
 CHOICES = [int(e) for e in SHOWN if e]
@@ -165,10 +141,9 @@ def maps():
         i, j = int(np.abs(LRS - lr).argmin()), int(np.abs(DECAYS - decay).argmin())
         data = {f"ring {v}": ([x[i]], [y[j]]), "now": epochs}
         for a, losses in enumerate(found["validation"][:, k]):
-            rows = np.nan_to_num(losses, nan=np.inf)
-            good = rows.min(axis=-1) < 1.15 * rows.min()
+            good, best = along_the_valley(losses)
             data[f"map {a}"] = np.ma.masked_invalid(np.minimum(losses, TOP)).T
-            data[f"best {a}"] = x[good], y[rows.argmin(axis=-1)][good]
+            data[f"best {a}"] = x[good], y[best]
         data |= {name: (np.maximum(SHOWN, 0.8), found[name][v, :, i, j]) for name in ("train", "validation")}
         pair = [found[name][v, k, i, j] for name in ("train", "validation")]
         here = f"training loss {pair[0]:.2f}, validation loss {pair[1]:.2f}"
@@ -178,7 +153,7 @@ def maps():
         return Shown(told, **data)
 
     panels, tens = [], {k: f"{10.0**k:g}" for k in range(-5, 2)}
-    shades = {"vmin": 0.6, "vmax": TOP, "cmap": figure_colours()}
+    shades = {"vmin": 0.6, "vmax": TOP, "cmap": matplotlib.colormaps["cividis"].with_extremes(bad="#f3dcd9")}
     for i, name in enumerate(names):
         lrs = "lr", *extent[:2], False, {k: tens[k] for k in (-3, -2, -1)}
         decays = "" if i else "decay", *extent[2:], False, dict.fromkeys(tens, "") if i else tens
@@ -190,9 +165,8 @@ def maps():
     beside = Panel((0.74, 0.145, 0.245, 0.7), epochs, ("loss", 0, 2.8), legend="upper right", size=9.5)
     beside.title = "{variant}   epoch {epochs}\nlr {lr:.3g}   decay {decay:.3g}"
     cut = {"within": (-np.inf, 9)}
-    beside.add(
-        train=line(TRAIN, label="training", **cut), validation=line(VALIDATION, label="validation", **cut)
-    )
+    beside.add(train=line(TRAIN, label="training", **cut))
+    beside.add(validation=line(VALIDATION, label="validation", **cut))
     panels.append(beside.add(now=upright(ALERT, linestyle=":", linewidth=2)))
     knobs = {"epochs": knob(EPOCHS, CHOICES), "variant": knob(names[1], names)}
     knobs |= {"lr": knob(float(LRS[6]), LRS.tolist()), "decay": knob(float(DECAYS[15]), DECAYS.tolist())}
@@ -203,33 +177,21 @@ def maps():
     return picture(panels, show, figsize=(10.8, 4.2), handles=pixel, **knobs)
 
 
-def figure_colours():
-    """Return the colours of the maps, dark where the loss is low; a run that was lost is hatched red."""
-    import matplotlib
-
-    return matplotlib.colormaps["cividis"].with_extremes(bad="#f3dcd9")
-
-
 def rivals():
     """Return the still picture of the rivals' test losses on six sets of images, and their means."""
-    losses = results()["rivals"][..., 0]
-    figure = new_figure((9.6, 3.9))
-    with look():
-        ax = figure.add_axes((0.235, 0.15, 0.74, 0.8))
+    losses = dict(zip(RIVALS, results()["rivals"][..., 0].T, strict=True))
+    above = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+    with axes_in((9.6, 3.9), (0.235, 0.15, 0.74, 0.8)) as (figure, ax):
         for row, name in enumerate(RIVALS[::-1]):
-            here = losses[:, RIVALS.index(name)]
+            here = losses[name]
             ax.plot(here, np.full(len(here), row), "o", color=PALE, markersize=8)
             ax.plot([here.mean()], [row], "D", color=UNSEEN, markersize=9)
             for part, loss in enumerate(here, 1):
-                ax.annotate(
-                    str(part), (loss, row), (0, 7), textcoords="offset points", ha="center", fontsize=8
-                )
+                ax.annotate(str(part), (loss, row), (0, 7), **above)
         ax.set_yticks(range(len(RIVALS)), RIVALS[::-1])
-        ax.set(
-            xlabel="test loss (grey: one set of 150 images each; diamond: their mean)",
-            ylim=(-0.5, len(RIVALS) - 0.4),
-        )
-    said = ", ".join(f"{name} {losses[:, i].mean():.2f}" for i, name in enumerate(RIVALS))
+        ax.set_ylim(-0.5, len(RIVALS) - 0.4)
+        ax.set_xlabel("test loss (grey: one set of 150 images each; diamond: their mean)")
+    said = ", ".join(f"{name} {here.mean():.2f}" for name, here in losses.items())
     return Picture(figure, f"Mean test losses: {said}.")
 
 
@@ -238,29 +200,26 @@ def four_pictures(runs):
 
     runs: letter → {"train": ..., "validation": ..., "size": ...}, one value for each of LOOKS and the start.
     """
-    figure = new_figure((10.2, 4.6))
-    with look():
-        epochs = np.r_[0.8, LOOKS]
-        for i, (letter, run) in enumerate(runs.items()):
-            top = figure.add_axes((0.06 + 0.24 * i, 0.5, 0.2, 0.42), title=letter)
-            foot = figure.add_axes((0.06 + 0.24 * i, 0.13, 0.2, 0.25))
-            top.plot(epochs, run["train"], label="training", **TRAIN)
-            top.plot(epochs, run["validation"], label="validation", **VALIDATION)
-            foot.plot(epochs, run["size"], color="#222222")
-            top.set(xscale="log", ylim=(0, 2.7))
-            foot.set(xscale="log", ylim=(0, 0.4), xlabel="epoch")
-            for ax in (top, foot):
-                ax.set_xticks([1, 10, 100], ["1", "10", "100"])
-                ax.minorticks_off()
-                if i:
-                    ax.set_yticklabels([])
-            if not i:
-                top.set_ylabel("loss")
-                foot.set_ylabel("size of w")
-                top.legend(loc="lower left", fontsize=9)
-    said = "; ".join(
-        f"{letter}: training {run['train'][-1]:.1f}, validation {run['validation'][-1]:.1f}, "
-        f"size {run['size'][-1]:.1f}"
-        for letter, run in runs.items()
-    )
-    return Picture(figure, f"At the end: {said}.")
+    styles = {"train": TRAIN | {"label": "training"}, "validation": VALIDATION | {"label": "validation"}}
+    styles |= {"size": {"color": "#222222"}}
+
+    def draw(ax, run, names, top):
+        for name in names:
+            ax.plot(np.r_[0.8, LOOKS], run[name], **styles[name])
+        ax.set(xscale="log", ylim=(0, top))
+        ax.set_xticks([1, 10, 100], ["1", "10", "100"])
+        ax.minorticks_off()
+        if not ax.get_subplotspec().is_first_col():
+            ax.set_yticklabels([])
+        elif "train" in names:
+            ax.legend(loc="lower left", fontsize=9)
+
+    def told(run):
+        train, validation, size = (f"{run[name][-1]:.1f}" for name in styles)
+        return f"training {train}, validation {validation}, size {size}"
+
+    rows = {"loss": partial(draw, names=("train", "validation"), top=2.7)}
+    rows |= {"size of w": partial(draw, names=("size",), top=0.4)}
+    layout = {"size": (10.2, 4.6), "adjust": (0.06, 0.13, 0.98, 0.92, 0.2, 0.24 / 0.67), "xlabel": "epoch"}
+    heights = {"height_ratios": (0.42, 0.25)}
+    return to_diagnose(runs, rows, "At the end:", told, **layout, gridspec_kw=heights)

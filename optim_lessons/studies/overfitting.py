@@ -1,4 +1,4 @@
-"""The experiments of lesson 10: a network on few digits, some of them with a wrong label.
+"""The experiments of lesson 10: a network on few digits, some of them with a wrong label, and what decays.
 
 `python assets/make_weight_decay.py` runs them and writes assets/weight_decay.npz, which `results` reads.
 """
@@ -13,7 +13,7 @@ from optim_lessons.bridge import adam_decay_without_lr
 from optim_lessons.lab import datasets, models
 from optim_lessons.lab.fair import best_of
 from optim_lessons.lab.kept import kept
-from optim_lessons.lab.path import stepper
+from optim_lessons.lab.path import path, stepper
 from optim_lessons.lab.races import Entrant, Problem, race
 from optim_lessons.lab.shipped import shipped
 from optim_lessons.weight_decay import adamw
@@ -228,8 +228,42 @@ def results():
         return {name: kept(file[name].astype(float)) for name in file}
 
 
+def along_the_valley(losses):
+    """Return of a map's losses, shape (lrs, decays), which lrs come near the lowest, and their best decays.
+
+    Near is within 15%. Two arrays: for each lr whether it does, and the places of the decays of those.
+    """
+    rows = np.nan_to_num(losses, nan=np.inf)
+    good = rows.min(axis=-1) < 1.15 * rows.min()
+    return good, rows.argmin(axis=-1)[good]
+
+
+def best_decays(variant, epochs=EPOCHS):
+    """Return for each lr of the map the decay with the lowest validation loss after so many epochs."""
+    losses = results()["validation"][list(VARIANTS).index(variant), list(SHOWN).index(epochs)]
+    return np.array([best_of(row, weight_decay=DECAYS).value for row in losses])
+
+
 def chosen(name):
     """Return what validation chose for a rival on each part: "lr 0.0005, batch 30", and so on."""
     trials = results()["rivals"][:, RIVALS.index(name), 2].astype(int)
     knobs = _pairs("batch", BATCHES) if name == "batch size" else FIELD[STOPPED.get(name, name)].knobs
     return [", ".join(f"{knob} {values[i]:.2g}" for knob, values in knobs.items()) for i in trials]
+
+
+PULLED = 600  # steps of the pull
+COPIES = 200  # of each weight: their mean is taken
+
+
+def pulled(rule, lr, weight_decay, sizes, steps=PULLED, seed=0):
+    """Return the mean path of weights that start at 1 and whose gradients are noise of these sizes.
+
+    rule: adamw, which decays them; or adam, which gets weight_decay·w as a part of the gradient.
+    """
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((steps, COPIES // 2, 1)) * np.asarray(sizes)
+    z = np.concatenate([z, -z], axis=1)  # each noise and its mirror image: the mean is steadier
+    pull = 0.0 if rule is adamw else weight_decay
+    knobs = {"weight_decay": weight_decay} if rule is adamw else {}
+    ws = path(rule, lambda w, t: z[t] + pull * w, np.ones(z.shape[1:]), steps, lr=lr, eps=1e-12, **knobs)
+    return ws.mean(axis=1)
