@@ -111,7 +111,7 @@ def _memory_now():
         return 0
 
 
-# MB. PyTorch alone, where it is installed, takes about 200 of them.
+# MB, in CI: elsewhere fewer workers may do more each. PyTorch alone, where it is installed, takes about 200.
 LARGEST_WORKER = 950 if importlib.util.find_spec("torch") else 700
 MEMORY = pytest.StashKey[dict]()
 
@@ -134,7 +134,7 @@ def pytest_testnodedown(node, error):
 
 
 def pytest_sessionfinish(session):
-    """Fail where a process that ran tests grew too large, for what stays of each test adds up."""
+    """Fail in CI where a process that ran tests grew too large, for what stays of each test adds up."""
     if os.name == "nt":
         return
     config = session.config
@@ -144,7 +144,7 @@ def pytest_sessionfinish(session):
     memory = config.stash.setdefault(MEMORY, {})
     if not memory:  # without workers
         memory["the tests"] = _largest_memory()
-    if session.exitstatus == 0 and max(own for own, _ in memory.values()) > LARGEST_WORKER:
+    if CI and session.exitstatus == 0 and max(own for own, _ in memory.values()) > LARGEST_WORKER:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
