@@ -415,6 +415,17 @@ def test_a_walks_page_gets_the_formulas_once_for_each_ground_and_knows_when_they
     assert not explore(two_knobs()).sheet["program"]
 
 
+def test_code_that_moves_a_walk_sends_no_frame_where_the_page_draws_by_itself(messages):
+    explorer = explore(gradient_descent, landscapes.saddle)
+    explorer.set(lr=0.1)
+    assert kinds(messages(explorer)) == ["frames"]
+    says(explorer, ask="hello", epoch=0)
+    assert kinds(messages(explorer))[-1] == "program"
+    explorer.set(lr=0.2)
+    assert messages(explorer) == []
+    assert explorer.reading == explore(gradient_descent, landscapes.saddle, lr=0.2).reading
+
+
 def test_a_rule_that_cannot_be_printed_is_said_to_have_no_formulas(messages):
     def fickle(w, g, *, lr=0.1):
         return w - lr * g if float(w[0]) > 0 else w - 2 * lr * g

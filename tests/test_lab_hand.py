@@ -604,6 +604,27 @@ def run(lab, cell):
     lab.page.wait_for_timeout(150)
 
 
+# --- moved by code ------------------------------------------------------------------------------------
+
+STORM = "for i in range(300):\n    valley.set(lr=(i + 1) / 100)"
+_COUNT_PICTURES = """() => { window.painted = 0;
+  window.addEventListener("optim-lessons-painted", () => { window.painted += 1; }); }"""
+
+
+def test_a_storm_of_values_that_code_sets_ends_on_the_last_and_not_each_is_drawn(browser, lab_server):
+    with opened(browser, lab_server, "storm.ipynb", VALLEY, "1") as lab:
+        (valley,) = lab.explorers()
+        lab.picture(valley)
+        lab.page.evaluate(_COUNT_PICTURES)
+        lab.page.locator(".jp-CodeCell .cm-content").nth(1).click()
+        lab.page.keyboard.press("Control+A")
+        lab.page.keyboard.insert_text(STORM)
+        run_cell(lab, 1)
+        wait_for(valley, lr=3.0)
+        assert 0 < lab.page.evaluate("window.painted") < 150
+        assert lab.complaints == []
+
+
 # --- runs again ---------------------------------------------------------------------------------------
 
 RUNS = [15, pytest.param(60, marks=pytest.mark.slow)]

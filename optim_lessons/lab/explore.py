@@ -125,7 +125,7 @@ class Explorer(anywidget.AnyWidget):
             return self.live.frame(self.values)
 
     def set(self, **values):
-        """Move sliders and draw at once: all of them, or none.
+        """Move sliders and their picture: all of them, or none.
 
         Raises TypeError for a knob that is not there or a value of another kind, ValueError for one that is
         not allowed.
@@ -136,7 +136,8 @@ class Explorer(anywidget.AnyWidget):
         accepted = {name: self.controls[name].accept(value) for name, value in values.items()}
         with self._lock:
             wish = list((self.values | accepted).values())
-            self._show(wish)
+            if self._programs.get(self._still(wish)) is None:  # else the page draws it by itself
+                self._show(wish)
             self._values = wish
 
     def flush(self):

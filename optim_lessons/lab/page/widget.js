@@ -7,6 +7,7 @@ import { Printed } from "./printed.js";
 const TELL = 60; // milliseconds of rest before the kernel is told where the controls stand
 const QUIET = 250; // ... where nothing is asked of it
 const AGAIN = 150; // ... between two words about the same slider in hand
+const SOON = 8; // ... in which code may set more values, of which the last are shown
 
 class Kernel {
   constructor(model) {
@@ -20,6 +21,7 @@ class Kernel {
   // Leave nothing behind.
   close() {
     clearTimeout(this.timer);
+    clearTimeout(this.soon);
     for (const program of this.programs) program.close();
     this.programs = [];
   }
@@ -51,7 +53,17 @@ class Kernel {
     this.programs = this.programs.filter((one) => one !== program);
   }
 
+  // Code has set values: a storm of them is not drawn one by one.
+  follow(player) {
+    this.soon ??= setTimeout(() => {
+      this.soon = null;
+      player.wish(this.model.get("_values"), false);
+    }, SOON);
+  }
+
   moved(values) {
+    clearTimeout(this.soon); // the hand is newer
+    this.soon = null;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.model.set("_values", values);
@@ -90,7 +102,7 @@ function playerOf(model) {
       }
       if (message.tell === "failed") player.failed(message.values, message.message, message.id);
     });
-    model.on("change:_values", () => player.wish(model.get("_values"), false));
+    model.on("change:_values", () => kernel.follow(player));
     const start = model.get("_start");
     if (start?.byteLength) player.load(start);
     model.send({ ask: "hello", epoch: player.epoch });
