@@ -1,6 +1,8 @@
 """Every notebook of the course, as shipped and as solved, runs and shows what is stored in it."""
 
 import ast
+import importlib
+import operator
 import os
 import re
 import statistics
@@ -15,7 +17,7 @@ from offline import can_be_cut_off, without_network
 from solving import solved
 
 from optim_lessons.course.exercises import EXERCISES
-from optim_lessons.course.notebook import find, is_open, parse
+from optim_lessons.course.notebook import find, is_open, of_course, parse
 from optim_lessons.course.publish import NOTEBOOK_BYTES, as_bytes, read, tidy
 from optim_lessons.lab.shipped import shipped
 
@@ -181,6 +183,41 @@ def test_every_exercise_of_a_lesson_is_open_in_its_notebook_and_checked_by_its_n
     for exercise in exercises_of(path):
         cell, statement = find(notebook, exercise.name)
         assert is_open(statement), f"{exercise.id} is answered in the shipped notebook:\n{cell.source}"
+
+
+def imported(notebook):
+    """Return name → what it stands for, of what the cells of a notebook import from the course."""
+    found = {}
+    for node in (
+        node for cell in code_cells(notebook) for node in ast.walk(ast.Module(parse(cell.source), []))
+    ):
+        if isinstance(node, ast.ImportFrom) and of_course(node.module):
+            for name in node.names:
+                module = importlib.import_module(node.module)
+                whole = f"{node.module}.{name.name}"
+                found[name.asname or name.name] = (
+                    getattr(module, name.name)
+                    if hasattr(module, name.name)
+                    else importlib.import_module(whole)
+                )
+    return found
+
+
+@every_notebook()
+def test_what_prose_and_exercises_name_of_a_module_is_there(path):
+    notebook = read(path.read_bytes())
+    known, gone = imported(notebook), []
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    for exercise in exercises_of(path):
+        texts += [exercise.task, exercise.hint, *(m.text + m.hint for m in exercise.mistakes)]
+    for code in re.findall(r"`([^`\n]+)`", "\n".join(texts)):
+        for head, rest in re.findall(r"\b([A-Za-z_]\w*)\.([A-Za-z_][\w.]*)", code):
+            if head in known or head == "picture":
+                try:
+                    operator.attrgetter(rest.rstrip("."))(known[head])
+                except (KeyError, AttributeError):
+                    gone.append(f"{head}.{rest}")
+    assert not gone
 
 
 def test_every_exercise_belongs_to_a_notebook_that_is_there_or_to_a_lesson_still_to_come():
