@@ -202,7 +202,7 @@ class Diagnosis(Exercise):
 
     def _judge(self, answer, seconds, seed):
         if is_open(answer):
-            return still_open(f"`{self.name}` is empty: give each of {listed(self.answer)} its cause.")
+            return still_open(f"`{self.name}` is empty: give each of {listed(self.answer)} an answer.")
         if not isinstance(answer, dict):
             return wrong(f"`{self.name}` is {quote(answer)}: write a dict, as {self._example}.", "no-dict")
         unknown = [key for key in answer if self._letter(key) not in self.answer]
