@@ -39,7 +39,9 @@ def judge_function(exercise, answer, seconds=SECONDS, seed=0):
     if all(map(alike, got, tried.wanted)):
         if not alike(tried.repeated, tried.wanted[0]):
             return remembers(tried.name)
-        return right(f"{tried.name} gives the right result for every input. {exercise.because}".rstrip())
+        return right(
+            f"{tried.name} gives the right result for every input that was tried. {exercise.because}".rstrip()
+        )
     return first(DETECTORS, tried)
 
 
