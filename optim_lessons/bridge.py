@@ -5,7 +5,7 @@ takes the steps of `path`, as any rule does, and is tested against that library'
 The other way, `torch_optimizer` puts a rule of the course, or your own, into a PyTorch training loop.
 
 Leans on: lesson modules, lab.
-Leaned on by: studies, pictures, course/exercises.
+Leaned on by: studies, course/exercises.
 """
 
 import numpy as np

@@ -2,6 +2,6 @@
 
 Only notebooks show them, and the scripts in assets/: no room needs a picture.
 
-Leans on: lesson modules, bridge, lab, studies.
+Leans on: lesson modules, lab, studies.
 Leaned on by: nothing of the course.
 """
