@@ -35,11 +35,6 @@ from optim_lessons.weight_decay import adamw
 DUEL = [(by, part) for by in ("validation", "train") for part in ("train", "test")]
 
 
-def lines(explorer, place):
-    """Return the lines of one of an explorer's axes, by label."""
-    return {line.get_label(): line for line in explorer.figure.axes[place].lines}
-
-
 def test_no_best_lr_stands_at_the_end_of_its_range():
     with every_best() as heard:
         for rule in study.TAIL_RULES:
@@ -145,8 +140,7 @@ def test_the_scene_of_tails_shows_the_stored_losses():
     explorer = explore(picture.tails())
     explorer.set(tail=1.5, rule="Adam", factor=2.0)
     best, losses = study.tail_best(1.5, "Adam")
-    drawn = lines(explorer, 1)["rare"].get_ydata()
-    np.testing.assert_allclose(drawn, np.minimum(losses[2, :, best.index + 1], 20))
+    np.testing.assert_array_equal(explorer.shown["rare"], losses[2, :, best.index + 1])
 
 
 # --- a sign --------------------------------------------------------------------------------------------
@@ -220,10 +214,8 @@ def test_the_scene_of_matrices_shows_the_stored_losses():
     explorer.set(turn=0.2, factor=0.5)
     for rule in study.MATRIX_RULES:
         k = study.matrix_best(rule)[3].index - 2
-        drawn = lines(explorer, 0)[rule].get_ydata()
-        np.testing.assert_allclose(
-            drawn, np.maximum(study.results()[f"matrices {rule}"][3][:, k], 1e-11), rtol=1e-6
-        )
+        _, drawn = explorer.shown[rule]
+        np.testing.assert_array_equal(drawn, study.results()[f"matrices {rule}"][3][:, k])
 
 
 # --- Newton and Schulz ---------------------------------------------------------------------------------
@@ -264,8 +256,8 @@ def test_the_scene_of_newton_and_schulz_follows_each_singular_value():
     explorer.set(steps=3)
     values = np.linalg.svd(study.hidden_gradient(), compute_uv=False)
     values = values / np.linalg.norm(values)
-    drawn = np.sort([line.get_ydata()[-1] for line in explorer.figure.axes[1].lines[1:]])
-    np.testing.assert_allclose(drawn, np.sort(on_singular_value(values, 3)), rtol=1e-6)
+    drawn = [line[-1] for line in explorer.shown["values"]]
+    np.testing.assert_allclose(np.sort(drawn), np.sort(on_singular_value(values, 3)), rtol=1e-6)
     explorer.set(a=5.0, b=0.0, steps=10)
     assert "above 100" in explorer.reading
 
@@ -306,7 +298,7 @@ def test_by_validation_the_duel_is_level_at_every_budget_and_by_training_it_is_n
 def test_the_scene_of_the_duel_shows_the_expected_best():
     explorer = explore(picture.duel())
     explorer.set(trials=12, chosen_by="train")
-    drawn = lines(explorer, 0)["Muon"].get_ydata()
+    _, drawn = explorer.shown["Muon"]
     assert drawn[11] == pytest.approx(expected_best(study.duel_trials("Muon", "train"), 12))
 
 
@@ -319,8 +311,7 @@ def test_the_scene_of_the_three_sequences_shows_the_walk_and_its_mean():
     ravine = quadratic(condition=10, angle=30)
     seen = record(schedule_free, noisy(ravine.grad, 0.3, 2), ravine.start, 50, lr=0.5, beta=0.9)
     x = averaged(seen["w"], seen["dz"], seen["dx"])
-    drawn = explorer.figure.axes[1].lines[2]  # z, w, x
-    np.testing.assert_allclose(drawn.get_ydata(), ravine(x), rtol=1e-6)
+    np.testing.assert_allclose(explorer.shown["loss of x"], ravine(x), rtol=1e-6)
 
 
 def test_in_the_ravine_beta_helps_the_mean_early_the_plain_mean_wins_late_and_the_cosine_is_below_both():
@@ -370,8 +361,8 @@ def test_the_scene_of_ends_shows_the_stored_losses():
     explorer = explore(picture.ends())
     explorer.set(problem="a fifth wrong", factor=2.0)
     best, losses = study.open_best("a fifth wrong", "cosine")
-    drawn = lines(explorer, 0)["cosine"].get_ydata()
-    np.testing.assert_allclose(drawn, np.minimum(losses[:, best.index + 2], 10))
+    _, drawn = explorer.shown["cosine"]
+    np.testing.assert_array_equal(drawn, losses[:, best.index + 2])
 
 
 # --- the race of all rules -----------------------------------------------------------------------------
