@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import gc
-import importlib.util
 import os
 import sys
 
@@ -111,8 +110,7 @@ def _memory_now():
         return 0
 
 
-# MB, in CI: elsewhere fewer workers may do more each. PyTorch alone, where it is installed, takes about 200.
-LARGEST_WORKER = 950 if importlib.util.find_spec("torch") else 700
+LARGEST_WORKER = 700  # MB, in CI: elsewhere fewer workers may do more each, and PyTorch takes 200 of them
 MEMORY = pytest.StashKey[dict]()
 
 

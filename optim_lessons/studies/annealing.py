@@ -12,7 +12,7 @@ NET_STEPS = 136  # of the network: 4 epochs in batches of 32
 
 
 def shape(name, lr, length):
-    """Return one of six schedules that begins at lr and has done its falling after about length steps.
+    """Return the schedule of a name, which begins at lr and has done its falling after about length steps.
 
     step: to a tenth after each third of length.  exponential: to a hundredth in length.
     inverse time: to a half in a tenth of length.  linear, cosine: to 0 in length.
@@ -33,7 +33,7 @@ def shape(name, lr, length):
 def built(schedule, *, lr, warm, length, floor):
     """Return a schedule from its knobs: a rise in so many steps, then a shape that never falls below a floor.
 
-    schedule: one of NAMES.  floor: as a part of lr.
+    schedule: the name of a `shape`.  floor: as a part of lr.
     """
     falling = shape(schedule, lr, length)
     return warm_up(lambda t: np.maximum(falling(t), floor * lr), warm)

@@ -8,6 +8,12 @@ from optim_lessons.lab.path import record
 LONG = 3000  # steps of the two averages
 
 
+def corrected(average, beta):
+    """Return an average after steps 1, 2, ... (the first axis), corrected for its start at 0: m/(1 − βᵗ)."""
+    t = np.arange(1, len(average) + 1).reshape(-1, *[1] * (average.ndim - 1))
+    return average / (1 - beta**t)
+
+
 def averages(gradients, beta1=0.9, beta2=0.999):
     """Return m̂ and √v̂ of Adam after each gradient, two arrays as long as the gradients."""
     _, m_hat, _, v_hat = _raw_and_corrected(gradients, beta1, beta2)
@@ -15,10 +21,10 @@ def averages(gradients, beta1=0.9, beta2=0.999):
 
 
 def _raw_and_corrected(gradients, beta1, beta2):
-    knobs, t = {"beta1": beta1, "beta2": beta2}, np.arange(1, len(gradients) + 1)
+    knobs = {"beta1": beta1, "beta2": beta2}
     walk = record(adam, lambda w, t: gradients[t], 0.0, len(gradients), **knobs)
     m, v = walk["m"][1:], walk["v"][1:]
-    return m, m / (1 - beta1**t), v, v / (1 - beta2**t)
+    return m, corrected(m, beta1), v, corrected(v, beta2)
 
 
 def long_run(beta1, beta2, noise, seed):

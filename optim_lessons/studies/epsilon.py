@@ -11,6 +11,7 @@ from optim_lessons.lab.path import path, record
 from optim_lessons.landscapes import rosenbrock
 from optim_lessons.momentum import momentum
 from optim_lessons.sgd import sgd
+from optim_lessons.studies.bias_correction import corrected
 
 DIGIT_STEPS, EVERY = 100, 5  # on digits; the loss is measured at every so many of them
 
@@ -21,11 +22,11 @@ def rosenbrock_walks(lr, beta1, beta2, eps, steps):
     walk: Adam.  tiny: Adam at eps 1e-8.  ball: momentum at lr·(1 − beta1)/eps with beta = beta1.
     """
     ground = rosenbrock.grad, rosenbrock.start, steps
-    knobs, t = {"lr": lr, "beta1": beta1, "beta2": beta2}, np.arange(1, steps + 1)
+    knobs = {"lr": lr, "beta1": beta1, "beta2": beta2}
     seen = record(adam, *ground, eps=eps, **knobs)
     walks = {"walk": seen["w"], "tiny": path(adam, *ground, eps=1e-8, **knobs)}
     walks["ball"] = path(momentum, *ground, lr=lr * (1 - beta1) / eps, beta=beta1)
-    return walks, np.sqrt(seen["v"][1:] / (1 - beta2**t)[:, None])
+    return walks, np.sqrt(corrected(seen["v"][1:], beta2))
 
 
 @lru_cache

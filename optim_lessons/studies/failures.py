@@ -10,9 +10,9 @@ from optim_lessons.adagrad import adagrad
 from optim_lessons.adam import adam, amsgrad
 from optim_lessons.bridge import adam_uncorrected
 from optim_lessons.lab.path import path
-from optim_lessons.landscapes import reddi
 from optim_lessons.momentum import momentum
 from optim_lessons.rmsprop import rmsprop
+from optim_lessons.studies.nonconvergence import reddi_run
 
 
 def after_a_steep_slope(first_slope, steps):
@@ -52,6 +52,5 @@ def too_large_eps(land, eps, *, steps, lr, beta1):
 
 def to_the_wrong_end(beta2, steps, lr):
     """Return the walks of Adam and of AMSGrad on Reddi's example, kept within [−1, 1]: name → w."""
-    knobs = {"lr": lr, "beta1": 0.0, "beta2": beta2, "project": lambda w: np.clip(w, -1, 1)}
     rules = {"Adam": adam, "AMSGrad": amsgrad}
-    return {name: path(rule, reddi, np.zeros(1), steps, **knobs)[:, 0] for name, rule in rules.items()}
+    return {name: reddi_run(rule, lr, 0.0, beta2, steps=steps) for name, rule in rules.items()}

@@ -6,6 +6,7 @@ import numpy as np
 
 from optim_lessons.lab.kept import kept
 from optim_lessons.lab.path import record
+from optim_lessons.studies.bias_correction import corrected
 
 STEPS = 3000  # of the long run
 BURST_AT = 1000  # its step with the burst
@@ -19,8 +20,7 @@ def effective_lr(v, *, lr, eps=0.0, beta2=None, **others):
     if v is None:
         return lr
     if beta2 is not None:
-        t = np.arange(1, len(v) + 1).reshape(-1, *[1] * (v.ndim - 1))
-        v = v / (1 - beta2**t)
+        v = corrected(v, beta2)
     return lr / (np.sqrt(v) + eps)
 
 
