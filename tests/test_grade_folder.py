@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from graders import GRADE, ISOLATES
+from graders import GRADE, ISOLATES, until
 from test_check_command import LESSON, lesson, solved
 
 from optim_lessons.course.cli import main
@@ -238,16 +237,19 @@ def test_when_the_grader_is_killed_its_workers_and_their_sandboxes_end(tmp_path)
     process = subprocess.Popen(
         [*command, "--seconds", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
+    family = []
+
+    def begun():
         # The resource tracker, two workers, and for each: its sandbox, with an exercise in it.
-        wanted = 1 + 1 + 2 * (1 + (3 if ISOLATES else 2))
-        _until(lambda: len(list(_family(process.pid))) >= wanted, 90)
-        family = list(_family(process.pid))
-        assert len(family) >= wanted
+        family[:] = _family(process.pid)
+        return len(family) >= 1 + 1 + 2 * (1 + (3 if ISOLATES else 2))
+
+    try:
+        assert until(begun, 90), family
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert _until(lambda: not any(map(_runs, family)), 20), [p for p in family if _runs(p)]
+    assert until(lambda: not any(map(_runs, family)), 20), [p for p in family if _runs(p)]
 
 
 def _runs(process):
@@ -255,10 +257,3 @@ def _runs(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _until(true, seconds):
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return true()

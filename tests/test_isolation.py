@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from graders import GRADE, ISOLATES, WALLS
+from graders import GRADE, ISOLATES, WALLS, until
 from test_check_command import LESSON, solved
 from test_grade import FAULTS, FORGE, QUICK, RULE, WRONG, hand_in, isolating, judged, rows
 
@@ -356,13 +356,6 @@ def of_the_run(tmp):
         if state != "Z" and (str(tmp).encode() in b"".join(words)):
             found.append(words[1])
     return found
-
-
-def until(true, seconds):
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true()
 
 
 @linux

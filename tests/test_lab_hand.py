@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import time
 from itertools import pairwise
 
 import nbformat
@@ -640,7 +641,21 @@ def what_is_kept(lab):
     """Return how many comms the kernel has, its MB, and how many letters and canvases the page has."""
     run_cell(lab, 1)
     said = lab.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text().split()
-    return int(said[1]), float(said[3]), *(alive(lab.page, kind) for kind in ("Path2D", "HTMLCanvasElement"))
+    return int(said[1]), float(said[3]), *letters_and_canvases(lab.page)
+
+
+def letters_and_canvases(page):
+    """Return how many letters and canvases the page has, once it has let go of the views before this one.
+
+    Lab drops them when it is idle: what was counted is counted again until it has stood for a second.
+    """
+    counts, since = None, time.monotonic()
+    while time.monotonic() < since + 1:
+        now = [alive(page, kind) for kind in ("Path2D", "HTMLCanvasElement")]
+        if now != counts:
+            counts, since = now, time.monotonic()
+        page.wait_for_timeout(200)
+    return counts
 
 
 def alive(page, kind):
@@ -666,7 +681,8 @@ def test_many_runs_of_a_cell_leave_comms_views_and_memory_as_the_second_run_did(
         assert len(lab.explorers()) == 1
         assert after[0] == comms
         assert after[1] < memory + 20
-        assert after[2:] == (letters, canvases)
+        assert after[2] <= letters
+        assert after[3] <= canvases
         assert lab.complaints == []
 
 
