@@ -29,6 +29,9 @@ from optim_lessons.studies import curvature, differences, escape
 # --- checking a gradient -----------------------------------------------------------------------------
 
 
+NET = models.mlp(*datasets.digits().train, sizes=(64, 32, 10))
+
+
 def error(difference, h, precision="float64"):
     kind = differences.DTYPES[precision]
     return abs(float(difference(np.exp, kind(1), kind(h))) / np.e - 1)
@@ -303,6 +306,37 @@ def test_time_on_the_plateau_is_in_proportion_to_one_over_lr():
     np.testing.assert_allclose(times, times[0], rtol=0.03)
 
 
+def test_a_plateau_hardly_amplifies_what_a_saddle_multiplies():
+    def growth(grad, w, lr):
+        return max(np.abs(np.linalg.eigvals(np.eye(2) - lr * hessian(grad, np.array(w)))))
+
+    assert growth(saddle().grad, [0.0, 0.0], 0.1) == pytest.approx(1.05)
+    assert 1 < growth(escape.basin_grad, [14.0, 0.0], 3.0) < 1.01
+
+
+def test_the_model_of_a_newton_step_may_agree_where_the_step_climbs():
+    land, w = saddle(), np.array([0.0, 0.1])
+    model, truth = curvature.change_along(land, w, curvature.newton_direction(land, w), np.ones(1))
+    assert model == pytest.approx(truth, rel=0.02)
+    assert truth > 0
+
+
+def test_the_ten_output_biases_matter_little():
+    kept = np.arange(NET.n) < NET.n - 10
+    end = path(gradient_descent, NET.grad, NET.init(0), 200, lr=0.5)[-1]
+    assert NET(end * kept) < 1.03 * NET(end)
+
+
+def test_with_its_own_lr_the_full_gradient_needs_fewer_steps_than_a_batch_but_not_thirty_times_fewer():
+    lrs = 2.0 ** np.arange(-2, 3.1, 0.5)[:, None]
+    starts = np.broadcast_to(NET.init(0), (len(lrs), NET.n))
+    full, some = (
+        stays_below(NET(path(gradient_descent, grad, starts, 60, lr=lrs)), 0.3).min()
+        for grad in (NET.grad, NET.batch_grad(32))
+    )
+    assert full < some < 4 * full
+
+
 def test_the_plateau_prediction_holds():
     assert arrival(14, 3.0) == 254
     assert arrival(14, 3.0, weights=100) == 254
@@ -361,6 +395,8 @@ def test_what_the_page_says_about_newton_on_each_ground():
     np.testing.assert_allclose(curvature.newton_walk(rosenbrock, (-1.5, 1.0))[-1], 1, atol=1e-6)
     outside = curvature.newton_walk(rosenbrock, (-1.5, 1.0))
     assert (outside[:, 1] < rosenbrock.box[1][0]).any()
+    off = np.linalg.norm(outside - 1, axis=1)
+    assert off[5] < 1e-7 < off[4]  # in five steps
     hill = curvature.newton_walk(himmelblau, (0.3, 1.0))
     assert himmelblau(hill[-1]) > himmelblau(hill[0])
     low, high = np.linalg.eigvalsh(hessian(himmelblau.grad, hill[-1]))
