@@ -168,7 +168,7 @@ def phase_space():
         told += f"{spectral_radius(lr, beta):.3f} per step in the long run."
         if abs(root.imag) > 1e-9:
             told = f"A spiral: once round in {2 * np.pi / abs(np.angle(root)):.3g} steps; "
-            told += f"the size is multiplied by {abs(root):.3f} in each."
+            told += f"the size is multiplied by {abs(root):.3f} in each, on average."
         return Shown(told, walk=(w, v), place=w, velocity=v)
 
     left = Panel((0.08, 0.135, 0.4, 0.77), ("w", -1.6, 1.6), ("lr·m", -1.6, 1.6))

@@ -42,7 +42,7 @@ def _reached(pair):
             f"After {STEPS} steps the loss is {losses[STEPS]:.2g}, at step {later} {losses[later]:.2g}.",
         )
     seen = f"After {STEPS} steps the loss is {flat + steep:.3g}: {flat:.2g} along, {steep:.2g} across."
-    if steep > flat:
+    if steep > flat and ws[: STEPS + 1, 1].min() < 0 < ws[: STEPS + 1, 1].max():
         return "rings-across", seen
     return ("too-slow" if w[0] < 0 else "rolled-past"), seen
 
