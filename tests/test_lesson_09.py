@@ -173,16 +173,16 @@ def test_after_a_billion_steps_of_one_over_t_more_than_a_hundredth_of_the_way_is
 # --- the ravine, and the best schedule ----------------------------------------------------------------
 
 
-def test_in_the_explored_ravine_five_shapes_come_within_a_factor_of_two_and_the_constant_does_not():
+def test_in_the_explored_ravine_four_shapes_are_level_and_step_and_the_constant_end_twice_as_high():
     best = best_ends(annealing.STEPS, 0.5, picture.NAMES)
     ends = {name: best[name].score for name in picture.NAMES}
     assert max(best[name].value for name in picture.NAMES) < 1.9  # the slider ends there
-    least = min(ends.values())
-    assert ends.pop("constant") > 2 * least
-    assert max(ends.values()) < 2 * least
+    far = [ends.pop(name) / min(ends.values()) for name in ("step", "constant")]
+    np.testing.assert_allclose(far, [1.9, 2.0], atol=0.1)
+    assert max(ends.values()) < 7 / 6 * min(ends.values())
 
 
-def test_in_the_ravine_warm_up_only_costs_and_without_noise_nothing_beats_the_constant_lr():
+def test_warm_up_costs_steps_but_where_lr_falls_too_early_and_without_noise_nothing_beats_the_constant_lr():
     def end(noise=0.5, **knobs):
         lr = annealing.built(
             **{"schedule": "cosine", "lr": 0.5, "warm": 0, "length": 300, "floor": 0.0} | knobs
@@ -192,6 +192,8 @@ def test_in_the_ravine_warm_up_only_costs_and_without_noise_nothing_beats_the_co
 
     for warm in (20, 60, 100):
         assert end(warm=warm, length=300 - warm) > end()
+        assert end(schedule="constant", warm=warm) > end(schedule="constant")
+        assert end(schedule="exponential", warm=warm, length=30) < end(schedule="exponential", length=30)
     for name, peak in itertools.product(picture.NAMES[1:], np.geomspace(0.01, 1.9, 20)):
         assert end(0.0, schedule=name, lr=peak) > end(0.0, schedule="constant", lr=peak)
 
@@ -366,10 +368,10 @@ def test_the_goal_is_reached_by_some_pairs_and_each_miss_has_its_name():
         assert check("09.three_epochs", pair).mistake == name, pair
 
 
-def test_the_best_peak_of_a_schedule_is_two_to_four_times_the_best_constant_lr():
+def test_the_best_peak_of_a_schedule_is_two_to_five_times_the_best_constant_lr():
     net, lowest = soft()
-    peaks, best = np.geomspace(0.05, 2, 15), {}
-    for name in ("constant", "linear", "cosine", "flat, then linear"):
+    peaks, best = np.geomspace(0.05, 3, 15), {}
+    for name in ("constant", "linear", "inverse time", "flat, then linear"):
         g = grid(seed=range(8), lr=peaks)
         lr = annealing.shape(name, g["lr"], 204)
         w0 = np.zeros(net.n, np.float32)
@@ -379,7 +381,7 @@ def test_the_best_peak_of_a_schedule_is_two_to_four_times_the_best_constant_lr()
         best[name] = found.value
     constant_lr = best.pop("constant")
     for peak in best.values():
-        assert 1.6 < peak / constant_lr < 4.3  # one step of the sweep is a factor of 1.3
+        assert 1.6 < peak / constant_lr < 6  # one step of the sweep is a factor of 1.34
 
 
 # --- warm-up ------------------------------------------------------------------------------------------

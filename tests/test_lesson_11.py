@@ -139,10 +139,18 @@ def test_on_raw_tumours_an_adaptive_rule_leads_at_every_budget(schedule):
     assert np.all(adaptive < others)
 
 
-def test_on_digits_a_good_lr_for_descent_is_near_1_and_adam_fails_above_a_tenth():
-    rows = {rule: TABLE["digits, small network", "constant", rule] for rule in RULES}
-    assert 0.5 < SWEEP[np.argmin(rows["gradient_descent"].swept)] < 2
-    assert np.all(rows["adam"].swept[SWEEP > 0.09] > 3 * rows["adam"].swept.min())
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name.startswith("digits")])
+def test_on_digits_the_best_lr_for_descent_is_near_the_upper_end_and_adam_fails_above_a_tenth(name):
+    rows = {rule: TABLE[name, "constant", rule] for rule in RULES}
+    assert 0.3 < SWEEP[np.argmin(rows["gradient_descent"].swept)] < 1.8
+    assert np.all(rows["adam"].swept[SWEEP > 0.1] > 1.3 * rows["adam"].swept.min())
+
+
+def test_in_eleven_of_the_thirteen_pairs_that_a_cosine_loses_the_training_loss_is_higher_too():
+    pairs = [(TABLE[p, "cosine", r], TABLE[p, "constant", r]) for p in PROBLEMS for r in RULES]
+    lost = [pair for pair in pairs if guide.duel([pair]).behind]
+    assert len(lost) == 13
+    assert sum(cosine.train_loss.mean() > constant.train_loss.mean() for cosine, constant in lost) == 11
 
 
 def test_the_other_knobs_are_worth_a_few_per_cent_but_for_one_problem():
@@ -318,6 +326,9 @@ def test_the_duels_that_the_page_puts_in_words():
 def test_adam_reaches_the_target_on_text_in_a_fifth_of_descents_steps():
     steps = {r: np.median(guide.steps_to_target(TABLE, "next character", "constant", r)) for r in RULES}
     assert steps["adam"] == pytest.approx(steps["gradient_descent"] / 5)
+    assert steps["adam"] == min(
+        t for r in RULES for t in guide.steps_to_target(TABLE, "next character", "constant", r)
+    )
     reached = np.isfinite(guide.steps_to_target(TABLE, "next character", "constant", "gradient_descent"))
     assert reached.sum() == 6  # as the protocol defines the target
 
@@ -399,12 +410,17 @@ def test_an_entry_is_told_what_is_wrong_with_it(fresh_unknown):
 
     assert verdict()
     assert verdict(lr=0.1)
-    assert verdict(decay=0.0).mistake == "no-decay"
-    assert verdict(lr=3e-4).mistake == "not-near-the-top"
+    assert verdict(lr=0.01, decay=0.0).mistake == "no-decay"
+    assert verdict(lr=1e-3).mistake == "not-near-the-top"
+    assert verdict(decay=0.0).mistake == "as-a-guess"
     assert "rank" in verdict(lr=3e-4).text
     for entry, mistake in (
         ({"rule": "adam", "lr": 0.001}, "only-defaults"),
         ({"rule": "adamw", "lr": 0.001, "decay": 0.01}, "only-defaults"),
+        ({"rule": "adam", "lr": 0.001, "decay": 0.01}, "not-near-the-top"),  # a decay was chosen
+        ({"rule": "adamw", "lr": 0.001, "decay": 0.0}, "no-decay"),
+        ({"rule": "adam", "lr": 1e-4}, "as-a-guess"),
+        ({"rule": "gradient_descent", "lr": 1e-4, "decay": 0.01}, "as-a-guess"),
         ({"rule": "gradient_descent", "lr": 1e8}, "diverged"),
     ):
         fresh_unknown.start_again()
@@ -420,7 +436,7 @@ def test_an_entry_is_told_what_is_wrong_with_it(fresh_unknown):
 
 
 def test_one_attempt_has_one_entry_and_a_second_look_at_the_test_part_is_told(fresh_unknown):
-    poor = GOOD | {"lr": 3e-4}
+    poor = GOOD | {"lr": 1e-3}
     assert check("11.unknown", {"rule": "sgd", "lr": 0.1}).mistake == "no-entry"  # which opens nothing
     assert check("11.unknown", poor).mistake == "not-near-the-top"
     verdict = check("11.unknown", GOOD)

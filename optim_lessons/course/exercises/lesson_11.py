@@ -9,7 +9,7 @@ from optim_lessons.course.judging.verdict import Verdict, is_open, quote, still_
 from optim_lessons.course.judging.words import Page
 from optim_lessons.lab.knobs import parts
 from optim_lessons.studies.protocol import RULES
-from optim_lessons.studies.unknown import BUDGET, PASS, entrant, grid, score, unknown
+from optim_lessons.studies.unknown import BUDGET, GUESS, PASS, entrant, grid, score, unknown
 
 page = Page(__name__)
 
@@ -124,9 +124,13 @@ def _ranked(entry):
         return None
     seen = f"Its test loss is {loss:.3f}: rank {rank} among {len(grid())} entries; the best {PASS} pass."
     default = entry["lr"] == parts(RULES[entry["rule"]]).knobs["lr"]
-    untouched = entry["schedule"] == "constant" and entry["decay"] in (0.0, 0.01)
+    untouched = entry["schedule"] == "constant" and entry["decay"] == (
+        0.01 if entry["rule"] == "adamw" else 0
+    )
     if default and untouched:
         return "only-defaults", seen
+    if loss >= GUESS:  # higher ones count as a guess
+        return "as-a-guess", seen
     return ("no-decay" if entry["decay"] == 0 else "not-near-the-top"), seen
 
 
