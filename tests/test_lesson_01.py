@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from optim_lessons.gradient_descent import best_lr, gradient_descent, sharpness
+from optim_lessons.lab import datasets, models
 from optim_lessons.lab.explore import explore
-from optim_lessons.lab.fair import stays_inside
+from optim_lessons.lab.fair import best_of, stays_inside
 from optim_lessons.lab.path import path
 from optim_lessons.landscapes import d2l, quadratic, terrain
 from optim_lessons.pictures import gradient_descent as picture
@@ -23,6 +24,19 @@ def test_raw_and_standardised_inputs_keep_their_colours_through_the_section():
     race = picture.loss_curves({"raw": raw, "standardised": scaled}, "").figure.axes[0].lines
     assert {line.get_label(): line.get_color() for line in race} == colours
     assert len(set(colours.values())) == 2
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_best_lr_for_the_tumours_lies_inside_its_range(scaled):
+    data = datasets.breast_cancer(scaled=scaled).all
+    loss = models.linear(data.X, data.y * 2.0 - 1.0)
+    ends = np.geomspace(0.1, 2.0, 60)
+    lrs = ends / np.linalg.eigvalsh(data.X.T @ data.X / len(data.X)).max()
+    best = best_of(
+        loss(path(gradient_descent, loss.grad, np.zeros(loss.n), 300, lr=lrs[:, None])[-1]), lr=ends
+    )
+    assert not best.at_edge
+    assert best.value == pytest.approx(1.9, abs=0.005)
 
 
 @pytest.mark.parametrize("condition", [1.0, 30.0])

@@ -297,11 +297,12 @@ def descent_root_t(w, g, t=0, *, lr=1.0):
     return w - lr * g / np.sqrt(t + 1), t + 1
 
 
-def best_test_losses(rule, lrs, epochs, data=None):
+def best_test_losses(rule, lrs, epochs, data=None, **options):
     data = data or datasets.next_character()
     net = models.softmax(*data.train)
     held_out = {"validation": data.validation, "test": data.test}
-    run = train(rule, net, epochs=epochs, progress=False, **held_out, **grid(lr=lrs, seed=range(5)))
+    options |= held_out | grid(lr=lrs, seed=range(5))
+    run = train(rule, net, epochs=epochs, progress=False, **options)
     best = np.median(run.history["validation_loss"][-1], axis=1).argmin()
     return run.history["test_loss"][-1][best]
 
@@ -328,8 +329,19 @@ def test_on_text_about_half_of_adagrads_lead_is_the_shrinking_and_it_fades_with_
     assert np.median(later[0]) - np.median(later[1]) < lead / 2
 
 
-def test_on_rare_features_one_of_adagrads_seeds_ends_far_off():
-    losses = best_test_losses(adagrad, np.geomspace(0.01, 100, 17)[5:9], 1, datasets.rare_features())
+def test_on_digits_a_divisor_for_all_weights_shrinks_as_well_as_one_for_each():
+    lrs, digits = np.geomspace(0.01, 100, 17), datasets.digits()
+    norm = np.median(best_test_losses(adagrad_norm, lrs[8:14], 10, digits))
+    clock = np.median(best_test_losses(descent_root_t, lrs[6:12], 10, digits))
+    assert norm == pytest.approx(0.11, abs=0.005)
+    assert clock > 1.15 * norm
+
+
+def test_on_rare_features_one_of_adagrads_seeds_ends_far_off_by_its_last_half_batch():
+    rare, lrs = datasets.rare_features(), np.geomspace(0.01, 100, 17)[5:9]
+    assert len(rare.train.y) % 32 == 16
+    assert best_test_losses(adagrad, lrs, 1, rare, batch=40).max() < 0.31  # 30 equal batches
+    losses = best_test_losses(adagrad, lrs, 1, rare)
     assert np.sort(losses)[:4].max() < 0.32
     assert losses.max() == pytest.approx(0.41, abs=0.02)
     assert np.median(losses) == pytest.approx(0.28, abs=0.01)
