@@ -103,6 +103,9 @@ def test_the_lowest_losses_of_words_are_where_adam_ends():
     losses = study.results()["words Adam"][:, -1, 4]
     assert (losses > low - 1e-3).all()
     np.testing.assert_allclose(losses, low, rtol=0.01)
+    assert (
+        study.word_ways()["Adam"].max() > 1.01
+    )  # for a while a group may be lower than where all are lowest
 
 
 def test_on_words_gradient_descent_learns_the_frequent_ones_first_and_adam_and_lion_learn_all_alike():
@@ -282,6 +285,11 @@ def test_muon_trains_faster_than_adamw_and_what_it_is_worth_on_new_digits_depend
     _, low, high = paired_bootstrap(*found["validation", "test"])
     assert low < 0 < high
     assert (found["train", "test"][0] < found["train", "test"][1]).all()
+    by_training = np.argsort(study.duel_trials("Muon", "train"))[:6]
+    adamws = np.argmin(study.duel_trials("AdamW", "train"))
+    validation = study.duel_trials("Muon", "validation")[by_training]
+    limit = study.duel_trials("AdamW", "validation")[adamws]
+    assert validation[0] < limit < validation[1:].min()
 
 
 def test_by_validation_the_duel_is_level_at_every_budget_and_by_training_it_is_not():
@@ -314,9 +322,9 @@ def test_the_scene_of_the_three_sequences_shows_the_walk_and_its_mean():
     np.testing.assert_allclose(explorer.shown["loss of x"], ravine(x), rtol=1e-6)
 
 
-def test_in_the_ravine_beta_helps_the_mean_early_the_plain_mean_wins_late_and_the_cosine_is_below_both():
+def test_in_the_ravine_beta_helps_the_mean_early_and_late_the_plain_mean_is_as_low_as_the_cosine():
     ravine, lows = quadratic(condition=10, angle=30), {}
-    for seed in range(8):
+    for seed in range(100):
         grad = noisy(ravine.grad, 0.5, seed)
         for beta in (0.0, 0.9):
             seen = record(schedule_free, grad, ravine.start, 300, lr=0.5, beta=beta)
@@ -327,7 +335,9 @@ def test_in_the_ravine_beta_helps_the_mean_early_the_plain_mean_wins_late_and_th
         lows.setdefault("cosine", []).append(ravine(planned)[270:].max())
     means = {key: np.mean(its) for key, its in lows.items()}
     assert means[0.9, 50] < 0.8 * means[0.0, 50]
-    assert means["cosine"] < means[0.0, 300] < 0.8 * means[0.9, 300]
+    assert means[0.0, 300] < 0.6 * means[0.9, 300]
+    assert 0.6 < np.mean(np.array(lows[0.0, 300]) < lows[0.9, 300]) < 0.9  # mostly
+    assert means["cosine"] == pytest.approx(means[0.0, 300], rel=0.15)
 
 
 def test_a_slice_of_the_stored_ends_comes_out_again():

@@ -194,6 +194,14 @@ def test_the_best_lr_falls_with_the_width_in_the_standard_style_and_moves_little
     assert wide[study.best_lr(narrow, study.LRS["Adam"]).index] > 2.5 * wide.min()
 
 
+def test_for_sgd_mup_carries_the_lr_but_not_a_lower_loss():
+    standard, mup = (np.nanmin(study.width_results("SGD", style), axis=1) for style in study.STYLES)
+    assert (mup[-2:] > 1.1 * standard[-2:]).all()
+    for rule in ("Adam", "Muon"):
+        standard, mup = (np.nanmin(study.width_results(rule, style), axis=1) for style in study.STYLES)
+        assert (mup[-2:] < 1.05 * standard[-2:]).all()
+
+
 def test_with_each_factor_every_rule_was_tried():
     factors = np.array(picture.widths().ranges["factor"])
     for rule, lrs in study.LRS.items():
@@ -391,6 +399,11 @@ def test_what_fewer_digits_cost_is_what_the_page_says():
     assert 0 < cost["m and √v in 8 bits"] < 0.2
     assert abs(cost["v factored"]) < 0.06
     assert loss["m and v in 8 bits"].min() > 100
+    mixed = study.STORES["m and √v in 8 bits"](None)[2]  # √v in 8 bits, m as it is
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(study.STORES, "only √v", lambda chance: (lambda w: w, lambda m: m, mixed))
+        alone = study.stored_training("only √v")
+    assert alone.min() > 2 * loss["m and √v in 8 bits"].max()
 
 
 def test_the_bytes_of_a_weight_add_up():
@@ -433,12 +446,18 @@ def test_the_budget_is_kept_by_batches_near_40_and_each_other_way_is_named():
         ((64, 2.0), "too-many-examples"),
         ((8, 0.3), "batch-too-small"),
         ((40, 0.1), "lr-too-small"),
+        ((32, 1.0), "lr-too-small"),
+        ((28, 1.2), "lr-too-small"),
+        ((24, 1.2), "batch-too-small"),
         ((40, 30.0), "lr-too-large"),
         ((40, -1.0), "not-positive"),
         ((0, 1.0), "no-batch"),
         ((40.5, 1.0), "no-batch"),
     ):
         assert check("15.budget", pair).mistake == mistake, pair
+    assert "the loss is 0.101" in check("15.budget", (32, 1.0)).text
+    for batch in (24, 27):
+        assert min(loss_within(batch, float(lr)) for lr in np.arange(0.8, 3, 0.2)) > REACHED
 
 
 def test_the_four_trainings_show_what_happens_in_them():

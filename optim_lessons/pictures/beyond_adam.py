@@ -54,8 +54,8 @@ def tails():
             its, other = losses[k, :, i], plain[k, :, base.index]
             data |= {f"classes: {name}": (rank[group == k], sizes[group == k])}
             data |= {name: its, f"plain {name}": other}
-            said.append(f"{name} {its[-1]:.2f} ({other[-1]:.2f})")
-        told = f"Loss after {study.STEPS} steps, in brackets gradient descent at its best lr: "
+            said.append(f"{name} {settled(its):.2f} ({settled(other):.2f})")
+        told = "Highest loss of the last tenth of the steps, in brackets gradient descent at its best lr: "
         return Shown(f"{told}{', '.join(said)}.", **data)
 
     sides = log("class, frequent ones first", 0.9, 70), log("examples", 1, 500)

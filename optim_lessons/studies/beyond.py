@@ -127,7 +127,7 @@ def word_losses(rule, table, lrs=None):
 
 
 def lowest_word_losses(table):
-    """Return the lowest loss that each group can have: the words' own frequencies after each word."""
+    """Return each group's loss where that of all words is lowest: at their frequencies after each word."""
     chance = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     loss = -(table * np.log(np.where(table > 0, chance, 1))).sum(axis=0)
     group = groups(table.sum(axis=0))
@@ -171,7 +171,7 @@ def tail_best(tail, rule):
 def word_ways():
     """Return for each rule at its best lr what part of its way each group of words has made: (3, steps + 1).
 
-    0 is the start, where all words are as likely; 1 the lowest loss that the group can have.
+    0 is the start, where all words are as likely; 1 where the loss of all words is lowest.
     """
     found, ways = results(), {}
     low, sizes = lowest_word_losses(found["words"])[:, None], found["words"].sum(axis=0)

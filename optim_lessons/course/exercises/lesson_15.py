@@ -39,10 +39,10 @@ def _budget(pair):
     loss = loss_within(int(batch), float(lr))
     if loss <= REACHED:
         return None
-    seen = f"After {STEPS} steps the loss is {loss:.2f}." if np.isfinite(loss) else "The run is lost."
-    if batch < 24:
+    seen = f"After {STEPS} steps the loss is {loss:.3f}." if np.isfinite(loss) else "The run is lost."
+    if batch < 28:  # no lr is enough for these
         return "batch-too-small", seen
-    return ("lr-too-small" if lr < 1 else "lr-too-large"), seen
+    return ("lr-too-small" if lr < 1.6 else "lr-too-large"), seen
 
 
 def accumulated(gradients, counts):
