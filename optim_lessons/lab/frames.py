@@ -416,12 +416,13 @@ def _png(pixels):
     pixels = np.ascontiguousarray(pixels)
     if (pixels[..., 3] == 255).all():
         whole = pixels.view(np.uint32)[..., 0]
-        colours = np.unique(whole)
-        if len(colours) <= 256:
+        few = len(np.unique(whole[::8])) <= 256  # a part of the rows tells it of most
+        colours = np.unique(whole) if few else ()
+        if few and len(colours) <= 256:
             image = Image.fromarray(np.searchsorted(colours, whole).astype(np.uint8), "P")
             image.putpalette(colours.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
         else:
-            image = Image.fromarray(pixels[..., :3]).quantize(256, dither=Image.Dither.NONE)
+            image = Image.fromarray(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     else:
         image = Image.fromarray(pixels)
     file = io.BytesIO()

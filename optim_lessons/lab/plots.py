@@ -340,7 +340,7 @@ def figure_png(figure, moving=()):
 
 def _canvas_png(canvas):
     """Return what a canvas shows as a PNG with a palette: a fine one where notebooks are published."""
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
     if os.environ.get(FINE_STILLS):
         few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
