@@ -2,7 +2,7 @@
 
     python nudged.py lesson.ipynb 1 2 3      # seed → [[[id of a cell, error or "", text, ...], ...], bests]
 
-bests: what was chosen at an end of its range, as "lr 126, the highest of 81 tried".
+bests: what was chosen at an end of its range, as "lr 0.1, the highest of 81 tried".
 
 It does without kernels: the course is imported once, and each seed gets a process forked from this one.
 """

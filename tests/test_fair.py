@@ -19,7 +19,7 @@ def test_a_best_value_inside_its_range_is_told_plainly():
     [
         ([1, 2, 3, 4], "lowest", "lr 0.1, the lowest of 4 tried"),
         ([4, 3, 2, 1], "highest", "lr 0.8, the highest of 4 tried"),
-        ([3, 1, 1, 1], "highest", "lr 0.2, the highest of 4 tried"),
+        ([3, 1, 1, 1], "highest", "lr 0.2, and as good up to the highest of 4 tried"),
     ],
 )
 def test_a_best_value_at_an_end_says_at_which(scores, edge, words):

@@ -342,6 +342,13 @@ def test_on_rare_features_one_of_adagrads_seeds_ends_far_off_by_its_last_half_ba
     assert len(rare.train.y) % 32 == 16
     assert best_test_losses(adagrad, lrs, 1, rare, batch=40).max() < 0.31  # 30 equal batches
     losses = best_test_losses(adagrad, lrs, 1, rare)
+    tried = np.geomspace(0.01, 100, 17)
+    others = [
+        best_test_losses(rule, tried[first : first + 4], 1, rare)
+        for rule, first in ((gradient_descent, 7), (descent_root_t, 11), (momentum, 5))
+    ]
+    assert others[0].max() > 0.5 > others[1].max() > 0.45 > 0.4 > others[2].max()
+    assert np.median(others[0]) / np.median(losses) == pytest.approx(1.29, abs=0.02)
     assert np.sort(losses)[:4].max() < 0.32
     assert losses.max() == pytest.approx(0.41, abs=0.02)
     assert np.median(losses) == pytest.approx(0.28, abs=0.01)

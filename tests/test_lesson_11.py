@@ -146,6 +146,20 @@ def test_on_digits_the_best_lr_for_descent_is_near_the_upper_end_and_adam_fails_
     assert np.all(rows["adam"].swept[SWEEP > 0.1] > 1.3 * rows["adam"].swept.min())
 
 
+def test_with_four_lrs_a_decade_three_are_good_for_each_rule_on_six_problems():
+    assert SWEEP[4] / SWEEP[0] == pytest.approx(10)
+    good = {
+        p: min(
+            (TABLE[p, s, r].swept < 1.1 * np.nanmin(TABLE[p, s, r].swept)).sum()
+            for s in SCHEDULES
+            for r in RULES
+        )
+        for p in PROBLEMS
+    }
+    assert sum(count >= 3 for count in good.values()) == 6
+    assert len(good) == 9
+
+
 def test_in_eleven_of_the_thirteen_pairs_that_a_cosine_loses_the_training_loss_is_higher_too():
     pairs = [(TABLE[p, "cosine", r], TABLE[p, "constant", r]) for p in PROBLEMS for r in RULES]
     lost = [pair for pair in pairs if guide.duel([pair]).behind]

@@ -19,7 +19,8 @@ class Best:
 
     knobs: name → the best value.  index: its place, a number (for several knobs a tuple).  score: how low.
     edges: name → "lowest" or "highest", for each knob whose range ends at the best value.
-    tried: name → how many values were tried.
+    tried: name → how many values were tried.  tied: the knobs with better values in no place, and as good
+    ones from the best value up to the highest.
     """
 
     knobs: dict
@@ -27,6 +28,7 @@ class Best:
     score: float
     edges: dict
     tried: dict
+    tied: frozenset = frozenset()
 
     @property
     def value(self) -> float:
@@ -42,13 +44,17 @@ class Best:
     @property
     def short(self) -> str:
         """The best value in two digits, where one knob was tried: `0.32`, or `10 (the highest tried)`."""
-        return f"{self.value:.2g}" + "".join(f" (the {end} tried)" for end in self.edges.values())
+        up_to = "as good up to " if self.tied else ""
+        return f"{self.value:.2g}" + "".join(f" ({up_to}the {end} tried)" for end in self.edges.values())
 
     def __str__(self) -> str:
         """Say it in words: `lr 0.32`, or `lr 10, the highest of 40 tried`."""
         words = []
         for name, value in self.knobs.items():
-            edge = f", the {self.edges[name]} of {self.tried[name]} tried" if name in self.edges else ""
+            up_to = "and as good up to " if name in self.tied else ""
+            edge = (
+                f", {up_to}the {self.edges[name]} of {self.tried[name]} tried" if name in self.edges else ""
+            )
             words.append(f"{name} {value:.3g}{edge}")
         return "; ".join(words) if self.at_edge else ", ".join(words)
 
@@ -78,12 +84,17 @@ def best_of(scores: Any, *, limits: Any = None, **knobs: Any) -> Best:
     if not np.isfinite(finite).any():
         raise ValueError(f"none of the {scores.size} scores is finite: there is no best among them")
     index = np.unravel_index(finite.argmin(), finite.shape)
+    found = {name: float(tried[i]) for (name, tried), i in zip(values.items(), index, strict=True)}
+    edges = _edges(values, finite, (limits or {}))
     best = Best(
-        knobs={name: float(tried[i]) for (name, tried), i in zip(values.items(), index, strict=True)},
+        knobs=found,
         index=int(index[0]) if len(index) == 1 else tuple(int(i) for i in index),
         score=float(finite[index]),
-        edges=_edges(values, finite, (limits or {})),
+        edges=edges,
         tried={name: len(tried) for name, tried in values.items()},
+        tied=frozenset(
+            name for name, end in edges.items() if end == "highest" and found[name] < values[name][-1]
+        ),
     )
     for heard in _listeners:
         heard.append(best)

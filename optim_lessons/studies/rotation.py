@@ -74,6 +74,6 @@ def steps_by_angle(condition, lr, beta1):
 
 
 def steps_of_momentum(condition):
-    """Return momentum's steps to a tenth at its best lr and beta: it does not feel the angle."""
+    """Return momentum's steps to a tenth at lesson 04's lr and beta: it does not feel the angle."""
     ravine, (lr, beta) = quadratic(condition=condition), best_lr_and_beta(1 / condition, 1.0)
     return steps_to_tenth(path(momentum, ravine.grad, ravine.start, PATIENCE, lr=lr, beta=beta))
