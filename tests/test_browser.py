@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 NOTEBOOKS = sorted(path.name for path in shipped("notebooks").glob("*.ipynb"))
 START = "00_start_here.ipynb"
+WIDE = {"width": 1600, "height": 1000}  # room for every picture: a late scroll bar leaves it as large
 LITTLE_AHEAD = "import optim_lessons.lab.explore\noptim_lessons.lab.explore.AHEAD = 0.05"
 WHOLE = "01_gradient_descent.ipynb"  # of the others, what leads to no picture is left to test_notebooks.py
 
@@ -37,7 +38,7 @@ def leave_out_the_rest(path):
 
 @pytest.fixture(params=NOTEBOOKS)
 def lesson(browser, lab_server, request):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page = browser.new_page(viewport=WIDE)
     lab = LabPage(page, lab_server.address)
     if request.param != WHOLE:
         leave_out_the_rest(lab_server.folder / request.param)
@@ -96,7 +97,7 @@ def _by_mouse(lesson, explorer):
 
 
 def test_running_the_cell_again_leaves_one_explorer_and_one_picture_per_key(browser, lab_server):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page = browser.new_page(viewport=WIDE)
     lab = LabPage(page, lab_server.address)
     leave_out_the_rest(lab_server.folder / START)
     lab.open(START)

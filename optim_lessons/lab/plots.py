@@ -56,7 +56,6 @@ COLOURS = 128  # of a still
 STILL_RATIO = 2  # a still has so many pixels for each one that it takes on the page
 _changes = {"figure.dpi": DPI}  # of the look
 _card = {"light": False}
-_formulas = []  # what reads them: the first renderer's own
 _one_at_a_time = threading.RLock()  # Matplotlib's settings are one for all threads
 
 
@@ -99,19 +98,8 @@ def new_figure(size=(9.6, 4.0)):
     """Return an empty figure that belongs to nobody: it is in no list of open figures."""
     with look():
         figure = Figure(figsize=size)
-        _Canvas(figure)
+        FigureCanvasAgg(figure)
     return figure
-
-
-class _Canvas(FigureCanvasAgg):
-    """A canvas whose renderers share one reader of formulas: reading "$10^{-5}$" anew takes milliseconds."""
-
-    def get_renderer(self):
-        renderer = super().get_renderer()
-        if not _formulas:
-            _formulas.append(renderer.mathtext_parser)
-        renderer.mathtext_parser = _formulas[0]
-        return renderer
 
 
 @contextlib.contextmanager
