@@ -26,10 +26,10 @@ from optim_lessons.pictures import landscapes as picture
 from optim_lessons.sgd import noisy
 from optim_lessons.studies import curvature, differences, escape
 
-# --- checking a gradient -----------------------------------------------------------------------------
-
-
 NET = models.mlp(*datasets.digits().train, sizes=(64, 32, 10))
+
+
+# --- checking a gradient -----------------------------------------------------------------------------
 
 
 def error(difference, h, precision="float64"):

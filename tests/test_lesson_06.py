@@ -338,11 +338,11 @@ def test_on_digits_a_divisor_for_all_weights_shrinks_as_well_as_one_for_each():
 
 
 def test_on_rare_features_one_of_adagrads_seeds_ends_far_off_by_its_last_half_batch():
-    rare, lrs = datasets.rare_features(), np.geomspace(0.01, 100, 17)[5:9]
+    rare, tried = datasets.rare_features(), np.geomspace(0.01, 100, 17)
+    lrs = tried[5:9]
     assert len(rare.train.y) % 32 == 16
     assert best_test_losses(adagrad, lrs, 1, rare, batch=40).max() < 0.31  # 30 equal batches
     losses = best_test_losses(adagrad, lrs, 1, rare)
-    tried = np.geomspace(0.01, 100, 17)
     others = [
         best_test_losses(rule, tried[first : first + 4], 1, rare)
         for rule, first in ((gradient_descent, 7), (descent_root_t, 11), (momentum, 5))

@@ -103,9 +103,7 @@ def test_the_lowest_losses_of_words_are_where_adam_ends():
     losses = study.results()["words Adam"][:, -1, 4]
     assert (losses > low - 1e-3).all()
     np.testing.assert_allclose(losses, low, rtol=0.01)
-    assert (
-        study.word_ways()["Adam"].max() > 1.01
-    )  # for a while a group may be lower than where all are lowest
+    assert study.word_ways()["Adam"].max() > 1.01  # a group may for a while be lower than there
 
 
 def test_on_words_gradient_descent_learns_the_frequent_ones_first_and_adam_and_lion_learn_all_alike():

@@ -19,8 +19,8 @@ class Best:
 
     knobs: name → the best value.  index: its place, a number (for several knobs a tuple).  score: how low.
     edges: name → "lowest" or "highest", for each knob whose range ends at the best value.
-    tried: name → how many values were tried.  tied: the knobs with better values in no place, and as good
-    ones from the best value up to the highest.
+    tried: name → how many values were tried.  tied: the knobs whose highest value is as good as the best
+    one, which is a lower one.
     """
 
     knobs: dict

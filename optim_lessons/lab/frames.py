@@ -416,9 +416,10 @@ def _png(pixels):
     pixels = np.ascontiguousarray(pixels)
     if (pixels[..., 3] == 255).all():
         whole = pixels.view(np.uint32)[..., 0]
-        few = len(np.unique(whole[::8])) <= 256  # a part of the rows tells it of most
-        colours = np.unique(whole) if few else ()
-        if few and len(colours) <= 256:
+        colours = np.unique(whole[::8])  # of most images with many colours a part of the rows tells it
+        if len(colours) <= 256:
+            colours = np.unique(whole)
+        if len(colours) <= 256:
             image = Image.fromarray(np.searchsorted(colours, whole).astype(np.uint8), "P")
             image.putpalette(colours.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
         else:

@@ -123,11 +123,9 @@ def _ranked(entry):
     if rank <= PASS:
         return None
     seen = f"Its test loss is {loss:.3f}: rank {rank} among {len(grid())} entries; the best {PASS} pass."
-    default = entry["lr"] == parts(RULES[entry["rule"]]).knobs["lr"]
-    untouched = entry["schedule"] == "constant" and entry["decay"] == (
-        0.01 if entry["rule"] == "adamw" else 0
-    )
-    if default and untouched:
+    shipped = parts(RULES[entry["rule"]]).knobs
+    defaults = {"lr": shipped["lr"], "schedule": "constant", "decay": shipped.get("weight_decay", 0.0)}
+    if entry == {"rule": entry["rule"]} | defaults:
         return "only-defaults", seen
     if loss >= GUESS:  # higher ones count as a guess
         return "as-a-guess", seen
