@@ -23,6 +23,7 @@ from optim_lessons.adam import adam
 from optim_lessons.course.publish import PICTURE_BYTES
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import scenes
+from optim_lessons.lab.canvas import on_page
 from optim_lessons.lab.explore import Explorer, explore
 from optim_lessons.lab.frames import IMAGE, MARKS, PATH, TEXT
 from optim_lessons.lab.live import LiveFigure, Scene
@@ -575,7 +576,7 @@ def test_the_widget_carries_a_small_picture_and_its_reading_for_pages_without_a_
     assert len(data["image/png"]) <= PICTURE_BYTES
     assert data["text/plain"] == explorer.reading
     assert "application/vnd.jupyter.widget-view+json" in data
-    width, height = explorer.figure.bbox.width, explorer.figure.bbox.height
+    width, height = on_page(explorer.figure)
     assert metadata["image/png"] == {"alt": explorer.reading, "width": width, "height": height}
     assert png_size(data["image/png"]) == (2 * width, 2 * height)
 

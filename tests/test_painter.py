@@ -16,6 +16,7 @@ from scipy import ndimage
 from optim_lessons.adam import adam
 from optim_lessons.gradient_descent import gradient_descent
 from optim_lessons.lab import page as course_page
+from optim_lessons.lab.canvas import FINE, on_page
 from optim_lessons.lab.explore import explore
 from optim_lessons.lab.frames import pack_frames
 from optim_lessons.lab.live import LiveFigure
@@ -103,8 +104,7 @@ _PAINT = """async ([packed, size, ratio, dark]) => {
 def painted(blank, live, frames, ratio, dark=False):
     """Return what the page shows after painting frames one after the other: (rows, columns, 3) of numbers."""
     packed = pack_frames(live.book.news(), [frame.numbers for frame in frames])
-    size = [live.figure.bbox.width, live.figure.bbox.height]
-    url = blank.evaluate(_PAINT, [base64.b64encode(packed).decode(), size, ratio, dark])
+    url = blank.evaluate(_PAINT, [base64.b64encode(packed).decode(), on_page(live.figure), ratio, dark])
     return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
 
 
@@ -117,7 +117,7 @@ def drawn(live, ratio):
     figure = live.figure
     usual = figure.dpi
     with look(), np.errstate(all="ignore"):
-        figure.set_dpi(ratio * usual)
+        figure.set_dpi(ratio * usual / FINE)
         try:
             figure.canvas.draw()
             for artist in live.slow + live.quick:

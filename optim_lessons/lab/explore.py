@@ -20,6 +20,7 @@ import traitlets
 from IPython import get_ipython
 
 from optim_lessons.lab import page
+from optim_lessons.lab.canvas import FINE, on_page
 from optim_lessons.lab.controls import control
 from optim_lessons.lab.frames import pack_frames
 from optim_lessons.lab.live import LiveFigure, Scene
@@ -87,8 +88,8 @@ class Explorer(anywidget.AnyWidget):
         play = scene.play or ("steps" if "steps" in self.controls else None)
         return {
             "knobs": [one.spec() for one in self.controls.values()],
-            "size": [figure.bbox.width, figure.bbox.height],
-            "scale": figure.dpi / DPI,
+            "size": on_page(figure),
+            "scale": figure.dpi / (FINE * DPI),
             "play": play,
             "light": light_card(),
             "program": scene.formulas is not None,  # whether one follows, or the word that there is none

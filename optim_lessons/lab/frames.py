@@ -6,7 +6,7 @@ outlines of letters, images, whole layers) stands once in a Book, and a frame re
 painter, lab/page/painter.js, reads the same numbers; the forms of both are described here.
 
 A frame is a row of 16-bit integers: the numbers of the two layers below it, the number of its places, then
-calls. Positions are eighths of a pixel, from the upper left corner. The calls:
+calls. Positions are eighths of a pixel of the page, from the upper left corner. The calls:
 
     1 PATH   style, parts, then for each part: points, flags (1 closed, 2 snap to pixels), all x, all y
     2 MARKS  style, shape, points, all x, all y
@@ -27,10 +27,13 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Affine2D, Bbox
 from PIL import Image
 
+from optim_lessons.lab.canvas import FINE, on_page, ruler
+
 UNIT = 8  # steps of a pixel
+TO_PAGE = Affine2D().scale(1 / FINE)  # from the figure's pixels
 PATH, MARKS, TEXT, IMAGE = 1, 2, 3, 4
 CLOSED, SNAP = 1, 2
 LARGEST = 32_000
@@ -96,16 +99,16 @@ def pack_frames(news, frames, **header):
 class Recorder(RendererBase):
     """A renderer for one figure that writes calls down instead of drawing.
 
-    figure: its canvas must be an Agg canvas, which measures texts.  book: a Book.
+    book: a Book.  Artists speak in the figure's pixels; what is written down is in the page's.
     """
 
     def __init__(self, figure, book):
         super().__init__()
         self.figure = figure
         self.book = book
-        self.width, self.height = figure.bbox.width, figure.bbox.height
-        self.dpi = figure.dpi
-        self._agg = figure.canvas.get_renderer()
+        self.width, self.height = on_page(figure)
+        self.dpi = figure.dpi / FINE
+        self._ruler = ruler(figure.dpi)
         self._seen = Bbox([[-MARGIN, -MARGIN], [self.width + MARGIN, self.height + MARGIN]])
         self._calls = []
         self._sizes, self._layouts = {}, {}
@@ -136,11 +139,15 @@ class Recorder(RendererBase):
 
     def get_canvas_width_height(self):
         """Return the figure's size in pixels."""
-        return self.width, self.height
+        return self.figure.bbox.width, self.figure.bbox.height
 
     def points_to_pixels(self, points):
-        """Return a length in points as one in pixels."""
-        return points * self.dpi / 72
+        """Return a length in points as one in the figure's pixels."""
+        return points * self.figure.dpi / 72
+
+    def get_image_magnification(self):
+        """Say that an image has a pixel for each of the page's."""
+        return 1 / FINE
 
     def option_image_nocomposite(self):
         """Say that images stay apart: each has its own number in the book."""
@@ -151,12 +158,12 @@ class Recorder(RendererBase):
         key = s, hash(prop), ismath
         if key not in self._sizes:
             _forget_if_many(self._sizes)
-            self._sizes[key] = self._agg.get_text_width_height_descent(s, prop, ismath)
+            self._sizes[key] = self._ruler.get_text_width_height_descent(s, prop, ismath)
         return self._sizes[key]
 
     def draw_path(self, gc, path, transform, rgbFace=None):
         """Write a path down; long lines are thinned to what a pixel can show."""
-        filled = rgbFace is not None
+        filled, transform = rgbFace is not None, transform + TO_PAGE
         if filled:
             parts = _parts(self._within(path.transformed(transform)), None)
         else:
@@ -172,7 +179,7 @@ class Recorder(RendererBase):
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
         """Write markers down: a shape, and where it stands."""
-        points = trans.transform(path.vertices)
+        points = (trans + TO_PAGE).transform(path.vertices)
         points = points[np.isfinite(points).all(axis=1)]
         (x0, y0), (x1, y1) = self._seen.min, self._seen.max
         seen = (points[:, 0] > x0) & (points[:, 0] < x1) & (points[:, 1] > y0) & (points[:, 1] < y1)
@@ -182,7 +189,7 @@ class Recorder(RendererBase):
             return
         shape = [
             [_flags(points, closed), *np.round(points * [1, -1], 2).ravel().tolist()]
-            for points, closed in _parts(marker_path, marker_trans)
+            for points, closed in _parts(marker_path, marker_trans + TO_PAGE)
         ]
         number = self.book.note("shapes", json.dumps(shape), lambda: shape)
         self._note(MARKS, self._style(gc, rgbFace), number, places.shape[1])
@@ -192,11 +199,12 @@ class Recorder(RendererBase):
         """Write an image down. im: (rows, columns, 4) of bytes, the lowest row first."""
         rows, columns = im.shape[:2]
         number = self.book.note("images", (im.shape, im.tobytes()), lambda: _png(im[::-1]))
-        corner = (round(x * UNIT), round((self.height - y - rows) * UNIT))
+        corner = (round(x / FINE * UNIT), round((self.height - y / FINE - rows) * UNIT))
         self._note(IMAGE, self._style(gc, None, stroked=False), number, *corner, columns, rows)
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
         """Write a text down: each letter's outline once, then where the letters stand. y runs down."""
+        x, y = x / FINE, y / FINE
         letters, bars = self._layout(s, prop, ismath)
         style = self._look(None, 0, "butt", "miter", None, 0, _colour(gc.get_rgb(), None), None)
         at = (round(x * UNIT), round(y * UNIT))
@@ -214,16 +222,16 @@ class Recorder(RendererBase):
         key = s, hash(prop), ismath
         if key in self._layouts:
             return self._layouts[key]
-        scale = self.points_to_pixels(prop.get_size_in_points()) / text_to_path.FONT_SCALE
+        scale = self._scale(prop)
         if ismath:
             letters, outlines, bars = text_to_path.get_glyphs_mathtext(prop, s)
             wide = text_to_path.get_text_width_height_descent(s, prop, ismath)[0]
-            wide = self.points_to_pixels(wide) / scale
+            wide = self._length(wide) / scale
         else:
             letters, outlines, wide = _letters(_face(prop), s)
             bars = []
         # The stills' letters are fitted to pixels, which makes a text a little wider or narrower.
-        stretch = self.get_text_width_height_descent(s, prop, ismath)[0] / (wide * scale) if wide else 1.0
+        stretch = self._width(s, prop, ismath) / (wide * scale) if wide else 1.0
         rows = [
             (
                 self.book.note("glyphs", name, lambda name=name: _outline(*outlines[name])),
@@ -248,16 +256,25 @@ class Recorder(RendererBase):
         The width is given as the outlines have it, and as the stills have it, whose letters are fitted to
         pixels.
         """
-        scale = self.points_to_pixels(prop.get_size_in_points()) / text_to_path.FONT_SCALE
+        scale = self._scale(prop)
         letters, outlines, wide = _letters(_face(prop), s)
         rows = [
             [self.book.note("glyphs", name, lambda name=name: _outline(*outlines[name])), round(x * scale, 3)]
             for name, x, *_ in letters
             if len(outlines[name][0])
         ]
-        return [rows, round(wide * scale, 3), self.get_text_width_height_descent(s, prop, False)[0]]
+        return [rows, round(wide * scale, 3), self._width(s, prop, False)]
 
-    # How it is written.
+    # How it is written, in the page's pixels.
+
+    def _length(self, points):
+        return points * self.dpi / 72
+
+    def _scale(self, prop):
+        return self._length(prop.get_size_in_points()) / text_to_path.FONT_SCALE
+
+    def _width(self, s, prop, ismath):
+        return self.get_text_width_height_descent(s, prop, ismath)[0] / FINE
 
     def _note(self, *numbers):
         self._calls.append(np.array(numbers, np.int16))
@@ -276,7 +293,7 @@ class Recorder(RendererBase):
         return np.clip(np.rint(places), -LARGEST, LARGEST).astype(np.int16)
 
     def _style(self, gc, face, stroked=True):
-        width = self.points_to_pixels(gc.get_linewidth()) if stroked else 0
+        width = self._length(gc.get_linewidth()) if stroked else 0
         offset, dashes = gc.get_dashes()
         alpha = gc.get_alpha() if gc.get_forced_alpha() else None
         return self._look(
@@ -284,8 +301,8 @@ class Recorder(RendererBase):
             round(width, 2),
             gc.get_capstyle().replace("projecting", "square"),
             gc.get_joinstyle(),
-            None if dashes is None else [round(self.points_to_pixels(dash), 2) for dash in dashes],
-            0 if dashes is None else round(self.points_to_pixels(offset or 0), 2),
+            None if dashes is None else [round(self._length(dash), 2) for dash in dashes],
+            0 if dashes is None else round(self._length(offset or 0), 2),
             None if face is None or (len(face) == 4 and face[3] == 0) else _colour(face, alpha),
             self._clip(gc),
         )
@@ -297,6 +314,7 @@ class Recorder(RendererBase):
             box = path.get_extents(transform)
         if box is None:
             return None
+        box = TO_PAGE.transform_bbox(box)
         return [round(box.x0), round(self.height - box.y1), round(box.width), round(box.height)]
 
     def _look(self, *style):

@@ -23,6 +23,7 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.image import AxesImage
 
+from optim_lessons.lab.canvas import box_on_page
 from optim_lessons.lab.frames import Book, Recorder
 from optim_lessons.lab.plots import figure_png, look, new_figure
 
@@ -168,11 +169,10 @@ class LiveFigure:
         handles = self.scene.handles
         for number, x, y, logs in handles(values) if callable(handles) else handles:
             axes = self.figure.axes[number]
-            box = axes.get_window_extent()
             places.append(
                 {
                     "knobs": [x, y],
-                    "box": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
+                    "box": box_on_page(axes),
                     "x": measure(axes.get_xlim(), axes.get_xscale(), logs),
                     "y": measure(axes.get_ylim(), axes.get_yscale(), logs),
                 }

@@ -12,11 +12,11 @@ import threading
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
+from optim_lessons.lab.canvas import FINE, FineCanvas, on_page
 from optim_lessons.lab.shipped import shipped
 
 # Okabe and Ito's colours, told apart with any colour vision; line styles carry the same message.
@@ -53,7 +53,6 @@ BANDS = 18
 DPI = 100  # pixels per inch at the usual size
 FINE_STILLS = "OPTIM_LESSONS_FINE_STILLS"  # set in the environment, stills take longer and look better
 COLOURS = 128  # of a still
-STILL_RATIO = 2  # a still has so many pixels for each one that it takes on the page
 _changes = {"figure.dpi": DPI}  # of the look
 _card = {"light": False}
 _one_at_a_time = threading.RLock()  # Matplotlib's settings are one for all threads
@@ -97,8 +96,8 @@ def counted(number, unit):
 def new_figure(size=(9.6, 4.0)):
     """Return an empty figure that belongs to nobody: it is in no list of open figures."""
     with look():
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=size, dpi=FINE * matplotlib.rcParams["figure.dpi"])
+        FineCanvas(figure)
     return figure
 
 
@@ -306,24 +305,20 @@ def to_diagnose(runs, rows, first, told, **layout):
 
 def shown(figure, text):
     """Return how a page shows a figure's still: its size there, and the text for who cannot see it."""
-    return {"alt": text, "width": round(figure.bbox.width), "height": round(figure.bbox.height)}
+    width, height = on_page(figure)
+    return {"alt": text, "width": round(width), "height": round(height)}
 
 
 def figure_png(figure, moving=()):
-    """Return a figure as a small PNG, with two pixels for each of its own.
+    """Return a figure as a small PNG.
 
     moving: artists that are drawn last, above all others.
     """
-    usual = figure.dpi
-    figure.set_dpi(STILL_RATIO * usual)
-    try:
+    with _one_at_a_time:  # figures share their pixels
         figure.canvas.draw()
         for artist in moving:
             artist.axes.draw_artist(artist)
         return _canvas_png(figure.canvas)
-    finally:
-        figure.set_dpi(usual)
-        figure.canvas.get_renderer()  # in the place of the fine one, which takes four times the memory
 
 
 def _canvas_png(canvas):

@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from optim_lessons.lab.canvas import FINE, box_on_page, on_page
 from optim_lessons.lab.frames import PATH, pack_frames
 from optim_lessons.lab.knobs import limits
 from optim_lessons.lab.live import measure
@@ -58,8 +59,8 @@ def _program(live, controls, values):
     spec = formulas | {
         "still": still,
         "kinds": {name: one.kind for name, one in controls.items()},
-        "size": [live.figure.bbox.width, live.figure.bbox.height],
-        "axes": [_axes(axes, live.figure) for axes in live.figure.axes],
+        "size": on_page(live.figure),
+        "axes": [_axes(axes) for axes in live.figure.axes],
         "looks": {name: _look(live, one, words, controls) for name, one in artists.items()},
         "slow": [one.get_gid() or live.calls([one]).tolist() for one in live.slow],
         "quick": [one.get_gid() or live.calls([one]).tolist() for one in live.quick],
@@ -85,10 +86,9 @@ def allowed(names):
     }
 
 
-def _axes(axes, figure):
-    box = axes.get_window_extent()
+def _axes(axes):
     return {
-        "box": [box.x0, figure.bbox.height - box.y1, box.width, box.height],
+        "box": box_on_page(axes),
         "x": measure(axes.get_xlim(), axes.get_xscale()),
         "y": measure(axes.get_ylim(), axes.get_yscale()),
     }
@@ -151,7 +151,7 @@ def _text(live, text, words):
     known = _words(live, text.get_fontproperties(), words)
     return {
         "style": style,
-        "x": float(anchor),
+        "x": float(anchor) / FINE,
         "y": y,
         "angle": angle,
         "align": align,
