@@ -74,6 +74,7 @@ def _race_in_words(steep, flat):
 
 def draw_map(ax, rule, radius):
     """Draw a rule's factor per step over lr × curvature and beta: bands, and the borders of its regimes."""
+    ax.set(xscale="log", xlim=(LOWEST, HIGHEST), ylim=(0, 1), xlabel="lr × curvature", ylabel="beta")
     inner = LEVELS[:-1]
     colours = [*(HEIGHTS(i / (len(inner) - 1)) for i in range(len(inner))), "#eccfcb"]
     # An image, as landscapes are: on a dark page its colours keep their meaning.
@@ -82,8 +83,12 @@ def draw_map(ax, rule, radius):
     ax.imshow(bands, zorder=0, **whole)
     x, beta = _grid(400, 300)
     factor = radius(x, beta)
-    lines = ax.contour(x, beta, factor, inner[1:], colors="#5b7389", linewidths=0.7)
-    numbers = ax.clabel(lines, colors="#2f4256", fmt="%g", fontsize=8, inline_spacing=3)
+    half = np.searchsorted(x[0], 1.0)  # right of it the lines are too close for their numbers
+    _, left = (
+        ax.contour(x[:, part], beta[:, part], factor[:, part], inner[1:], colors="#5b7389", linewidths=0.7)
+        for part in (slice(half, None), slice(half + 1))
+    )
+    numbers = ax.clabel(left, colors="#2f4256", fmt="%g", fontsize=8, inline_spacing=3)
     taken = [text.get_position() for text in numbers]
     ax.contour(x, beta, factor, [1], colors=ALERT, linewidths=2)
     trace, determinant = trace_and_determinant(rule, x, beta)
@@ -93,7 +98,6 @@ def draw_map(ax, rule, radius):
         spot = roomiest((here == name) & _free(x, beta, taken))
         if spot is not None:
             ax.text(x[spot], beta[spot], name, ha="center", va="center", **words)
-    ax.set(xscale="log", xlim=(LOWEST, HIGHEST), ylim=(0, 1), xlabel="lr × curvature", ylabel="beta")
     ax.set_title(f"{rule_label(rule)}: factor per step (red: 1; dashed: border of oscillation)", fontsize=10)
 
 
