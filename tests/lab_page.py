@@ -82,6 +82,23 @@ class LabPage:
     def open(self, notebook):
         """Open a notebook and wait until its kernel is idle."""
         self.page.goto(self.address(f"lab/tree/{notebook}") + "&reset")
+        self._wait_open()
+
+    def close(self):
+        """Close the notebook that is open, and leave its file as it is."""
+        tab = self.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
+        changed = "jp-mod-dirty" in tab.get_attribute("class")
+        tab.locator(".lm-TabBar-tabCloseIcon").click()
+        if changed:
+            self.page.locator(".jp-Dialog").get_by_text("Discard").click()
+        self.page.wait_for_selector(".jp-NotebookPanel", state="detached")
+
+    def choose(self, notebook):
+        """Open a notebook from the side bar and wait until its kernel is idle."""
+        self.page.locator(f'.jp-DirListing-item:has-text("{notebook}")').dblclick()
+        self._wait_open()
+
+    def _wait_open(self):
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
         self.page.wait_for_selector(_IDLE, timeout=60_000)
 
