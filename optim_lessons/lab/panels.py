@@ -208,12 +208,16 @@ def many(marks):
 
 def ground(landscape, moving=False):
     """Return the mark of a landscape from above. moving: it is another one for other knobs."""
+
+    def make(ax, gid="ground", **options):
+        image = height_map(ax, landscape, **options)
+        image.set_gid(gid)  # and not its stars'
+        image.shown = landscape
+        return image
+
     if not moving:
-        return lambda ax: height_map(ax, landscape)
-    return Mark(
-        lambda ax, **options: height_map(ax, landscape, **options),
-        lambda artist, its: _put_new(artist, its, lambda: height_bands(its)),
-    )
+        return make
+    return Mark(make, lambda artist, its: _put_new(artist, its, lambda: height_bands(its)))
 
 
 def from_above(place, landscape, title="", *, moving=False, **more):
@@ -228,6 +232,8 @@ def loss_panel(place, landscape, last, title="", *, decades=12, **more):
     """
     lowest, even = floor(landscape)
     label, *side = loss_limits(float(landscape(landscape.start)), lowest, log=even, decades=decades)
+    *_, height, unit = landscape.units
+    label = f"{height} in{unit}" if unit else label
     return Panel(place, last if isinstance(last, Axis) else step(last), (label, *side), title, **more)
 
 
@@ -256,12 +262,12 @@ class Panel:
 
     place: left, bottom, width, height, in shares of the picture.  x, y: each an Axis, or a tuple that makes
     one.  title: it moves if it has fields, such as "lr {lr:.3g}", which are knobs or what is shown.  legend:
-    its place, or options of Matplotlib's.  size: of the title.  marks: name → Mark, or a function of the axes
-    that draws what stands still.
+    its place, or options of Matplotlib's.  size, loc: of the title.  marks: name → Mark, or a function of the
+    axes that draws what stands still. What moves has its name as its gid.
     """
 
-    def __init__(self, place, x=None, y=None, title="", *, legend=None, size=None, **marks):
-        self.place, self.title, self.size, self.marks = place, title, size, marks
+    def __init__(self, place, x=None, y=None, title="", *, legend=None, size=None, loc=None, **marks):
+        self.place, self.title, self.size, self.loc, self.marks = place, title, size, loc, marks
         self.sides = {"x": x and Axis(*x), "y": y and Axis(*y)}
         self.legend = {"loc": legend} if isinstance(legend, str) else legend
 
@@ -285,14 +291,15 @@ class Panel:
             if not isinstance(mark, Mark):
                 mark(ax)
             elif mark.value is None:
-                artists.append((name, mark, mark.make(ax, animated=True)))
+                artists.append((name, mark, mark.make(ax, animated=True, gid=name)))
             else:
                 mark.put(mark.make(ax), mark.value)
         if self.legend is not None:
             ax.legend(**self.legend)
         moving = "{" in self.title
         if self.title:
-            title = ax.set_title("" if moving else self.title, animated=moving)
+            title = ax.set_title("" if moving else self.title, loc=self.loc, animated=moving)
+            title.set_gid(self.title.strip("{}") if moving else None)
             if moving or self.size:
                 title.set_fontsize(self.size or 10)
 
@@ -333,7 +340,7 @@ def _draw_side(ax, name, axis, side):
     if "{" not in side.label:
         axis.set_label_text(side.label)
     if side.moves:
-        axis.set_animated(True)
+        axis.set(animated=True, gid=side.high)
     else:
         ax.set(**{f"{name}lim": (side.low, side.high)})
     if side.ticks is not None:
@@ -361,7 +368,7 @@ def knob(default, *ends, log=False, still=False):
     return Knob(default, list(ends[0]) if len(ends) == 1 else ends, log, still)
 
 
-def picture(panels, show, *, figsize=(9.6, 4.0), handles=(), play=None, **knobs):
+def picture(panels, show, /, *, figsize=(9.6, 4.0), handles=(), play=None, formulas=None, **knobs):
     """Return the Scene of a picture.
 
     panels: a list of Panels, or a function of the still knobs that returns one.  show: a function of all
@@ -394,6 +401,7 @@ def picture(panels, show, *, figsize=(9.6, 4.0), handles=(), play=None, **knobs)
         size=figsize,
         handles=handles,
         play=play,
+        formulas=formulas,
         logs=frozenset(name for name, one in knobs.items() if one.log),
         show=show,
     )

@@ -187,29 +187,6 @@ def inside(ws, box):
     return len(good) if good.all() else int(np.argmin(good))
 
 
-def path_line(ax, rule, **changes):
-    """Add a rule's line for a path in the plane, without points yet; return it."""
-    style = rule_style(rule) | {"markersize": 3.5, "linewidth": 1.4} | changes
-    return ax.plot([], [], **style)[0]
-
-
-def set_path(line, ws, box):
-    """Show a path on its line, up to and with the first point outside the box, kept near enough to draw."""
-    seen = ws[: inside(ws, box) + 1]
-    seen = seen[np.isfinite(seen).all(axis=-1)]
-    (x0, x1), (y0, y1) = box
-    reach_x, reach_y = 20 * (x1 - x0), 20 * (y1 - y0)
-    line.set_data(
-        np.clip(seen[:, 0], x0 - reach_x, x1 + reach_x), np.clip(seen[:, 1], y0 - reach_y, y1 + reach_y)
-    )
-
-
-def loss_axis(ax, start, lowest, steps=100, log=True, decades=12):
-    """Prepare an axis of loss against step, as `loss_limits` says."""
-    label, low, high, log = loss_limits(start, lowest, log, decades)
-    ax.set(xlim=(0, steps), xlabel="step", yscale="log" if log else "linear", ylim=(low, high), ylabel=label)
-
-
 def loss_limits(start, lowest, log=True, decades=12):
     """Return label, ends, and whether it is logarithmic, of an axis of losses: above the lowest one, if so.
 
@@ -220,16 +197,6 @@ def loss_limits(start, lowest, log=True, decades=12):
         return "loss", lowest - 0.1 * rise, start + 0.4 * rise, False
     top = 10.0 ** math.ceil(math.log10(start - lowest) + 1)
     return "loss" if lowest == 0 else "loss − minimum", top * 10.0**-decades, top, True
-
-
-def set_loss(line, losses, lowest=0.0):
-    """Show losses on their line; a log axis shows them above the lowest, and what is 0 there at its foot."""
-    losses = np.asarray(losses, dtype=float)
-    losses = losses[np.isfinite(losses)]
-    if line.axes.get_yscale() == "log":
-        low, high = line.axes.get_ylim()
-        losses = np.clip(losses - lowest, low, high * 1e3)
-    line.set_data(np.arange(len(losses)), np.clip(losses, -1e12, 1e12))
 
 
 def roomiest(mask, every=8):

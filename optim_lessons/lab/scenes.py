@@ -5,25 +5,22 @@ import inspect
 
 import numpy as np
 
+from optim_lessons.lab.controls import Knob
 from optim_lessons.lab.fair import best_of, last_tenth, settled, stays_inside
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.live import Handle, Scene
+from optim_lessons.lab.live import Handle
+from optim_lessons.lab.panels import Shown, dots, from_above, knob, loss_panel, picture, plain
+from optim_lessons.lab.panels import walk as walked
 from optim_lessons.lab.path import path
 from optim_lessons.lab.plots import (
     BANDS,
     HEIGHTS,
     RULE_STYLES,
     floor,
-    height_bands,
-    height_map,
     inside,
     knob_values,
-    loss_axis,
-    path_line,
     rule_label,
     rule_style,
-    set_loss,
-    set_path,
 )
 from optim_lessons.lab.printed import allowed
 from optim_lessons.lab.reading import race_reading, reading
@@ -32,6 +29,7 @@ from optim_lessons.lab.tape.trace import CannotTrace
 
 SHAPES = {"condition": (1.0, 1000.0), "angle": (0, 90)}  # where the sliders of landscapes run
 LOGS = frozenset(["condition"])
+OUTSIDE = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02), "handlelength": 2.6}
 
 
 def walk(rule, landscape):
@@ -41,43 +39,28 @@ def walk(rule, landscape):
     defaults become knobs. The rule's own knobs, the start and the number of steps are knobs too.
     """
     make, shape = _factory(landscape)
+    make = functools.lru_cache(maxsize=1)(make)
     first = make(**shape)
     start = {"start_x": float(first.start[0]), "start_y": float(first.start[1])}
+    above = from_above((0.075, 0.135, 0.49, 0.77), first, first.name, moving=bool(shape), path=walked(rule))
+    above.add(end=dots(rule_style(rule)["color"], size=8))
+    place = (0.655, 0.135, 0.32, 0.77)
+    beside = loss_panel(place, first, "steps", "{settings}", loc="right", losses=plain(rule))
 
-    def build(figure):
-        above = figure.add_axes((0.075, 0.135, 0.49, 0.77), title=first.name)
-        beside = figure.add_axes((0.655, 0.135, 0.32, 0.77))
-        ground = height_map(above, first, animated=bool(shape))
-        ground.set_gid("ground")
-        line = path_line(above, rule, animated=True, gid="path")
-        color = rule_style(rule)["color"]
-        end = above.plot([], [], "o", color=color, markersize=8, animated=True, gid="end")[0]
-        lowest, level = floor(first)
-        loss_axis(beside, float(first(first.start)), lowest, log=level)
-        _height_label(beside, first)
-        beside.xaxis.set(animated=True, gid="steps")
-        loss_line = beside.plot([], [], animated=True, gid="losses", **rule_style(rule) | {"marker": ""})[0]
-        settings = beside.set_title("", fontsize=10, loc="right", animated=True, gid="settings")
-        shown = [shape, first]
-
-        def move(*, start_x, start_y, steps, **knobs):
-            chosen = {name: knobs.pop(name) for name in shape}
-            if chosen != shown[0]:
-                surface = make(**chosen)
-                ground.set_data(height_bands(surface))
-                shown[:] = chosen, surface
-            surface = shown[1]
-            ws = path(rule, surface.grad, np.array([start_x, start_y], dtype=float), steps, **knobs)
-            losses = surface(ws)
-            set_path(line, ws, surface.box)
-            end.set_data(ws[-1:, 0], ws[-1:, 1])
-            end.set_visible(inside(ws, surface.box) == len(ws))
-            set_loss(loss_line, losses, floor(surface)[0])
-            _set_steps(beside, steps)
-            settings.set_text(knob_values(knobs | chosen))
-            return reading(rule_label(rule, first=True), ws, losses, surface)
-
-        return move
+    def show(*, start_x, start_y, steps, **knobs):
+        chosen = {name: knobs.pop(name) for name in shape}
+        surface = make(**chosen)
+        ws = path(rule, surface.grad, np.array([start_x, start_y], dtype=float), steps, **knobs)
+        losses, stayed = surface(ws), inside(ws, surface.box) == len(ws)
+        lowest = floor(surface)[0] if beside.sides["y"].log else 0.0  # another one for each shape
+        return Shown(
+            reading(rule_label(rule, first=True), ws, losses, surface),
+            ground=surface,
+            path=ws,
+            end=ws[-1:] if stayed else None,
+            losses=losses[np.isfinite(losses)] - lowest,
+            settings=knob_values(knobs | chosen),
+        )
 
     def formulas(controls):
         if any(isinstance(x, bool) for x in shape.values()):
@@ -93,9 +76,11 @@ def walk(rule, landscape):
             "allowed": allowed(parts(rule).knobs),
         } | about(first)
 
-    ranges = SHAPES | dict(zip(start, first.box, strict=True)) | {"steps": (1, 300)}
-    knobs = parts(rule).knobs | shape | start | {"steps": 60}
-    return Scene(build, knobs, ranges=ranges, handles=(Handle(0, *start),), formulas=formulas, logs=LOGS)
+    ends = dict(zip(start, first.box, strict=True))
+    knobs = parts(rule).knobs | {name: _shape_knob(name, default) for name, default in shape.items()}
+    knobs |= {name: knob(at, *ends[name]) for name, at in start.items()} | {"steps": knob(60, 1, 300)}
+    handles = (Handle(0, *start),)
+    return picture([above, beside], show, handles=handles, formulas=formulas, **knobs)
 
 
 def race(rules, landscapes, noisy):
@@ -107,57 +92,42 @@ def race(rules, landscapes, noisy):
     noise that the knob begins at; the knob lr_scale multiplies them all. noise: relative to the slope at the
     start.
     """
-    names = list(landscapes)
-    moving = {"lr_scale": 1.0, "noise": 0.05, "noise_for_all": False, "seed": 0, "steps": 100}
+    names, usual_noise = list(landscapes), 0.05
+    looks = {label: _race_style(label, rule) for label, rule in rules.items()}
 
     @functools.cache
     def tuned_lrs(landscape):
         surface = landscapes[landscape]
         slope = float(np.linalg.norm(surface.grad(surface.start)))
-        shakes = [noisy(surface.grad, moving["noise"] * slope, seed) for seed in range(TUNING_SEEDS)]
+        shakes = [noisy(surface.grad, usual_noise * slope, seed) for seed in range(TUNING_SEEDS)]
         return {
             label: tuned(rule, surface, grads=shakes if label == "SGD" else None).value
             for label, rule in rules.items()
         }
 
-    def build(figure, *, landscape):
-        surface, best = landscapes[landscape], tuned_lrs(landscape)
-        above = figure.add_axes((0.065, 0.13, 0.43, 0.78), title=surface.name)
-        beside = figure.add_axes((0.565, 0.13, 0.245, 0.78), title="loss against step")
-        height_map(above, surface).set_gid("ground")
+    def panels(*, landscape):
+        surface = landscapes[landscape]
+        lowest, _ = floor(surface)
+        above = from_above((0.065, 0.13, 0.43, 0.78), surface, surface.name)
+        beside = loss_panel((0.565, 0.13, 0.245, 0.78), surface, "steps", "loss against step", legend=OUTSIDE)
+        for label, look in looks.items():
+            above.add(**{f"path of {label}": walked(look)})
+            beside.add(**{f"losses of {label}": plain(look, label=label, above=lowest)})
+        return [above, beside]
+
+    def show(*, landscape, lr_scale, noise, noise_for_all, seed, steps):
+        surface, best, ends, data = landscapes[landscape], tuned_lrs(landscape), {}, {}
         lowest, level = floor(surface)
-        base = lowest if level else 0.0
-        loss_axis(beside, float(surface(surface.start)), lowest, log=level)
-        _height_label(beside, surface)
-        beside.xaxis.set(animated=True, gid="steps")
         slope = float(np.linalg.norm(surface.grad(surface.start)))
-        looks = {label: _race_style(label, rule) for label, rule in rules.items()}
-        paths = {
-            label: path_line(above, rules[label], animated=True, gid=f"path of {label}", **look)
-            for label, look in looks.items()
-        }
-        losses = {
-            label: beside.plot(
-                [], [], animated=True, label=label, gid=f"losses of {label}", **look | {"marker": ""}
-            )[0]
-            for label, look in looks.items()
-        }
-        beside.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), handlelength=2.6)
-
-        def move(*, lr_scale, noise, noise_for_all, seed, steps):
-            ends = {}
-            shaken = noisy(surface.grad, noise * slope, seed)
-            for label, rule in rules.items():
-                grad = shaken if noise_for_all or label == "SGD" else surface.grad
-                ws = path(rule, grad, surface.start, steps, lr=lr_scale * best[label])
-                heights = surface(ws)
-                set_path(paths[label], ws, surface.box)
-                set_loss(losses[label], heights, lowest)
-                ends[label] = settled(heights) - base if stays_inside(ws, surface.box) else None
-            _set_steps(beside, steps)
-            return race_reading(ends, steps, len(last_tenth(heights)), measured(surface, level))
-
-        return move
+        shaken = noisy(surface.grad, noise * slope, seed)
+        for label, rule in rules.items():
+            grad = shaken if noise_for_all or label == "SGD" else surface.grad
+            ws = path(rule, grad, surface.start, steps, lr=lr_scale * best[label])
+            heights = surface(ws)
+            data |= {f"path of {label}": ws, f"losses of {label}": heights[np.isfinite(heights)]}
+            base = lowest if level else 0.0
+            ends[label] = settled(heights) - base if stays_inside(ws, surface.box) else None
+        return Shown(race_reading(ends, steps, len(last_tenth(heights)), measured(surface, level)), **data)
 
     def formulas(controls, *, landscape):
         surface, best = landscapes[landscape], tuned_lrs(landscape)
@@ -174,10 +144,18 @@ def race(rules, landscapes, noisy):
             "measure": measured(surface, level),
         } | about(surface)
 
-    ranges = {"landscape": names, "lr_scale": (0.05, 20.0), "noise": (0.0, 3.0)}
-    ranges |= {"seed": (0, 20), "steps": (1, 300)}
-    still, logs = {"landscape": names[0]}, frozenset(["lr_scale"])
-    return Scene(build, moving, still, ranges, size=(10.6, 4.2), formulas=formulas, logs=logs)
+    return picture(
+        panels,
+        show,
+        figsize=(10.6, 4.2),
+        formulas=formulas,
+        landscape=knob(names[0], names, still=True),
+        lr_scale=knob(1.0, 0.05, 20.0, log=True),
+        noise=knob(usual_noise, 0.0, 3.0),
+        noise_for_all=False,
+        seed=knob(0, 0, 20),
+        steps=knob(100, 1, 300),
+    )
 
 
 def measured(landscape, level):
@@ -232,16 +210,8 @@ def _race_style(label, rule):
     return style | RULE_STYLES["sgd"] if label == "SGD" else style
 
 
-def _height_label(ax, landscape):
-    *_, height, unit = landscape.units
-    if unit:
-        ax.set_ylabel(f"{height} in{unit}")
-
-
-def _set_steps(ax, steps):
-    if ax.get_xlim() != (0, steps):
-        ax.set_xlim(0, steps)
-        ax.xaxis.stale = True
+def _shape_knob(name, default):
+    return knob(default, *SHAPES[name], log=name in LOGS) if name in SHAPES else Knob(default)
 
 
 def _factory(landscape):

@@ -1,14 +1,19 @@
 """The pictures of lesson 13: maps whose every pixel is a training run."""
 
+import functools
+
 import numpy as np
 from matplotlib import colormaps
 
 from optim_lessons.lab.fused import gpu
 from optim_lessons.lab.knobs import parts
-from optim_lessons.lab.live import Handle, Scene
-from optim_lessons.lab.panels import FREE, Axis, Panel, Shown, dots, image, knob, line, log, picture
+from optim_lessons.lab.live import Handle
+
+from optim_lessons.lab.panels import (  # isort: skip
+    FREE, Axis, Mark, Panel, Shown, dots, from_above, image, knob, line, log, picture, walk,
+)  # fmt: skip
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import ALERT, Picture, axes_in, height_map, path_line, set_path
+from optim_lessons.lab.plots import ALERT, Picture, axes_in
 from optim_lessons.lab.reading import basins_reading, map_reading
 from optim_lessons.lab.scenes import about
 from optim_lessons.lab.tape.javascript import print_ground, print_rule
@@ -43,47 +48,39 @@ def run_map():
     first coordinate), steps. Two of lr, memory and start move the cross, the third one the whole map.
     """
 
-    def build(figure, *, rule, landscape, axes):
-        chosen, ground = study.RULES[rule], study.GROUNDS[landscape]
-        left, right = figure.add_axes((0.075, 0.135, 0.4, 0.77)), figure.add_axes((0.63, 0.135, 0.355, 0.77))
-        sides = {name: study.axis(name, chosen, landscape) for name in ("lr", "memory", "start")}
-        across, up = study.PAIRS[axes]
-        left.set(xlabel=across, xscale="log" if across == "lr" else "linear", xlim=sides[across][[0, -1]])
-        left.set(ylabel=up, ylim=sides[up][[0, -1]])
-        pixels = image().make(left, animated=True, gid="map", **PIXEL)
-        _scale(figure.add_axes((0.485, 0.135, 0.012, 0.77)))
+    def panels(*, rule, landscape, axes):
+        chosen = study.RULES[rule]
+        sides = (
+            Axis(name, *study.axis(name, chosen, landscape)[[0, -1]], name == "lr")
+            for name in study.PAIRS[axes]
+        )
+        left = Panel((0.075, 0.135, 0.4, 0.77), *sides, "{settings}", map=image(**PIXEL))
         if landscape == "ravine" and axes == "lr and memory" and chosen in study.EDGES:
             dashed = {"color": ALERT, "linewidth": 1.2, "linestyle": "--", "animated": True}
-            left.plot(study.EDGES[chosen](study.MEMORIES), study.MEMORIES, **dashed)
-        plus = {"linestyle": "", "marker": "+", "animated": True}
-        cross = left.plot([], [], color="white", markersize=17, markeredgewidth=4, gid="cross", **plus)[0]
-        inner = left.plot([], [], color=ALERT, markersize=15, markeredgewidth=2, gid="inner cross", **plus)[0]
-        height_map(right, ground).set_gid("ground")
-        line = path_line(right, chosen, animated=True, gid="path")
-        settings = left.set_title("", fontsize=10, animated=True, gid="settings")
-        shown = [None, None]
+            border = study.EDGES[chosen](study.MEMORIES), study.MEMORIES
+            left.add(border=lambda ax: ax.plot(*border, **dashed))
+        left.add(cross=dots("white", marker="+", size=17, markeredgewidth=4))
+        left.add(**{"inner cross": dots(ALERT, marker="+", size=15, markeredgewidth=2)})
+        right = from_above((0.63, 0.135, 0.355, 0.77), study.GROUNDS[landscape], path=walk(chosen))
+        return [left, right, Panel((0.485, 0.135, 0.012, 0.77), scale=_scale)]
 
-        def move(*, lr, memory, start, steps):
-            here = {"lr": lr, "memory": memory, "start": start}
-            third = ({*here} - {*study.PAIRS[axes]}).pop()
-            if shown[0] != (here[third], steps):
-                shown[:] = (here[third], steps), study.runs_on(axes, chosen, landscape, **here, steps=steps)
-                pixels.set_data(coloured(shown[1]))
-            place = {name: np.clip(here[name], *sides[name][[0, -1]]) for name in (across, up)}
-            for mark in (cross, inner):
-                mark.set_data([place[across]], [place[up]])
-            w0 = np.array([start, ground.start[1]])
-            ws = path(chosen, ground.grad, w0, steps, lr=lr, **study.knobs_of(chosen, memory))
-            set_path(line, ws, ground.box)
-            its = ", ".join(f"{name} {here[name]:.3g}" for name in (across, up))
-            its += " (beyond the map)" * any(place[name] != here[name] for name in place)
-            settings.set_text(f"all: {third} {here[third]:.3g}, {steps} steps;  cross: {its}")
-            with np.errstate(all="ignore"):
-                before, after = ground(ws[0]), ground(ws[-1])
-            losses = shown[1]
-            return map_reading(losses.size, (losses < GOOD).mean(), np.isnan(losses).mean(), before, after)
-
-        return move
+    def show(*, rule, landscape, axes, steps, **here):
+        chosen, ground, (across, up) = study.RULES[rule], study.GROUNDS[landscape], study.PAIRS[axes]
+        third = ({*here} - {across, up}).pop()
+        losses, pixels = _all_runs(rule, landscape, axes, here[third], steps)
+        ends = {name: study.axis(name, chosen, landscape)[[0, -1]] for name in (across, up)}
+        place = {name: np.clip(here[name], *ends[name]) for name in (across, up)}
+        cross = np.array([list(place.values())])
+        w0 = np.array([here["start"], ground.start[1]])
+        ws = path(chosen, ground.grad, w0, steps, lr=here["lr"], **study.knobs_of(chosen, here["memory"]))
+        its = ", ".join(f"{name} {here[name]:.3g}" for name in (across, up))
+        its += " (beyond the map)" * any(place[name] != here[name] for name in place)
+        settings = f"all: {third} {here[third]:.3g}, {steps} steps;  cross: {its}"
+        with np.errstate(all="ignore"):
+            before, after = ground(ws[0]), ground(ws[-1])
+        told = map_reading(losses.size, (losses < GOOD).mean(), np.isnan(losses).mean(), before, after)
+        data = {"map": pixels, "cross": cross, "inner cross": cross, "path": ws, "settings": settings}
+        return Shown(told, **data)
 
     def formulas(controls, *, rule, landscape, axes):
         chosen, (across, up) = study.RULES[rule], study.PAIRS[axes]
@@ -98,15 +95,23 @@ def run_map():
         its["words"] = ["all:", "cross:", "steps;", ",", "(beyond", "the", "map)"]
         return _formulas("map of runs", chosen, study.GROUNDS[landscape]) | its
 
-    still = {"rule": "momentum", "landscape": "ravine", "axes": "lr and memory"}
-    moving = {"lr": 1.0, "memory": 0.5, "start": -3.0, "steps": 200}
-    ranges = {"rule": list(study.RULES), "landscape": list(study.GROUNDS), "axes": list(study.PAIRS)}
-    ranges |= {"lr": (1e-4, 10.0), "memory": (0.0, 0.99), "start": (-4.0, 4.0), "steps": (10, 200)}
-
     def on_the_map(values):
         return (Handle(0, *study.PAIRS[values["axes"]]),)
 
-    return Scene(build, moving, still, ranges, size=(10.4, 4.2), handles=on_the_map, formulas=formulas)
+    knobs = {"rule": knob("momentum", study.RULES, still=True)}
+    knobs |= {"landscape": knob("ravine", study.GROUNDS, still=True)}
+    knobs |= {"axes": knob("lr and memory", study.PAIRS, still=True)}
+    knobs |= {"lr": knob(1.0, 1e-4, 10.0), "memory": knob(0.5, 0.0, 0.99), "start": knob(-3.0, -4.0, 4.0)}
+    knobs |= {"steps": knob(200, 10, 200)}
+    return picture(panels, show, figsize=(10.4, 4.2), handles=on_the_map, formulas=formulas, **knobs)
+
+
+@functools.lru_cache(maxsize=1)
+def _all_runs(rule, landscape, axes, third, steps):
+    """Return the final losses of a map, and its pixels.  third: the value of what is no side of it."""
+    here = dict.fromkeys(("lr", "memory", "start"), third)
+    losses = study.runs_on(axes, study.RULES[rule], landscape, **here, steps=steps)
+    return losses, coloured(losses)
 
 
 def _formulas(kind, rule, landscape):
@@ -133,31 +138,21 @@ def basins():
     Knobs: rule, lr, memory, steps.
     """
 
-    def build(figure, *, rule):
-        ax, bars = figure.add_axes((0.06, 0.11, 0.5, 0.8)), figure.add_axes((0.66, 0.11, 0.32, 0.8))
-        pixels = image((-5, 5, -5, 5)).make(ax, animated=True, gid="map", **PIXEL)
-        ax.set(xlabel="w[0] at the start", ylabel="w[1] at the start")
-        box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#333333"}
-        middle = {"ha": "center", "va": "center", "fontsize": 10, "animated": True, "zorder": 4}
-        for letter, minimum in zip(ENDS, himmelblau.minima, strict=False):
-            ax.text(*minimum, letter, bbox=box, **middle)
-        widths = bars.barh(ENDS, np.zeros(6), color=BASINS / 255, edgecolor="#333333", animated=True)
-        for name, bar in zip(ENDS, widths, strict=True):
-            bar.set_gid(f"share of {name}")
-        bars.set(xlim=(0, 1), xlabel="share of the starts")
-        bars.invert_yaxis()
-        settings = ax.set_title("", fontsize=10, animated=True, gid="settings")
+    def panels(*, rule):
+        sides = Axis("w[0] at the start", -5, 5), Axis("w[1] at the start", -5, 5)
+        left = Panel((0.06, 0.11, 0.5, 0.8), *sides, "{settings}", map=image((-5, 5, -5, 5), **PIXEL))
+        right = Panel((0.66, 0.11, 0.32, 0.8), Axis("share of the starts"))
+        for name, colour in zip(ENDS, BASINS / 255, strict=True):
+            right.add(**{f"share of {name}": _bar(name, colour)})
+        return [left.add(names=_names), right.add(downwards=lambda ax: ax.invert_yaxis())]
 
-        def move(*, lr, memory, steps):
-            ends = study.basins(study.RULES[rule], lr, memory, steps)
-            pixels.set_data(BASINS[ends].astype(np.uint8))
-            shares = {name: float((ends == k).mean()) for k, name in enumerate(ENDS)}
-            for bar, share in zip(widths, shares.values(), strict=True):
-                bar.set_width(share)
-            settings.set_text(f"{rule}, lr {lr:.3g}, memory {memory:.2g}, {steps} steps")
-            return basins_reading(ends.size, shares)
-
-        return move
+    def show(*, rule, lr, memory, steps):
+        ends = study.basins(study.RULES[rule], lr, memory, steps)
+        shares = {name: float((ends == k).mean()) for k, name in enumerate(ENDS)}
+        data = {f"share of {name}": share for name, share in shares.items()}
+        data |= {"map": BASINS[ends].astype(np.uint8)}
+        data |= {"settings": f"{rule}, lr {lr:.3g}, memory {memory:.2g}, {steps} steps"}
+        return Shown(basins_reading(ends.size, shares), **data)
 
     def formulas(controls, *, rule):
         chosen, (xs, ys) = study.RULES[rule], study.starts().T
@@ -166,9 +161,23 @@ def basins():
         its |= {"shades": BASINS.tolist(), "words": [*f"{rule},".split(), "steps", ","]}
         return _formulas("basins", chosen, himmelblau) | its
 
-    ranges = {"rule": list(study.RULES), "lr": (1e-3, 1.0), "memory": (0.0, 0.99), "steps": (10, 300)}
-    moving, still = {"lr": 0.01, "memory": 0.9, "steps": 200}, {"rule": "gradient descent"}
-    return Scene(build, moving, still, ranges, size=(10.0, 4.6), formulas=formulas)
+    knobs = {"rule": knob("gradient descent", study.RULES, still=True), "lr": knob(0.01, 1e-3, 1.0)}
+    knobs |= {"memory": knob(0.9, 0.0, 0.99), "steps": knob(200, 10, 300)}
+    return picture(panels, show, figsize=(10.0, 4.6), formulas=formulas, **knobs)
+
+
+def _bar(name, colour):
+    """Return the mark of a bar; its data are its length."""
+    look = {"color": colour, "edgecolor": "#333333"}
+    return Mark(lambda ax, **more: ax.barh([name], [0.0], **look | more)[0], lambda bar, x: bar.set_width(x))
+
+
+def _names(ax):
+    """Write the names of the minima where they lie, above the map."""
+    box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#333333"}
+    middle = {"ha": "center", "va": "center", "fontsize": 10, "animated": True, "zorder": 4}
+    for letter, minimum in zip(ENDS, himmelblau.minima, strict=False):
+        ax.text(*minimum, letter, bbox=box, **middle)
 
 
 def edge():

@@ -8,12 +8,12 @@ from optim_lessons.lab.fair import best_of
 
 from optim_lessons.lab.panels import (  # isort: skip
     FREE, Axis, Panel, Shown, from_above, knob, level, line, log, loss_panel, note, picture, plain, ring,
-    step, walk,
+    step, still, walk,
 )  # fmt: skip
 from optim_lessons.lab.path import path
 
 from optim_lessons.lab.plots import (  # isort: skip
-    ALERT, RULE_STYLES, Picture, axes_in, counted, fan, floor, height_map, path_line, rule_label, rule_style,
+    ALERT, RULE_STYLES, Picture, axes_in, counted, fan, floor, rule_label, rule_style,
     to_diagnose,
 )  # fmt: skip
 from optim_lessons.lab.scenes import reading
@@ -64,21 +64,17 @@ def two_walls(along, across):
 
 def four_rules():
     """Return the still picture of what Adam is built from: four rules, each at its best lr, on one ground."""
-    ground, said = rotation.two_troubles(), []
-    places = ((0.065 + 0.236 * i, 0.16, 0.215, 0.7) for i in range(len(BUILT_FROM)))
-    with axes_in((10.6, 3.4), *places) as (figure, *axes):
-        for ax, rule in zip(axes, BUILT_FROM, strict=True):
-            best, ws = rotation.reached(rule, ground)
-            height_map(ax, ground)
-            path_line(ax, rule).set_data(*ws.T)
-            score = f"below {above(best.score):.0e}"
-            ax.set_title(f"{rule_label(rule, first=True)}: {score}", fontsize=10)
-            said.append(f"{rule_label(rule)} {score}")
-        for ax in axes[1:]:
-            ax.set_ylabel("")
-            ax.tick_params(labelleft=False)
+    ground, said, panels = rotation.two_troubles(), [], []
+    for i, rule in enumerate(BUILT_FROM):
+        best, ws = rotation.reached(rule, ground)
+        score = f"below {above(best.score):.0e}"
+        said.append(f"{rule_label(rule)} {score}")
+        place, title = (0.065 + 0.236 * i, 0.16, 0.215, 0.7), f"{rule_label(rule, first=True)}: {score}"
+        panels.append(from_above(place, ground, title, size=10, path=walk(rule, ws)))
+    for panel in panels[1:]:
+        panel.add(bare=lambda ax: (ax.set_ylabel(""), ax.tick_params(labelleft=False)))
     told = f"What is left of the loss, at worst in the last ten of {rotation.TROUBLED} steps"
-    return Picture(figure, f"{told}: {', '.join(said)}.")
+    return still(panels, f"{told}: {', '.join(said)}.", figsize=(10.6, 3.4))
 
 
 def above(score):

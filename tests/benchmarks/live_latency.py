@@ -45,14 +45,14 @@ ours"""
 INTERACT = """import ipywidgets
 import matplotlib.pyplot as plt
 from optim_lessons.lab.path import path
-from optim_lessons.lab.plots import height_map, loss_axis, look
+from optim_lessons.lab.plots import height_map, look
 def draw(lr=0.05, beta1=0.9, beta2=0.999):
     ws = path(adam, rosenbrock.grad, rosenbrock.start, 200, lr=lr, beta1=beta1, beta2=beta2)
     with look():
         figure, (above, beside) = plt.subplots(1, 2, figsize=(9.6, 4.0))
         height_map(above, rosenbrock)
         above.plot(ws[:, 0], ws[:, 1], "o-", markersize=3.5)
-        loss_axis(beside, rosenbrock(ws[0]), 0.0, 200)
+        beside.set(yscale="log", ylim=(1e-9, 1e3), xlabel="step", ylabel="loss")
         beside.plot(rosenbrock(ws))
         plt.show()
 lr = ipywidgets.FloatLogSlider(0.05, min=-4, max=1, step=0.02)
