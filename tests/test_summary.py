@@ -278,7 +278,7 @@ def test_the_checks_and_the_suspects_are_those_of_lesson_12():
     assert "not the files: the batch" in text
     page = HTML.read_text(encoding="utf-8")
     for symptom, (_, cause) in broken.CHECKS.items():
-        assert f"{symptom.replace(chr(39), '&#x27;')}: <b>{cause}</b>" in page
+        assert f"{symptom.replace(chr(39), '&#39;')}: <b>{cause}</b>" in page
 
 
 def test_the_notation_is_that_of_page_00():

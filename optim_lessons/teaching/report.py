@@ -13,12 +13,12 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from optim_lessons.course.copies.workbook import lessons as all_lessons
 from optim_lessons.course.copies.workbook import make_writable_folder, pristine, write_over
 from optim_lessons.course.notebook import checked, content
+from optim_lessons.teaching.pages import templates
 from optim_lessons.teaching.platforms import alike, unseen
 from optim_lessons.teaching.similar import WARNING, similar
 
@@ -176,15 +176,7 @@ def _lines(text):
 
 @cache
 def _templates():
-    pages = Environment(
-        loader=PackageLoader("optim_lessons.teaching"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"words": _words, "plain": printable, "plain_lines": _lines, "number": _number}
-    return pages
+    return templates(words=_words, plain=printable, plain_lines=_lines, number=_number)
 
 
 def _page(name, title, run, **values):

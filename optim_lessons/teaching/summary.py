@@ -11,12 +11,12 @@ import functools
 import inspect
 import io
 import re
-from html import escape
 
 import matplotlib
 import numpy as np
 from fontTools import subset  # Matplotlib brings it
 from fontTools.ttLib import TTFont
+from markupsafe import Markup, escape
 from matplotlib.font_manager import findfont
 from PIL import Image
 
@@ -39,6 +39,7 @@ from optim_lessons.rmsprop import rmsprop
 from optim_lessons.scale import POWERS
 from optim_lessons.sgd import sgd
 from optim_lessons.studies import broken, guide, protocol
+from optim_lessons.teaching.pages import templates
 from optim_lessons.weight_decay import adamw
 
 # Rule → the failure it mends, the one it brings: a lesson, for what it leaves in page 00's words, or words.
@@ -222,59 +223,48 @@ def walk(rule):
 def _walk_picture(rule):
     ws, lr = walk(rule)
     name = plots.rule_label(rule, first=True)
-    text = f"{name} in the ravine, lr {lr:.2g}: loss {RAVINE(ws[-1]):.1g} in the end."
     x, y = ((ws - np.array(VIEW.box)[:, 0]) / np.ptp(VIEW.box, axis=1) * [300, -150] + [0, 150]).T
-    style = plots.rule_style(rule)
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in zip(x, y, strict=True))
-    return f"""\
-<svg class="walk" viewBox="0 0 300 150" role="img" aria-label="{escape(text)}"><use href="#ravine"/>
-{_line(x, y, CASING, 6)}{_line(x, y, style, 3.2)}<g fill="{style["color"]}">{dots}</g>
-<text x="292" y="140">lr {lr:.2g}</text></svg>"""
+    return {
+        "text": f"{name} in the ravine, lr {lr:.2g}: loss {RAVINE(ws[-1]):.1g} in the end.",
+        "lr": f"{lr:.2g}",
+        "casing": _line(x, y, CASING, 6),
+        "line": _line(x, y, plots.rule_style(rule), 3.2),
+        "dots": [(f"{a:.1f}", f"{b:.1f}") for a, b in zip(x, y, strict=True)],
+    }
 
 
 def _line(x, y, style, width):
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-    return (
-        f'<polyline points="{points}" fill="none" stroke="{style["color"]}" stroke-width="{width}"'
-        f' stroke-linejoin="round"{_dashes(style["linestyle"], width)}/>'
-    )
+    dashes = _dashes(style["linestyle"], width)
+    return {"points": points, "color": style["color"], "width": width, "dashes": dashes}
 
 
 def _dashes(linestyle, width):
-    named = {"--": "dashed", "-.": "dashdot", ":": "dotted"}
-    if linestyle == "-":
-        return ""
+    named = {"-": None, "--": "dashed", "-.": "dashdot", ":": "dotted"}
     if linestyle in named:
-        lengths = matplotlib.rcParamsDefault[f"lines.{named[linestyle]}_pattern"]
+        name = named[linestyle]
+        lengths = matplotlib.rcParamsDefault[f"lines.{name}_pattern"] if name else ()
     else:
         lengths = linestyle[1]
-    return f' stroke-dasharray="{" ".join(f"{width * length:.1f}" for length in lengths)}"'
+    return " ".join(f"{width * length:.1f}" for length in lengths)
 
 
 def _sample(name, length=80):
-    line = _line([0, length], [5, 5], plots.RULE_STYLES[name], 4)
-    return f'<svg class="sample" viewBox="0 0 {length} 10" aria-hidden="true">{line}</svg>'
+    return _line([0, length], [5, 5], plots.RULE_STYLES[name], 4) | {"length": length}
 
 
 def _ground():
-    """Return the ravine seen from above, as a picture that all walks share."""
+    """Return the ravine seen from above, which all walks share, as a PNG in base64."""
     colours = 0.4 + 0.6 * plots.height_bands(VIEW, points=(600, 300))[::-1]  # pale, behind the lines
     pixels = (255 * colours).round().astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).quantize(64).save(file, "PNG", optimize=True)
-    data = base64.b64encode(file.getvalue()).decode()
-    return f'<image id="ravine" width="300" height="150" href="data:image/png;base64,{data}"/>'
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def _shape(name, schedule):
+def _shape(schedule):
     t = np.arange(T)
-    line = _line(10 + t, 52 - 46 * schedule(t), {"color": "#222222", "linestyle": "-"}, 2.5)
-    label = f"The schedule {name}."
-    return (
-        f'<figure><svg viewBox="0 0 120 58" role="img" aria-label="{label}">'
-        f'<path d="M6 4V54H116" fill="none" stroke="#8a8a8a"/>{line}</svg>'
-        f"<figcaption>{name}</figcaption></figure>"
-    )
+    return _line(10 + t, 52 - 46 * schedule(t), {"color": "#222222", "linestyle": "-"}, 2.5)
 
 
 # The page
@@ -282,20 +272,12 @@ def _shape(name, schedule):
 
 def page():
     """Return the sheet: a page of HTML that needs nothing beside it."""
-    body = _body()
+    pages = templates(greek=_greek, unbroken=_unbroken)
+    body = Markup(pages.get_template("summary.html").render(_values()))
     letters = "".join(sorted(set(re.sub(r"<[^>]*>", "", body))))
-    fonts = "".join(
-        f'@font-face {{ font-family: Sheet; font-weight: {weight}; src: url("data:font/woff;base64,'
-        f'{_font(weight, letters)}") }}\n'
-        for weight in ("normal", "bold")
-    )
-    style = fonts + (shipped("assets") / "summary_sheet.css").read_text(encoding="utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<title>From gradient descent to Adam and beyond, on one page</title>\n"
-        f"<style>\n{style}</style>\n{body}</html>\n"
-    )
+    fonts = [(weight, _font(weight, letters)) for weight in ("normal", "bold")]
+    style = Markup((shipped("assets") / "summary_sheet.css").read_text(encoding="utf-8"))
+    return pages.get_template("sheet.html").render(fonts=fonts, style=style, body=body) + "\n"
 
 
 def _font(weight, letters):
@@ -312,136 +294,54 @@ def _font(weight, letters):
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _body():
-    rows = "\n".join(_rule_row(rule) for rule in FAILURES)
-    names = " ".join(f"<span><b>{_greek(name)}</b> {escape(text)}</span>" for name, text in notation())
-    return f"""\
-<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{_ground()}</defs></svg>
-<main>
-<header><h1>From gradient descent to Adam and beyond</h1><p class="names">{names}</p></header>
-<table class="rules" aria-label="The rules">
-<thead><tr><th>{STEPS} steps</th><th>rule, lesson, idea</th><th>one step</th>
-<th>knobs, memory</th><th>failures</th></tr></thead>
-<tbody>
-{rows}
-</tbody></table>
-<div class="later">{_later()}{_wider()}</div>
-<div class="theory"><div>{_limits()}{_schedules()}</div>{_strides()}</div>
-<div class="columns"><div>{_advice()}{_checks()}</div>{_conventions()}{_causes()}</div>
-<footer>optim_lessons {__version__}, CC BY 4.0, made by optim-lessons summary.
-Walks: page 00's ravine, the best of fifty lr. Keeps: numbers per weight.</footer>
-</main>
-"""
+def _values():
+    """Return what templates/summary.html shows, by the names that it uses."""
+    layers = list(next(iter(POWERS.values())))
+    return {
+        "steps": STEPS,
+        "version": __version__,
+        "ground": _ground(),
+        "notation": notation(),
+        "rules": [_rule(rule) for rule in FAILURES],
+        "later": [(name, _formula(rule)) for rule, name in LATER.items()],
+        "layers": layers,
+        "widths": [(NAMES[name], *(WIDER[power[x]] for x in layers)) for name, power in POWERS.items()],
+        "limits": [(plots.rule_label(rule), *texts) for rule, texts in LIMITS.items()],
+        "r": R,
+        "strides": [(plots.rule_label(rule), *texts) for rule, texts in STRIDES.items()],
+        "half_life": HALF_LIFE,
+        "shapes": [(name, _shape(schedule)) for name, schedule in SHAPES.items()],
+        "advice": advice(),
+        "checks": [(check[:1].upper() + check[1:], EXPECT[check]) for check in first_checks()],
+        "conventions": CONVENTIONS,
+        "causes": [(symptom, cause) for symptom, (_, cause) in broken.CHECKS.items()],
+    }
 
 
-def _rule_row(rule):
-    name, arrays = plots.rule_label(rule, first=True), remembered(rule)
-    mends, brings = map(escape, failures(rule))
-    knobs = " ".join(f"<span>{escape(text)}</span>" for text in knob_texts(rule))
-    memory = f"keeps {len(arrays) or 'nothing'}{': ' * bool(arrays)}{', '.join(arrays)}"
-    as_sgd = ""
-    if rule is sgd:
-        as_sgd = f'<span class="also">{_sample("sgd", 28)} SGD {_badges("03")} on minibatches</span>'
-        mends = f"(SGD) {mends}"
-    return f"""\
-<tr><td>{_walk_picture(rule)}</td>
-<th scope="row"><b>{name}</b> {_badges(lesson_of(rule))}{_sample(rule.__name__)}
-<span>{escape(idea(rule))}</span>{as_sgd}</th>
-<td>{_formula(rule)}</td><td class="knobs">{knobs}<p>{memory}</p></td>
-<td><p><i class="mends">mends</i> {mends}</p><p><i class="brings">brings</i> {brings}</p></td></tr>"""
-
-
-def _badges(lessons):
-    return " ".join(f'<i class="lesson">{number}</i>' for number in lessons.split())
+def _rule(rule):
+    mends, brings = failures(rule)
+    return {
+        "name": plots.rule_label(rule, first=True),
+        "lesson": lesson_of(rule),
+        "idea": idea(rule),
+        "sample": _sample(rule.__name__),
+        "as_sgd": _sample("sgd", 28) if rule is sgd else None,
+        "walk": _walk_picture(rule),
+        "formula": _formula(rule),
+        "knobs": knob_texts(rule),
+        "memory": remembered(rule),
+        "mends": mends,
+        "brings": brings,
+    }
 
 
 def _formula(rule):
-    lines = []
-    for line in recurrence(rule):
-        cells = [escape(cell) for cell in re.split(" {2,}", line)]
-        lines.append("<div>" + " ".join(f"<span>{cell}</span>" for cell in cells) + "</div>")
-    return f'<div class="formula">{"".join(lines)}</div>'
+    return [re.split(" {2,}", line) for line in recurrence(rule)]
 
 
 def _greek(name):
-    return re.sub(r"\b(beta1|beta2|beta|eps)\b", lambda m: GREEK[m[0]], escape(name))
+    return re.sub(r"\b(beta1|beta2|beta|eps)\b", lambda m: GREEK[m[0]], name)
 
 
 def _unbroken(text):
-    return escape(text).replace(" − ", "&nbsp;−&nbsp;")
-
-
-def _section(title, content, lesson=""):
-    return f"<section><h2>{title} {_badges(lesson)}</h2>{content}</section>\n"
-
-
-def _table(head, rows):
-    head = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _later():
-    rows = "".join(f"<dt><b>{name}</b></dt><dd>{_formula(rule)}</dd>" for rule, name in LATER.items())
-    return _section("Beyond Adam", f"<dl>{rows}</dl>", "14")
-
-
-def _wider():
-    layers = list(next(iter(POWERS.values())))
-    rows = [(NAMES[name], *(WIDER[power[x]] for x in layers)) for name, power in POWERS.items()]
-    note = "<p>muP: beside it the last layer starts smaller by another √n.</p>"
-    return _section("lr with the width n", _table(["layer", *layers], rows) + note, "15")
-
-
-def _limits():
-    rows = [(plots.rule_label(rule), *texts) for rule, texts in LIMITS.items()]
-    table = _table(["", "lr below", "best lr", "best β", "then left per step"], rows)
-    note = f"<p>Curvatures from μ to L, κ = L/μ; r = {R}. Above the limit it diverges.</p>"
-    return _section("On a quadratic", table + note, "01 04 05")
-
-
-def _strides():
-    rows = [(plots.rule_label(rule), *texts) for rule, texts in STRIDES.items()]
-    table = _table(["", "first step", "slope always g", "longest"], rows)
-    note = (
-        f"<p>7.27: at Adam's default memories. AdamW also shrinks each weight, to half in {HALF_LIFE} steps. "
-        "All for a small ε.</p>"
-    )
-    return _section("How far a step moves a weight", table + note, "06 07 08")
-
-
-def _schedules():
-    shapes = "".join(_shape(name, schedule) for name, schedule in SHAPES.items())
-    return _section("lr as a function of t", f'<div class="shapes">{shapes}</div>', "09")
-
-
-def _advice():
-    lines = "".join(f"<li><b>{escape(do)}</b> {escape(why)}</li>" for do, why in advice())
-    return _section("Choosing", f"<ol>{lines}</ol>", "11")
-
-
-def _conventions():
-    rows = "".join(
-        f"<dt><b>{escape(what)}</b>: {escape(here)}</dt><dd>{_unbroken(others)}</dd>"
-        for what, here, others in CONVENTIONS
-    )
-    content = f"<p>Here as in PyTorch; indented: others.</p><dl>{rows}</dl>"
-    return _section("One name, several rules", content, "08 10")
-
-
-def _checks():
-    lines = "".join(
-        f"<li><b>{escape(check[:1].upper() + check[1:])}</b>: {escape(EXPECT[check])}</li>"
-        for check in first_checks()
-    )
-    return _section("Before the first run", f"<ol>{lines}</ol>", "12")
-
-
-def _causes():
-    rows = "".join(
-        f"<li>{escape(symptom)}: <b>{escape(cause)}</b></li>" for symptom, (_, cause) in broken.CHECKS.items()
-    )
-    return _section("Suspects: the first line that fits", f'<ul class="causes">{rows}</ul>', "12")
+    return Markup(escape(text).replace(" − ", Markup("&nbsp;−&nbsp;")))
