@@ -14,7 +14,7 @@ import numpy as np
 from optim_lessons.lab.controls import SWITCH, WHOLE
 from optim_lessons.lab.explore import Explorer
 
-POINTS = 8
+POINTS = 4
 CORNERS = 16  # of controls that have more, so many of them by chance
 UNITS = "step|epoch|run|image|point|seed|walk|weight|test"  # "1 steps" is not English
 

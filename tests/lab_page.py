@@ -3,6 +3,10 @@
 import time
 from urllib.parse import urlsplit
 
+import nbformat
+
+from optim_lessons.course.notebook import explored
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -56,6 +60,8 @@ _PLACE = """control => {
   if (control.tagName === "SELECT") return [control.selectedIndex, control.options.length];
   return [Number(control.value), Number(control.max) + 1];
 }"""
+
+LITTLE_AHEAD = "import optim_lessons.lab.explore\noptim_lessons.lab.explore.AHEAD = 0.05"
 
 
 class LabPage:
@@ -198,3 +204,14 @@ class LabPage:
             self.page.mouse.move(x + pixels * i / 5, y)
             self.page.wait_for_timeout(17)
         self.page.mouse.up()
+
+
+def leave_out_the_rest(path):
+    """Take from a notebook the code that leads to no live picture, and most work ahead of a hand."""
+    notebook = nbformat.read(path, as_version=4)
+    kept = {cell["id"] for cell in explored(notebook)}
+    cells = [cell for cell in notebook.cells if cell.cell_type != "code" or cell.id in kept]
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    first.source = f"{LITTLE_AHEAD}\n{first.source}"
+    notebook.cells = cells
+    nbformat.write(notebook, path)

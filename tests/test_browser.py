@@ -4,9 +4,8 @@ import contextlib
 
 import nbformat
 import pytest
-from lab_page import LabPage
+from lab_page import LabPage, leave_out_the_rest
 
-from optim_lessons.course.notebook import explored
 from optim_lessons.lab.shipped import shipped
 
 pytestmark = pytest.mark.browser
@@ -14,7 +13,6 @@ pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted(path.name for path in shipped("notebooks").glob("*.ipynb"))
 START = "00_start_here.ipynb"
 WIDE = {"width": 1600, "height": 1000}  # room for every picture: a late scroll bar leaves it as large
-LITTLE_AHEAD = "import optim_lessons.lab.explore\noptim_lessons.lab.explore.AHEAD = 0.05"
 WHOLE = "01_gradient_descent.ipynb"  # of the others, what leads to no picture is left to test_notebooks.py
 
 
@@ -25,17 +23,6 @@ def readings_of(notebook):
         cell.outputs[-1].data for cell in cells if cell.cell_type == "code" and "explore(" in cell.source
     ]
     return [data["text/plain"] for data in shown]
-
-
-def leave_out_the_rest(path):
-    """Take from a notebook the code that leads to no live picture, and most work ahead of a hand."""
-    notebook = nbformat.read(path, as_version=4)
-    kept = {cell["id"] for cell in explored(notebook)}
-    cells = [cell for cell in notebook.cells if cell.cell_type != "code" or cell.id in kept]
-    first = next(cell for cell in cells if cell.cell_type == "code")
-    first.source = f"{LITTLE_AHEAD}\n{first.source}"
-    notebook.cells = cells
-    nbformat.write(notebook, path)
 
 
 @pytest.fixture(scope="module")
