@@ -23,6 +23,7 @@ NEEDS = {  # what a function that keeps its results is called with here
     "matrix_best": ("Muon",),
     "open_best": ("right labels", "cosine"),
     "race_losses": ("digits, small network", "trials"),
+    "_all_runs": ("momentum", "ravine", "lr and memory", -3.0, 10),
 }
 NO_ARRAYS = {
     "problem",

@@ -1,7 +1,5 @@
 """A map whose every pixel is a run, worked out in the page, is the one that `final` makes."""
 
-import itertools
-
 import numpy as np
 import pytest
 from drive import somewhere
@@ -37,7 +35,7 @@ def test_every_pixel_of_the_map_in_the_page_is_the_run_of_final(page, rule):
         one = {"rule": [rule], "landscape": [str(landscape)], "axes": [axes]}
         explorer = explore(picture.run_map(), **one)
         ready(page, explorer)
-        for values in itertools.islice(somewhere(explorer), 2):
+        for values in somewhere(explorer, 2):
             words = made(page, values)[0]
             got = np.array(page.evaluate(_LOSSES, list(values.values())), float)
             names = ("lr", "memory", "start", "steps")
@@ -52,7 +50,7 @@ def test_every_pixel_of_the_map_in_the_page_is_the_run_of_final(page, rule):
 def test_every_start_of_the_basins_in_the_page_ends_where_final_ends(page, rule):
     explorer = explore(picture.basins(), rule=[rule], lr=(1e-3, 0.02), steps=(10, 300, 200))
     ready(page, explorer)
-    for values in itertools.islice(somewhere(explorer), 3):
+    for values in somewhere(explorer, 3):
         made(page, values)
         knobs = maps.knobs_of(maps.RULES[rule], values["memory"])
         ends = final(maps.RULES[rule], himmelblau, maps.starts(), values["steps"], lr=values["lr"], **knobs)
@@ -72,7 +70,7 @@ def test_a_map_s_sentence_and_frame_in_the_page_are_python_s(page, name):
     explorer = explore(scene(), **knobs)
     here = ready(page, explorer)
     assert page.evaluate("values => maker.prepares(values)", list(explorer.values.values()))
-    for values in itertools.islice(somewhere(explorer), 6):
+    for values in somewhere(explorer, 6):
         assert_same_picture(page, explorer, values, here)
 
 

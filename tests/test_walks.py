@@ -1,7 +1,5 @@
 """What the page works out by itself is what Python shows: sentences, frames, landscapes, the noise."""
 
-import itertools
-
 import numpy as np
 import pytest
 from drive import somewhere
@@ -61,7 +59,7 @@ def test_a_walk_s_sentence_and_frame_in_the_page_are_python_s(page, name):
     explorer = explore(rule, landscape, **knobs)
     here, compared = ready(page, explorer), 0
     own = {} if hasattr(landscape, "grad") else knobs_of(landscape)
-    for values in itertools.islice(somewhere(explorer), 12):
+    for values in somewhere(explorer, 8):
         ground = landscape(**{k: values[k] for k in own}) if own else landscape
         start = np.array([values["start_x"], values["start_y"]], float)
         its = {k: values[k] for k in parts(rule).knobs}
@@ -88,7 +86,7 @@ def test_a_race_s_sentence_and_frame_in_the_page_are_python_s(page, ground):
     # Up to twice the tuned lr: beyond it walks swing from wall to wall, and a last digit decides where to.
     explorer = explore(scenes.race(RACERS, GROUNDS, noisy), landscape=[ground], lr_scale=(0.05, 2.0))
     here = ready(page, explorer)
-    for values in itertools.islice(somewhere(explorer), 8):
+    for values in somewhere(explorer, 8):
         assert_same_picture(page, explorer, values, here)
 
 

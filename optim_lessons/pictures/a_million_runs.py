@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 
 from optim_lessons.lab.fused import gpu
+from optim_lessons.lab.kept import kept
 from optim_lessons.lab.knobs import parts
 from optim_lessons.lab.live import Handle
 
@@ -111,7 +112,7 @@ def _all_runs(rule, landscape, axes, third, steps):
     """Return the final losses of a map, and its pixels.  third: the value of what is no side of it."""
     here = dict.fromkeys(("lr", "memory", "start"), third)
     losses = study.runs_on(axes, study.RULES[rule], landscape, **here, steps=steps)
-    return losses, coloured(losses)
+    return kept(losses, coloured(losses))
 
 
 def _formulas(kind, rule, landscape):

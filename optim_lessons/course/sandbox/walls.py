@@ -4,6 +4,7 @@ Walls are a function of whether the course (without answers) is to be there, and
 Python is started in there, and what has to be ended or taken away when it is over.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -184,15 +185,26 @@ def _shown():
 def _copies_of_the_course(places):
     """Return all that is called like the course, in these folders, wherever it lies in them."""
     found, word = [], notebook.COURSE.replace("_", "")
-    places = [place for place in places if not place.is_symlink()]
-    for folder, folders, files in (step for place in places for step in os.walk(place)):
-        here = [n for n in (*folders, *files) if n[:20].lower().translate(_PLAIN).startswith(word)]
-        found += [Path(folder, name).resolve() for name in here]
-        folders[:] = [name for name in folders if name not in here]
+    first = {*_LEFT_OUT, word[0], word[0].upper()}
+    folders = [str(place) for place in places if not place.is_symlink()]
+    while folders:
+        for entry in _entries(folders.pop()):
+            name = entry.name
+            if name[0] in first and name[:20].lower().translate(_PLAIN).startswith(word):
+                found.append(Path(entry.path).resolve())
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
     return found
 
 
-_PLAIN = str.maketrans("", "", "_-.")
+_LEFT_OUT = "_-."
+_PLAIN = str.maketrans("", "", _LEFT_OUT)
+
+
+def _entries(folder):
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return list(entries)
+    return []
 
 
 def _script(course, hidden, environment):
