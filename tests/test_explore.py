@@ -581,6 +581,16 @@ def test_the_widget_carries_a_small_picture_and_its_reading_for_pages_without_a_
     assert png_size(data["image/png"]) == (2 * width, 2 * height)
 
 
+def test_a_rule_s_knobs_may_be_called_like_anything_that_makes_a_picture():
+    def mine(w, g, *, lr=0.1, play=1.0, handles=1.0, figsize=1.0, formulas=1.0, show=1.0):
+        return w - lr * play * handles * figsize * formulas * show * g
+
+    explorer = explore(mine, quadratic)
+    explorer.set(play=0.0)
+    assert explorer.problem == ""
+    assert list(explorer.values)[:6] == ["lr", "play", "handles", "figsize", "formulas", "show"]
+
+
 def test_exploring_opens_no_figure_and_leaves_the_style_of_other_figures_alone():
     before = dict(plt.rcParams)
     explore(gradient_descent, quadratic).set(lr=0.5)

@@ -368,13 +368,16 @@ def knob(default, *ends, log=False, still=False):
     return Knob(default, list(ends[0]) if len(ends) == 1 else ends, log, still)
 
 
-def picture(panels, show, /, *, figsize=(9.6, 4.0), handles=(), play=None, formulas=None, **knobs):
+def picture(
+    panels, show, of_rule=None, /, *, figsize=(9.6, 4.0), handles=(), play=None, formulas=None, **knobs
+):
     """Return the Scene of a picture.
 
     panels: a list of Panels, or a function of the still knobs that returns one.  show: a function of all
-    knobs that returns what is Shown.  figsize: in inches.  knobs: Knobs, or defaults of a rule's own. Else as
-    for Scene.
+    knobs that returns what is Shown.  figsize: in inches.  knobs: Knobs, or defaults of a rule's own.
+    of_rule: the knobs of a rule, which come first, and may be called like anything here.  Else as for Scene.
     """
+    knobs = (of_rule or {}) | knobs
     knobs = {name: one if isinstance(one, Knob) else Knob(one) for name, one in knobs.items()}
 
     def build(figure, **still):

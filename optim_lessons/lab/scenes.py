@@ -79,8 +79,7 @@ def walk(rule, landscape):
     ends = dict(zip(start, first.box, strict=True))
     knobs = parts(rule).knobs | {name: _shape_knob(name, default) for name, default in shape.items()}
     knobs |= {name: knob(at, *ends[name]) for name, at in start.items()} | {"steps": knob(60, 1, 300)}
-    handles = (Handle(0, *start),)
-    return picture([above, beside], show, handles=handles, formulas=formulas, **knobs)
+    return picture([above, beside], show, knobs, handles=(Handle(0, *start),), formulas=formulas)
 
 
 def race(rules, landscapes, noisy):
@@ -98,7 +97,7 @@ def race(rules, landscapes, noisy):
     @functools.cache
     def tuned_lrs(landscape):
         surface = landscapes[landscape]
-        slope = float(np.linalg.norm(surface.grad(surface.start)))
+        slope = _slope(surface)
         shakes = [noisy(surface.grad, usual_noise * slope, seed) for seed in range(TUNING_SEEDS)]
         return {
             label: tuned(rule, surface, grads=shakes if label == "SGD" else None).value
@@ -118,21 +117,20 @@ def race(rules, landscapes, noisy):
     def show(*, landscape, lr_scale, noise, noise_for_all, seed, steps):
         surface, best, ends, data = landscapes[landscape], tuned_lrs(landscape), {}, {}
         lowest, level = floor(surface)
-        slope = float(np.linalg.norm(surface.grad(surface.start)))
-        shaken = noisy(surface.grad, noise * slope, seed)
+        slope = _slope(surface)
+        shaken, base = noisy(surface.grad, noise * slope, seed), lowest if level else 0.0
         for label, rule in rules.items():
             grad = shaken if noise_for_all or label == "SGD" else surface.grad
             ws = path(rule, grad, surface.start, steps, lr=lr_scale * best[label])
             heights = surface(ws)
             data |= {f"path of {label}": ws, f"losses of {label}": heights[np.isfinite(heights)]}
-            base = lowest if level else 0.0
             ends[label] = settled(heights) - base if stays_inside(ws, surface.box) else None
         return Shown(race_reading(ends, steps, len(last_tenth(heights)), measured(surface, level)), **data)
 
     def formulas(controls, *, landscape):
         surface, best = landscapes[landscape], tuned_lrs(landscape)
         lowest, level = floor(surface)
-        slope = float(np.linalg.norm(surface.grad(surface.start)))
+        slope = _slope(surface)
         return {
             "kind": "race",
             "ground": print_ground(surface),
@@ -203,6 +201,11 @@ def tuned(rule, landscape, steps=100, lrs=LRS, grads=None):
 def best_lr_of(rule, landscape, steps=100, lrs=LRS):
     """Return the lr that is best without noise, as a number: `tuned`, which also says where it lies."""
     return tuned(rule, landscape, steps, lrs).value
+
+
+def _slope(landscape):
+    """Return how steep a landscape is at its start."""
+    return float(np.linalg.norm(landscape.grad(landscape.start)))
 
 
 def _race_style(label, rule):
